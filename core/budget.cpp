@@ -1,0 +1,1 @@
+#include <tierpager/budget.hpp>

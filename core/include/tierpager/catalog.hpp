@@ -1,0 +1,63 @@
+// The tensors of a model: names, types, shapes and where their bytes lie. Built by the format readers or in code,
+// then read-only: safe from any thread once built. Holds no tensor bytes and opens no file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <tierpager/error.hpp>
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+/// Which end of `shape` is the outermost dimension: safetensors lists it first, GGUF last.
+enum class dimension_order : std::uint8_t { outermost_first, innermost_first };
+
+struct tensor_info {
+  std::string name;
+  std::string dtype;                  // as the format spells it: "BF16", "Q4_K"
+  std::vector<std::uint64_t> shape;   // elements, in the file's order; empty for a scalar
+  dimension_order order = dimension_order::outermost_first;
+  std::uint32_t file = 0;             // index into catalog::files()
+  std::uint64_t offset = 0;           // from the file's start
+  std::uint64_t bytes = 0;
+};
+
+class catalog {
+ public:
+  /// Returns the new file's index. Paths are kept as given.
+  std::uint32_t add_file(std::string path);
+  /// `invalid_argument` where the name is taken, the file index unknown, or offset + bytes wraps.
+  result<tensor_id> add(tensor_info info);
+
+  [[nodiscard]] std::size_t size() const { return tensors_.size(); }
+  [[nodiscard]] tensor_info const& operator[](tensor_id id) const { return tensors_.at(index_of(id)); }
+  [[nodiscard]] std::vector<tensor_info> const& tensors() const { return tensors_; }
+  [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
+  [[nodiscard]] std::optional<tensor_id> find(std::string_view name) const;
+  /// Ids whose names match a shell glob (`*`, `?`, `[...]`; '/' and a leading '.' are ordinary), in id order.
+  [[nodiscard]] std::vector<tensor_id> match(std::string_view glob) const;
+  /// Sum of all tensors' bytes.
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+  /// A catalog in which every tensor that matches the glob is replaced, in place, by its slices along the outermost
+  /// dimension, named NAME[0], NAME[1], ... Fails with `unknown_tensor` where nothing matches, `invalid_argument`
+  /// where a match is a scalar or its bytes do not divide evenly.
+  [[nodiscard]] result<catalog> slice(std::string_view glob) const;
+
+ private:
+  struct name_hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::vector<std::string> files_;
+  std::vector<tensor_info> tensors_;
+  std::unordered_map<std::string, tensor_id, name_hash, std::equal_to<>> by_name_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace tierpager

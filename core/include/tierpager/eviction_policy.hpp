@@ -1,0 +1,35 @@
+// Which resident tensor should leave first. One instance a tier, driven by the residency core under the pager's lock;
+// no threads, no clocks, no allocation after construction. A policy ranks; the core decides who may leave at all.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <tierpager/error.hpp>
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+class eviction_policy {
+ public:
+  eviction_policy() = default;
+  eviction_policy(eviction_policy const&) = delete;
+  eviction_policy& operator=(eviction_policy const&) = delete;
+  virtual ~eviction_policy() = default;
+
+  /// The tensor was acquired. The first touch since construction or `erased` inserts it.
+  virtual void touched(tensor_id id) = 0;
+  /// The tensor left the tier, or its load failed. No effect on a tensor that is not in.
+  virtual void erased(tensor_id id) = 0;
+  /// The tensor to evict first, if any is in.
+  [[nodiscard]] virtual std::optional<tensor_id> first_victim() const = 0;
+  /// The one to evict next, were `id` (which is in) kept.
+  [[nodiscard]] virtual std::optional<tensor_id> victim_after(tensor_id id) const = 0;
+};
+
+/// "lru", or "auto", which today means the same. `invalid_argument` for any other name.
+result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors);
+
+}  // namespace tierpager

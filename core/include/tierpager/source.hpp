@@ -1,0 +1,28 @@
+// The port through which a tensor's bytes come: a set of files, or anything that can be read by offset.
+// Implementations: pread_source, mmap_source; a user's own. Called from several reader threads at once, never under
+// the pager's lock. Does not cache, does not know tensors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include <tierpager/error.hpp>
+
+namespace tierpager {
+
+class source {
+ public:
+  source() = default;
+  source(source const&) = delete;
+  source& operator=(source const&) = delete;
+  virtual ~source() = default;
+
+  /// Fills all of `target` with the bytes of file number `file` (the catalog's index) from `offset` on, or fails:
+  /// `file_truncated` where the file ends early, `file_changed` where it was altered since it was opened,
+  /// `read_failed` with `system_error` else. The failure names the file and the first byte that could not be had.
+  /// After a failure the content of `target` is unspecified. Never raises a signal. An interrupted call is retried.
+  virtual status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) = 0;
+};
+
+}  // namespace tierpager

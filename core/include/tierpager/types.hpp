@@ -1,0 +1,60 @@
+// The vocabulary every part shares: tensor ids, the two tiers, streams, fences, byte ranges.
+// Plain values; any thread. Nothing here owns memory or talks to a device.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+struct CUstream_st;  // what a cudaStream_t points to; named here so that no CUDA header is needed
+
+namespace tierpager {
+
+/// Dense index of a tensor (or slice) in its catalog.
+enum class tensor_id : std::uint32_t {};
+
+constexpr std::size_t index_of(tensor_id id) { return static_cast<std::size_t>(id); }
+
+enum class tier : std::uint8_t { vram, ram };
+
+constexpr std::string_view name_of(tier where) { return where == tier::vram ? "vram" : "ram"; }
+
+/// Half-open range [offset, offset + bytes).
+struct byte_range {
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  [[nodiscard]] constexpr std::uint64_t end() const { return offset + bytes; }
+  friend constexpr bool operator==(byte_range, byte_range) = default;
+};
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+constexpr std::uint64_t round_down(std::uint64_t value, std::uint64_t multiple) { return value / multiple * multiple; }
+
+/// A stream of the device in use, not owned. Converts from a `cudaStream_t`; a `host_stream` of the host device
+/// converts to it. `0` and `nullptr` do not convert, so the legacy default stream cannot be passed by accident.
+class stream_ref {
+ public:
+  constexpr stream_ref(CUstream_st* stream) : value_(stream) {}  // NOLINT(google-explicit-constructor)
+  constexpr explicit stream_ref(void* stream) : value_(stream) {}
+  stream_ref(int) = delete;
+  stream_ref(std::nullptr_t) = delete;
+  [[nodiscard]] constexpr void* get() const { return value_; }
+  friend constexpr bool operator==(stream_ref, stream_ref) = default;
+
+ private:
+  void* value_;
+};
+
+/// A point in one stream's order. Minted by the device; on one stream a higher sequence passes later, and a fence that
+/// has passed stays passed. `stream` is the device's own dense number of the stream, never reused.
+struct fence {
+  std::uint32_t stream = 0;
+  std::uint64_t sequence = 0;
+  friend constexpr auto operator<=>(fence, fence) = default;
+};
+
+}  // namespace tierpager

@@ -1,0 +1,1 @@
+#include <tierpager/host_stream.hpp>

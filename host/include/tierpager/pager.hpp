@@ -1,0 +1,145 @@
+// The facade: a two-tier pager over one model, and the handles it gives out. Every member may be called from any
+// thread. Failures are thrown as tierpager::error. The pager and its handles share their state: closing or destroying
+// the pager leaves every handle right until it is released; the last release, on whatever thread, cleans up.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tierpager/budget.hpp>
+#include <tierpager/catalog.hpp>
+#include <tierpager/device.hpp>
+#include <tierpager/source.hpp>
+#include <tierpager/statistics.hpp>
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+class executor;
+
+struct pager_options {
+  budget vram = "auto";
+  budget ram = "auto";
+  /// Pins, by name glob or by preset: "embeddings", "output", "last:N" (the N last layers). Lazy: see pager::pin.
+  std::vector<std::string> pin_vram = {};
+  std::vector<std::string> pin_ram = {};
+  /// Pins may exceed the budget: then everything unpinned leaves and the budget is a target, not a bound.
+  bool overcommit_pins = false;
+  std::string policy = "auto";
+  std::uint64_t chunk_bytes = 8U << 20U;  // reads and copies go in pieces of at most this; 4 MiB to 16 MiB suit most
+  unsigned reader_threads = 4;
+  std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
+};
+
+/// How long an acquire may wait for room.
+struct wait_options {
+  std::stop_token stop = {};
+  std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+};
+
+/// One use of one resident tensor. Move-only; released on destruction.
+/// The bytes are right in the order of the stream it was acquired on, and stay so until the work queued there before
+/// the release has run.
+class handle {
+ public:
+  handle() = default;
+  handle(handle&& other) noexcept;
+  handle& operator=(handle&& other) noexcept;
+  ~handle() { release(); }
+
+  explicit operator bool() const { return owner_ != nullptr; }
+  [[nodiscard]] tensor_id id() const { return id_; }
+  [[nodiscard]] tier where() const { return tier_; }
+  [[nodiscard]] std::uint64_t size_bytes() const { return bytes_; }
+  /// Device pointer (of acquire) or host pointer (of acquire_host), aligned to 256 bytes; null for an empty tensor.
+  template <class T = std::byte>
+  [[nodiscard]] T const* data() const { return reinterpret_cast<T const*>(data_); }
+  /// Another use of the same tensor, with a release of its own.
+  [[nodiscard]] handle share() const;
+  /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Does not wait.
+  void release() noexcept;
+  /// Ends the use of a device handle that was last used on `stream`, which the caller has ordered after the acquiring
+  /// one. Does not wait.
+  void release(stream_ref stream) noexcept;
+
+ private:
+  friend class executor;
+  executor* owner_ = nullptr;
+  std::byte const* data_ = nullptr;
+  std::uint64_t bytes_ = 0;
+  void* stream_ = nullptr;
+  std::uint64_t caller_ = 0;
+  tensor_id id_{};
+  tier tier_ = tier::vram;
+};
+
+struct budget_report {
+  std::uint64_t effective_bytes = 0;
+  std::uint64_t pending_bytes = 0;  // held above the new budget; given back as handles are released
+};
+
+class pager {
+ public:
+  /// A catalog and a source built in code, on a device: `file` and `offset` of each tensor are what `source` is asked
+  /// for. `auto` budgets are resolved now.
+  pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options options = {});
+  pager(pager&&) noexcept;
+  pager& operator=(pager&&) noexcept;
+  ~pager();  // close()
+
+  /// Makes the tensor's bytes available to work queued on `stream` after this call. A hit never waits; a miss waits
+  /// until every copy is queued. Throws `unknown_tensor`, `budget_too_small`, `cancelled`, `timed_out`, `closed`, or
+  /// what the source or the device reported.
+  [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
+  [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
+  /// All of a set or nothing, in its order.
+  [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream, wait_options const& wait = {});
+  /// A handle where the tensor is resident, or its copy queued; else nothing, at once, and no load is started.
+  [[nodiscard]] std::optional<handle> try_acquire(tensor_id id, stream_ref stream);
+  /// The same for page-locked host RAM: a host pointer, right when the call returns.
+  [[nodiscard]] handle acquire_host(std::string_view name, wait_options const& wait = {});
+  [[nodiscard]] handle acquire_host(tensor_id id, wait_options const& wait = {});
+  [[nodiscard]] std::vector<handle> acquire_host(std::span<tensor_id const> ids, wait_options const& wait = {});
+
+  /// Adds to a tier's pin set. Lazy: a pinned tensor is loaded by its first acquire and from then on is no victim.
+  /// Throws `budget_too_small`, and pins nothing, where the pins would leave no room for the largest unpinned tensor.
+  void pin(std::span<tensor_id const> ids, tier where);
+  void pin(tensor_id id, tier where) { pin(std::span(&id, 1), where); }
+  /// By glob or preset; throws `unknown_tensor` where nothing matches.
+  void pin(std::string_view glob_or_preset, tier where);
+  void unpin(std::span<tensor_id const> ids, tier where);
+  void unpin(tensor_id id, tier where) { unpin(std::span(&id, 1), where); }
+
+  /// Changes a tier's budget; `auto` is resolved anew. Does not wait: what handles hold above it drains as they are
+  /// released, and until then the old budget binds. Throws `budget_too_small` where pins no longer fit,
+  /// `invalid_argument` for adding or removing a tier.
+  budget_report set_budget(tier where, budget const& to);
+
+  [[nodiscard]] catalog const& tensors() const;
+  [[nodiscard]] bool resident(tensor_id id, tier where) const;
+  [[nodiscard]] bool pinned(tensor_id id, tier where) const;
+  /// Changes whenever the tensor's device bytes were loaded anew or its address changed; 0 before the first load.
+  [[nodiscard]] std::uint64_t generation(tensor_id id) const;
+  [[nodiscard]] statistics stats() const;
+  /// The caller's own device memory (see pager_options::scratch_bytes).
+  [[nodiscard]] std::span<std::byte> scratch() const;
+  [[nodiscard]] device& on() const;
+  /// To be called before a stream that was ever passed to this pager is destroyed. Does not wait.
+  void retire_stream(stream_ref stream);
+
+  /// Refuses every later call, fails every waiting one with `closed`, stops the threads. Handles stay right.
+  void close() noexcept;
+
+ private:
+  executor* executor_;
+};
+
+}  // namespace tierpager
