@@ -14,8 +14,12 @@ result<open_file> open_file::open(std::string path) {
   int descriptor = -1;
   do descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   while (descriptor < 0 && errno == EINTR);
-  if (descriptor < 0)
-    return failure{.code = errc::file_not_found, .what = "cannot be opened", .file = std::move(path), .system_error = errno};
+  if (descriptor < 0) {
+    int const system_error = errno;
+    bool const not_the_name = system_error == EMFILE || system_error == ENFILE || system_error == ENOMEM || system_error == EIO;
+    return failure{.code = not_the_name ? errc::read_failed : errc::file_not_found, .what = "cannot be opened",
+                   .file = std::move(path), .system_error = system_error};
+  }
   open_file opened(descriptor, std::move(path));
   struct stat info = {};
   if (::fstat(descriptor, &info) != 0)

@@ -16,8 +16,9 @@ namespace tierpager {
 
 class open_file {
  public:
-  /// Opens for reading without ever blocking on it. `file_not_found` (with the system's error) where that fails,
-  /// `malformed_file` for what is not a regular file: a directory, FIFO or device. Symbolic links are followed.
+  /// Opens for reading without ever blocking on it. With the system's error: `file_not_found` where the name leads to
+  /// nothing that may be read, `read_failed` where the system is short of something. `malformed_file` for what is not
+  /// a regular file: a directory, FIFO or device. Symbolic links are followed.
   static result<open_file> open(std::string path);
 
   open_file(open_file&& other) noexcept;

@@ -28,6 +28,8 @@ class shard_index {
   [[nodiscard]] std::string_view name(std::size_t index) const { return name_of(entries_[index]); }
   /// Index into shards().
   [[nodiscard]] std::uint32_t shard(std::size_t index) const { return entries_[index].shard; }
+  /// Where the name stands in the text.
+  [[nodiscard]] std::uint64_t byte(std::size_t index) const { return entries_[index].byte; }
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
 
  private:
