@@ -230,6 +230,7 @@ void driver::close() {
 void driver::lose_device() {
   begin("device_lost");
   model_.lost();
+  device_.lost();
   core_->device_lost({.code = errc::device_lost, .what = "the device is gone"});
   lost_ = true;
   end();

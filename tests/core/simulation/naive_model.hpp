@@ -33,8 +33,10 @@ class naive_model {
   void shared(tensor_id id, tier where);
   void read_answered(read_command const& command, bool ok);
   void copy_answered(copy_command const& command, bool ok);
-  void remap_answered(remap_command const& command, std::uint64_t most_committed);
+  void remap_answered(remap_command const& command, std::uint64_t most_committed, bool ok);
   void lost() { lost_ = true; }
+  /// A remap or a settle failed: what could not be given back is not tried again until something changes.
+  void memory_stuck() { memory_stuck_ = true; }
 
   // What the core answered ------------------------------------------------------------------------------------------
   /// How many bytes an acquire would need, where that is more than the budget.
@@ -118,6 +120,8 @@ class naive_model {
   statistics before_;
   std::uint64_t read_emitted_ = 0, read_done_ = 0, copy_emitted_ = 0, copy_done_ = 0, loads_started_ = 0;
   bool lost_ = false;
+  bool rejected_any_ = false;
+  bool memory_stuck_ = false;
   bool strict_pins_ = false;
 };
 

@@ -85,16 +85,21 @@ void shadow_device::drop_pending(copy_command const& command) {
   }
 }
 
-fence shadow_device::copy_queued(copy_command const& command) {
-  drop_pending(command);
-  stream_state& stream = streams_[copy_stream];
-  byte_range const to{command.vram_offset, command.bytes};
-  for (fence const each : command.after) {
-    join(stream.now, each);
+/// The copy stream waits.
+void shadow_device::wait(std::vector<fence> const& after) {
+  for (fence const each : after) {
+    join(streams_[copy_stream].now, each);
     for (hazard& one : hazards_) {  // a fence behind the failed call proves the order of what it left
       if (one.cover.stream == each.stream && one.cover.sequence <= each.sequence) one.unproven = false;
     }
   }
+}
+
+fence shadow_device::copy_queued(copy_command const& command) {
+  drop_pending(command);
+  stream_state& stream = streams_[copy_stream];
+  byte_range const to{command.vram_offset, command.bytes};
+  wait(command.after);
   for (hazard const& each : hazards_) {
     if (each.where != tier::vram || !overlap(each.range, to) || known(each.cover)) continue;
     bool const in_order = each.cover.stream == copy_stream ? !each.unproven : stream.now[each.cover.stream] >= each.cover.sequence;
@@ -112,8 +117,9 @@ fence shadow_device::copy_queued(copy_command const& command) {
 
 void shadow_device::copy_failed(copy_command const& command, bool maybe_queued, bool queued) {
   drop_pending(command);
+  if (!maybe_queued) return;  // it may have been a wait that failed
+  wait(command.after);
   if (queued) push_copy(command);
-  if (!maybe_queued) return;
   fence const next{copy_stream, streams_[copy_stream].now[copy_stream] + 1};
   hazards_.push_back({tier::ram, {command.ram_offset, command.bytes}, next, true});
   hazards_.push_back({tier::vram, {command.vram_offset, command.bytes}, next, true});
@@ -189,6 +195,12 @@ bool shadow_device::covers(fence until, fence earlier) const {
 
 void shadow_device::told(fence which) {
   join(known_, which);
+  std::erase_if(hazards_, [&](hazard const& each) { return known(each.cover); });
+}
+
+void shadow_device::lost() {
+  for (stream_state& each : streams_) each.queue.clear();
+  known_.fill(not_queued - 1);
   std::erase_if(hazards_, [&](hazard const& each) { return known(each.cover); });
 }
 

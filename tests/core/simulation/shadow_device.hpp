@@ -50,6 +50,8 @@ class shadow_device {
 
   /// The core was told that this fence has passed.
   void told(fence which);
+  /// The device is gone: nothing runs any more, and what was queued touches nothing.
+  void lost();
   [[nodiscard]] bool has_passed(fence which) const { return streams_[which.stream].passed >= which.sequence; }
   /// Whether the core could know that this fence has passed.
   [[nodiscard]] bool known(fence which) const { return known_[which.stream] >= which.sequence; }
@@ -100,6 +102,7 @@ class shadow_device {
   void need_untouched(tier where, byte_range range, char const* who) const;
   void add_holds(tier where, byte_range range, int change);
   void join(clock& into, fence other) const;
+  void wait(std::vector<fence> const& after);
   void push_copy(copy_command const& command);
   void drop_pending(copy_command const& command);
 
