@@ -1,0 +1,19 @@
+// `tierpager inspect`: what a model's headers say. Opens no device, reserves nothing.
+#pragma once
+
+#include <string>
+
+#include <tierpager/catalog.hpp>
+
+#include <tools/options.hpp>
+
+namespace tierpager::tools {
+
+/// Throws tierpager::error.
+void inspect(inspect_options const& options);
+
+/// The two forms it prints: JSON, whose keys are a contract, and a table.
+std::string json_of(catalog const& tensors);
+std::string text_of(catalog const& tensors);
+
+}  // namespace tierpager::tools

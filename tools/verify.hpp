@@ -1,0 +1,11 @@
+// `tierpager verify`: every tensor of a model through both tiers, held against the file.
+#pragma once
+
+#include <tools/options.hpp>
+
+namespace tierpager::tools {
+
+/// Prints one line; throws tierpager::error naming the first tensor that differs.
+void verify(verify_options const& options);
+
+}  // namespace tierpager::tools
