@@ -59,7 +59,7 @@ int main() {
                          {.vram = "unlimited", .ram = 4 * tensor_bytes});
   bool right = false;
   std::thread inference([&] { right = run_passes(pager, 50); });
-  for (std::uint64_t const room : {3, 12, 2, 8}) pager.set_budget(tierpager::tier::vram, room * tensor_bytes);
+  for (std::uint64_t const room : {3U, 12U, 2U, 8U}) pager.set_budget(tierpager::tier::vram, room * tensor_bytes);
   inference.join();
 
   tierpager::budget_report const report = pager.set_budget(tierpager::tier::vram, 2 * tensor_bytes);
