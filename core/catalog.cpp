@@ -9,6 +9,11 @@ std::uint32_t catalog::add_file(std::string path) {
   return static_cast<std::uint32_t>(files_.size() - 1);
 }
 
+void catalog::reserve(std::size_t tensors) {
+  tensors_.reserve(tensors);
+  by_name_.reserve(tensors);
+}
+
 result<tensor_id> catalog::add(tensor_info info) {
   auto refuse = [&](char const* what) {
     return failure{.code = errc::invalid_argument, .what = what, .tensor = info.name};

@@ -32,6 +32,8 @@ class catalog {
  public:
   /// Returns the new file's index. Paths are kept as given.
   std::uint32_t add_file(std::string path);
+  /// Makes room for so many tensors in all, so that adding them takes no more memory than they need.
+  void reserve(std::size_t tensors);
   /// `invalid_argument` where the name is taken, the file index unknown, or offset + bytes wraps.
   result<tensor_id> add(tensor_info info);
 

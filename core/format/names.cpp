@@ -1,0 +1,54 @@
+#include <core/format/names.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+namespace tierpager {
+
+std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
+  auto byte_at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  auto continues = [&](std::size_t i, unsigned least = 0x80, unsigned most = 0xbf) {
+    return byte_at(i) >= least && byte_at(i) <= most;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    unsigned const lead = byte_at(at);
+    if (lead < 0x80) {
+      at += 1;
+    } else if (lead >= 0xc2 && lead <= 0xdf && continues(at + 1)) {
+      at += 2;
+    } else if (lead >= 0xe0 && lead <= 0xef && continues(at + 1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) &&
+               continues(at + 2)) {
+      at += 3;
+    } else if (lead >= 0xf0 && lead <= 0xf4 && continues(at + 1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) &&
+               continues(at + 2) && continues(at + 3)) {
+      at += 4;
+    } else {
+      return at;
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_plain_file_name(std::string_view name) {
+  if (name.empty() || name == "." || name == "..") return false;
+  return name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+bool is_lfs_pointer(std::string_view first_bytes) { return first_bytes.starts_with("version https://git-lfs.github.com/spec/"); }
+
+std::optional<std::size_t> find_duplicate(std::span<std::string_view const> names) {
+  std::vector<std::size_t> order(names.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t left, std::size_t right) {
+    int const compared = names[left].compare(names[right]);
+    return compared != 0 ? compared < 0 : left < right;
+  });
+  std::optional<std::size_t> found;
+  for (std::size_t i = 1; i < order.size(); ++i)
+    if (names[order[i - 1]] == names[order[i]] && (!found || order[i] < *found)) found = order[i];
+  return found;
+}
+
+}  // namespace tierpager

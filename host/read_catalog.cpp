@@ -1,0 +1,296 @@
+#include <host/read_catalog.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <variant>
+
+#include <core/format/detect.hpp>
+#include <core/format/gguf.hpp>
+#include <core/format/manifest.hpp>
+#include <core/format/names.hpp>
+#include <core/format/shard_index.hpp>
+
+namespace tierpager {
+namespace {
+
+constexpr std::uint64_t first_prefix_bytes = std::uint64_t{256} << 10U;
+constexpr std::uint64_t header_bytes_max = std::uint64_t{1} << 30U;
+
+failure refuse(errc code, std::string what, std::string file, std::string tensor = {}) {
+  return {.code = code, .what = std::move(what), .file = std::move(file), .tensor = std::move(tensor)};
+}
+
+failure in_file(failure why, std::string const& path) {
+  why.file = path;
+  return why;
+}
+
+std::string beside(std::string const& path, std::string const& name) {
+  return (std::filesystem::path(path).parent_path() / name).string();
+}
+
+result<std::string> read_start(open_file const& file, std::uint64_t bytes) {
+  std::string text(std::min(bytes, file.bytes()), '\0');
+  if (status const outcome = file.read(0, std::as_writable_bytes(std::span(text))); !outcome.ok()) return outcome.error();
+  return text;
+}
+
+// Hands `read` ever longer prefixes of the file until it has enough. Each prefix is freed before the next is taken.
+template <class Header, class Reader>
+result<Header> read_header(open_file const& file, Reader const& read) {
+  std::uint64_t bytes = std::min(first_prefix_bytes, file.bytes());
+  while (true) {
+    auto const prefix = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    std::span<std::byte> const all(prefix.get(), bytes);
+    if (status const outcome = file.read(0, all); !outcome.ok()) return outcome.error();
+    auto answer = read(all, file.bytes());
+    if (!answer.ok()) return in_file(answer.error(), file.path());
+    if (auto* const header = std::get_if<Header>(&*answer)) return std::move(*header);
+    std::uint64_t const wanted = std::get<more_needed>(*answer).bytes;
+    if (wanted > header_bytes_max) return refuse(errc::unsupported, "has a header above 1 GiB", file.path());
+    bytes = std::min(file.bytes(), std::max(wanted, 2 * bytes));
+  }
+}
+
+result<gguf_header> read_gguf_header(open_file const& file) { return read_header<gguf_header>(file, read_gguf); }
+
+result<manifest> read_manifest_file(open_file const& file) {
+  // One byte more than the limit, so that the reader sees it crossed.
+  auto const text = read_start(file, manifest_bytes_max + 1);
+  if (!text.ok()) return text.error();
+  auto parsed = read_manifest(*text);
+  if (!parsed.ok()) return in_file(parsed.error(), file.path());
+  return parsed;
+}
+
+class model_loader {
+ public:
+  explicit model_loader(trailing_bytes trailing) : trailing_(trailing) {}
+
+  status add(std::string const& path) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(path, ignored) ? add_directory(path) : add_file(path);
+  }
+
+  result<opened_model> finish() &&;
+
+ private:
+  status add_directory(std::string const& path);
+  status add_file(std::string const& path);
+  status add_gguf(open_file file);
+  status add_gguf_parts(open_file file, gguf_header header);
+  status add_safetensors(open_file file, std::string const& index_path, shard_index const* index, std::vector<bool>* seen);
+  status add_shards(open_file const& index_file);
+  status add_manifest(open_file const& manifest_file);
+  void keep(open_file file, std::vector<tensor_info> tensors);
+
+  trailing_bytes trailing_;
+  std::vector<open_file> files_;
+  std::vector<tensor_info> tensors_;
+};
+
+void model_loader::keep(open_file file, std::vector<tensor_info> tensors) {
+  auto const number = static_cast<std::uint32_t>(files_.size());
+  files_.push_back(std::move(file));
+  for (tensor_info& each : tensors) each.file = number;
+  if (tensors_.empty())
+    tensors_ = std::move(tensors);
+  else
+    tensors_.insert(tensors_.end(), std::move_iterator(tensors.begin()), std::move_iterator(tensors.end()));
+}
+
+status model_loader::add_directory(std::string const& path) {
+  std::set<std::string> indexes, safetensors, ggufs;
+  std::error_code wrong;
+  for (std::filesystem::directory_iterator entry(path, wrong), end; !wrong && entry != end; entry.increment(wrong)) {
+    std::string const name = entry->path().filename().string();
+    if (name.starts_with(".")) continue;
+    if (name.ends_with(".safetensors.index.json")) indexes.insert(entry->path().string());
+    if (name.ends_with(".safetensors")) safetensors.insert(entry->path().string());
+    if (name.ends_with(".gguf")) ggufs.insert(entry->path().string());
+  }
+  if (wrong) {
+    failure why = refuse(errc::read_failed, "cannot be listed", path);
+    why.system_error = wrong.value();
+    return why;
+  }
+  if (indexes.size() > 1) return refuse(errc::invalid_argument, "holds more than one index; name one", path);
+  if (!indexes.empty()) return add_file(*indexes.begin());
+  if (!safetensors.empty() && !ggufs.empty())
+    return refuse(errc::invalid_argument, "holds safetensors and GGUF files; name the ones meant", path);
+  if (safetensors.empty() && ggufs.empty()) return refuse(errc::invalid_argument, "holds no safetensors and no GGUF file", path);
+  for (auto const* const names : {&safetensors, &ggufs})
+    for (std::string const& each : *names)
+      if (status outcome = add_file(each); !outcome.ok()) return outcome;
+  return {};
+}
+
+status model_loader::add_file(std::string const& path) {
+  auto opened = open_file::open(path);
+  if (!opened.ok()) return opened.error();
+  auto const first = read_start(*opened, 64);
+  if (!first.ok()) return first.error();
+  if (is_lfs_pointer(*first)) {
+    failure why = refuse(errc::malformed_file, "is a Git LFS pointer, not the file it stands for", path);
+    why.byte = 0;
+    return why;
+  }
+  switch (detect_format(*first, path)) {
+    case model_format::gguf: return add_gguf(std::move(opened).value());
+    case model_format::safetensors: return add_safetensors(std::move(opened).value(), {}, nullptr, nullptr);
+    case model_format::shard_index: return add_shards(*opened);
+    case model_format::manifest: return add_manifest(*opened);
+    case model_format::unknown: break;
+  }
+  failure why = refuse(errc::malformed_file, "is neither GGUF nor safetensors nor a JSON manifest", path);
+  why.byte = 0;
+  return why;
+}
+
+status model_loader::add_gguf(open_file file) {
+  auto header = read_gguf_header(file);
+  if (!header.ok()) return header.error();
+  if (header->split && header->split->count > 1) return add_gguf_parts(std::move(file), std::move(header).value());
+  keep(std::move(file), std::move(header->tensors));
+  return {};
+}
+
+status model_loader::add_gguf_parts(open_file file, gguf_header header) {
+  // Another part may have been named before, and stood for this one.
+  if (std::any_of(files_.begin(), files_.end(), [&](open_file const& each) { return each.same_file(file); })) return {};
+  gguf_split const whole = *header.split;
+  auto name = parse_split_name(std::filesystem::path(file.path()).filename().string());
+  if (!name || name->count != whole.count || name->number != whole.number)
+    return refuse(errc::malformed_file,
+                  "is part " + std::to_string(whole.number) + " (from 0) of " + std::to_string(whole.count) +
+                      " of a split model, which its name does not say",
+                  file.path());
+  std::uint32_t const named = name->number;
+  std::string const named_path = file.path();
+  std::uint64_t tensor_count = 0;
+  for (name->number = 0; name->number < name->count; ++name->number) {
+    auto part = name->number == named ? result<open_file>(std::move(file)) : open_file::open(beside(named_path, to_string(*name)));
+    if (!part.ok()) return part.error();
+    auto part_header = name->number == named ? result<gguf_header>(std::move(header)) : read_gguf_header(*part);
+    if (!part_header.ok()) return part_header.error();
+    gguf_split const said = part_header->split.value_or(gguf_split{});
+    if (said.count != whole.count || said.number != name->number || said.tensors != whole.tensors)
+      return refuse(errc::malformed_file, "does not belong to the same split model as " + named_path, part->path());
+    tensor_count += part_header->tensors.size();
+    keep(std::move(part).value(), std::move(part_header->tensors));
+  }
+  if (whole.tensors && *whole.tensors != tensor_count)
+    return refuse(errc::malformed_file,
+                  "promises " + std::to_string(*whole.tensors) + " tensors in all parts together; there are " +
+                      std::to_string(tensor_count),
+                  named_path);
+  return {};
+}
+
+status model_loader::add_safetensors(open_file file, std::string const& index_path, shard_index const* index, std::vector<bool>* seen) {
+  using header = std::vector<tensor_info>;
+  auto tensors = read_header<header>(file, [this](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing_); });
+  if (!tensors.ok()) return tensors.error();
+  if (index != nullptr) {
+    std::string const shard = std::filesystem::path(file.path()).filename().string();
+    for (tensor_info const& each : *tensors) {
+      auto const at = index->find(each.name);
+      if (!at) return refuse(errc::malformed_file, "is not in " + index_path, file.path(), each.name);
+      std::string const& expected = index->shards()[index->shard(*at)];
+      if (expected != shard)
+        return refuse(errc::malformed_file, "lies here, but " + index_path + " places it in " + expected, file.path(), each.name);
+      (*seen)[*at] = true;
+    }
+  }
+  keep(std::move(file), std::move(tensors).value());
+  return {};
+}
+
+status model_loader::add_shards(open_file const& index_file) {
+  std::optional<shard_index> index;
+  {
+    auto const text = read_start(index_file, shard_index_bytes_max + 1);
+    if (!text.ok()) return text.error();
+    auto parsed = shard_index::parse(*text);
+    if (!parsed.ok()) return in_file(parsed.error(), index_file.path());
+    index = std::move(parsed).value();
+  }
+  std::vector<bool> seen(index->size());
+  for (std::string const& name : index->shards()) {
+    auto shard = open_file::open(beside(index_file.path(), name));
+    if (!shard.ok()) return shard.error();
+    if (status outcome = add_safetensors(std::move(shard).value(), index_file.path(), &*index, &seen); !outcome.ok()) return outcome;
+  }
+  auto const missing = std::find(seen.begin(), seen.end(), false);
+  if (missing == seen.end()) return {};
+  auto const entry = static_cast<std::size_t>(missing - seen.begin());
+  failure why = refuse(errc::malformed_file, "is not in its shard " + index->shards()[index->shard(entry)], index_file.path(),
+                       std::string(index->name(entry)));
+  why.byte = index->byte(entry);
+  return why;
+}
+
+status model_loader::add_manifest(open_file const& manifest_file) {
+  auto parsed = read_manifest_file(manifest_file);
+  if (!parsed.ok()) return parsed.error();
+  auto const first_file = static_cast<std::uint32_t>(files_.size());
+  for (std::string const& name : parsed->files) {
+    auto opened = open_file::open(beside(manifest_file.path(), name));
+    if (!opened.ok()) return opened.error();
+    files_.push_back(std::move(opened).value());
+  }
+  for (tensor_info& each : parsed->tensors) {
+    each.file += first_file;
+    open_file const& file = files_[each.file];
+    if (each.offset > file.bytes() || each.bytes > file.bytes() - each.offset) {
+      failure why = refuse(errc::malformed_file, "lies past the end of the file, says " + manifest_file.path(), file.path(), each.name);
+      why.byte = file.bytes();
+      return why;
+    }
+    tensors_.push_back(std::move(each));
+  }
+  return {};
+}
+
+result<opened_model> model_loader::finish() && {
+  opened_model model;
+  for (open_file const& each : files_) model.tensors.add_file(each.path());
+  model.tensors.reserve(tensors_.size());
+  for (tensor_info& each : tensors_) {
+    if (auto const other = model.tensors.find(each.name)) {
+      std::string const& there = model.tensors.files()[model.tensors[*other].file];
+      return refuse(errc::invalid_argument, "is also in " + there, files_[each.file].path(), each.name);
+    }
+    if (auto const added = model.tensors.add(std::move(each)); !added.ok()) return added.error();
+  }
+  model.files = std::move(files_);
+  return model;
+}
+
+}  // namespace
+
+result<opened_model> read_catalog(std::vector<std::string> const& paths, trailing_bytes trailing) {
+  if (paths.empty()) return failure{.code = errc::invalid_argument, .what = "no model is named"};
+  model_loader loader(trailing);
+  for (std::string const& path : paths)
+    if (status const outcome = loader.add(path); !outcome.ok()) return outcome.error();
+  return std::move(loader).finish();
+}
+
+result<catalog> read_manifest_catalog(std::string const& path) {
+  auto const opened = open_file::open(path);
+  if (!opened.ok()) return opened.error();
+  auto parsed = read_manifest_file(*opened);
+  if (!parsed.ok()) return parsed.error();
+  catalog tensors;
+  for (std::string const& name : parsed->files) tensors.add_file(beside(path, name));
+  tensors.reserve(parsed->tensors.size());
+  for (tensor_info& each : parsed->tensors)
+    if (auto const added = tensors.add(std::move(each)); !added.ok()) return added.error();
+  return tensors;
+}
+
+}  // namespace tierpager

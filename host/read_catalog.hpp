@@ -1,0 +1,30 @@
+// Names of models to one catalog and the files it speaks of, each opened once and kept. Reads headers only. May be
+// called from any thread. Never opens a file outside the directory of a named one, but through a symbolic link there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <core/format/safetensors.hpp>
+#include <host/open_file.hpp>
+#include <tierpager/catalog.hpp>
+#include <tierpager/error.hpp>
+
+namespace tierpager {
+
+struct opened_model {
+  catalog tensors;               // by file, within a file by offset
+  std::vector<open_file> files;  // one for each of tensors.files(), in that order
+};
+
+/// A path is a GGUF file (any part of a split model stands for all of it), a safetensors file, a
+/// `*.safetensors.index.json`, a raw manifest, or a directory: there an index goes before all, else all its
+/// `*.safetensors` or all its `*.gguf` files by name. What a file is, its bytes decide before its name.
+/// `malformed_file`, `file_not_found` or `read_failed` name the file, tensor and byte; `invalid_argument` where a directory
+/// holds no model or leaves a choice, or two files hold a tensor of the same name.
+[[nodiscard]] result<opened_model> read_catalog(std::vector<std::string> const& paths, trailing_bytes trailing = trailing_bytes::refuse);
+
+/// The catalog of a raw manifest alone; the files it speaks of need not exist.
+[[nodiscard]] result<catalog> read_manifest_catalog(std::string const& path);
+
+}  // namespace tierpager
