@@ -43,7 +43,8 @@ bool run_passes(tierpager::pager& pager, int passes) {
     for (std::uint32_t number = 0; number < tensors; ++number) {
       auto const held = pager.acquire(tierpager::tensor_id{number}, stream);
       stream.submit([&right, number, bytes = std::span(held.data(), held.size_bytes())] {
-        right = right && bytes.front() == static_cast<std::byte>(number) && bytes.back() == static_cast<std::byte>(number);
+        right =
+            right && bytes.front() == static_cast<std::byte>(number) && bytes.back() == static_cast<std::byte>(number);
       });
     }
   }
@@ -55,7 +56,8 @@ bool run_passes(tierpager::pager& pager, int passes) {
 }  // namespace
 
 int main() {
-  tierpager::pager pager(make_catalog(), std::make_shared<numbered_source>(), tierpager::open_device(tierpager::device_kind::host),
+  tierpager::pager pager(make_catalog(), std::make_shared<numbered_source>(),
+                         tierpager::open_device(tierpager::device_kind::host),
                          {.vram = "unlimited", .ram = 4 * tensor_bytes});
   bool right = false;
   std::thread inference([&] { right = run_passes(pager, 50); });

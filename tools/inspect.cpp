@@ -38,10 +38,11 @@ std::string text_of(catalog const& tensors) {
   }
   auto text = fmt::memory_buffer();
   auto const to = std::back_inserter(text);
-  fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", "name", name_width, "dtype", "shape", shape_width, "file", "offset", "bytes");
+  fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", "name", name_width, "dtype", "shape",
+                 shape_width, "file", "offset", "bytes");
   for (tensor_info const& tensor : tensors.tensors()) {
-    fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", printable(tensor.name), name_width, printable(tensor.dtype),
-                   shape_of(tensor), shape_width, tensor.file, tensor.offset, tensor.bytes);
+    fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", printable(tensor.name), name_width,
+                   printable(tensor.dtype), shape_of(tensor), shape_width, tensor.file, tensor.offset, tensor.bytes);
   }
   for (std::size_t file = 0; file < tensors.files().size(); ++file) {
     fmt::format_to(to, "file {}: {}\n", file, printable(tensors.files()[file]));

@@ -1,4 +1,5 @@
-// `tierpager inspect`: what a model's headers say. Opens no device, reserves nothing.
+// `tierpager inspect`: what a model's headers say, as a table and as JSON. Opens no device, reserves nothing, reads no
+// tensor bytes. One thread.
 #pragma once
 
 #include <string>

@@ -27,7 +27,9 @@ struct make_options {
 void declare(CLI::App& app, make_options& into) {
   llama_shape& shape = into.shape;
   app.add_option("FILE", into.path, "the model to write")->required()->type_name("");
-  app.add_option("--format", into.format, "safetensors or gguf")->check(CLI::IsMember({"safetensors", "gguf"}))->type_name("NAME");
+  app.add_option("--format", into.format, "safetensors or gguf")
+      ->check(CLI::IsMember({"safetensors", "gguf"}))
+      ->type_name("NAME");
   app.add_option("--seed", into.seed, "what the bytes follow from")->type_name("N");
   auto const positive = CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U);
   auto const extent = [&](std::string const& name, std::uint64_t& target, std::string const& help) {
@@ -48,17 +50,19 @@ void declare(CLI::App& app, make_options& into) {
 void make(make_options const& options) {
   interrupt const signals;
   std::stop_token const stop = signals.token();
-  written_model const model{.format = options.format == "gguf" ? model_format::gguf : model_format::safetensors,
-                            .seed = options.seed,
-                            .tensors = options.equal.count > 0 ? equal_sized_tensors(options.equal) : llama_tensors(options.shape),
-                            .shape = options.shape};
+  written_model const model{
+      .format = options.format == "gguf" ? model_format::gguf : model_format::safetensors,
+      .seed = options.seed,
+      .tensors = options.equal.count > 0 ? equal_sized_tensors(options.equal) : llama_tensors(options.shape),
+      .shape = options.shape};
   std::uint64_t total_bytes = 0;
   for (planned_tensor const& tensor : model.tensors) total_bytes += tensor.bytes;
   output_file file(options.path);
   progress bar(total_bytes);
   bar.label("writing");
   write_model(model, file, [&](std::uint64_t bytes) {
-    if (stop.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted", .file = options.path});
+    if (stop.stop_requested())
+      throw error(failure{.code = errc::cancelled, .what = "interrupted", .file = options.path});
     bar.add(bytes);
   });
   file.commit();
@@ -77,7 +81,8 @@ int failed(int exit_code, std::string_view why) {
 int main(int count, char** arguments) {
   namespace tools = tierpager::tools;
   tools::make_options options;
-  CLI::App app("Writes a Llama-like model of pseudo-random BF16 weights; without options one of about 1 GiB.", "make_model");
+  CLI::App app("Writes a Llama-like model of pseudo-random BF16 weights; without options one of about 1 GiB.",
+               "make_model");
   tools::declare(app, options);
   try {
     app.parse(count, arguments);

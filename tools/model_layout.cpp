@@ -21,7 +21,8 @@ std::vector<planned_tensor> llama_tensors(llama_shape const& shape) {
   std::vector<planned_tensor> all;
   all.push_back(weight("model.embed_tokens.weight", "token_embd.weight", {shape.vocabulary, shape.hidden}));
   for (std::uint64_t layer = 0; layer < shape.layers; ++layer) {
-    auto const add = [&](std::string_view safetensors_name, std::string_view gguf_name, std::vector<std::uint64_t> extents) {
+    auto const add = [&](std::string_view safetensors_name, std::string_view gguf_name,
+                         std::vector<std::uint64_t> extents) {
       all.push_back(weight(fmt::format("model.layers.{}.{}.weight", layer, safetensors_name),
                            fmt::format("blk.{}.{}.weight", layer, gguf_name), std::move(extents)));
     };

@@ -1,4 +1,5 @@
-// The tensors of the models that make_model writes: names, types and shapes, no bytes. Pure.
+// The tensors of the models that make_model writes: names, types and shapes. Pure; any thread. Knows no bytes: those
+// are model_writer's.
 #pragma once
 
 #include <cstdint>

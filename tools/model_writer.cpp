@@ -24,7 +24,8 @@ class field_writer {
  public:
   template <class Integer>
   void number(Integer value) {
-    for (std::size_t i = 0; i < sizeof(Integer); ++i) bytes_ += static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i) & 0xffU);
+    for (std::size_t i = 0; i < sizeof(Integer); ++i)
+      bytes_ += static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i) & 0xffU);
   }
   void text(std::string_view value) {
     number(std::uint64_t{value.size()});
@@ -99,9 +100,11 @@ std::string gguf_header(written_model const& model) {
 
 }  // namespace
 
-void fill_tensor_bytes(written_model const& model, std::size_t tensor, std::uint64_t offset, std::span<std::byte> target) {
+void fill_tensor_bytes(written_model const& model, std::size_t tensor, std::uint64_t offset,
+                       std::span<std::byte> target) {
   // Exponents of at most 127: no infinities, no NaNs.
-  std::uint64_t const mask = model.tensors[tensor].type == element_type::bf16 ? 0xbfffbfffbfffbfffULL : ~std::uint64_t{0};
+  std::uint64_t const mask =
+      model.tensors[tensor].type == element_type::bf16 ? 0xbfffbfffbfffbfffULL : ~std::uint64_t{0};
   std::uint64_t const start = checksum_mix(model.seed * 0x9e3779b97f4a7c15ULL + tensor + 1) + offset / 8;
   for (std::uint64_t word = 0; word * 8 < target.size(); ++word) {
     std::uint64_t const value = checksum_mix((start + word) * 0x9e3779b97f4a7c15ULL) & mask;

@@ -22,9 +22,11 @@ struct written_model {
 };
 
 /// Bytes [offset, offset + size) of tensor number `tensor`; `offset` is a multiple of 8. BF16 ones are finite numbers.
-void fill_tensor_bytes(written_model const& model, std::size_t tensor, std::uint64_t offset, std::span<std::byte> target);
+void fill_tensor_bytes(written_model const& model, std::size_t tensor, std::uint64_t offset,
+                       std::span<std::byte> target);
 
 /// Does not commit. `after_piece` is called with the bytes of each piece written; what it throws ends the writing.
-void write_model(written_model const& model, output_file& to, std::function<void(std::uint64_t bytes)> const& after_piece);
+void write_model(written_model const& model, output_file& to,
+                 std::function<void(std::uint64_t bytes)> const& after_piece);
 
 }  // namespace tierpager::tools

@@ -22,7 +22,8 @@ void add_repeatable(CLI::App& to, std::string const& name, std::vector<std::stri
 }
 
 template <class Kind>
-void add_choice(CLI::App& to, std::string const& name, Kind& into, std::map<std::string, Kind> const& choices, std::string const& help) {
+void add_choice(CLI::App& to, std::string const& name, Kind& into, std::map<std::string, Kind> const& choices,
+                std::string const& help) {
   std::string names;
   for (auto const& [key, value] : choices) names += (names.empty() ? "" : "|") + key;
   to.add_option_function<std::string>(
@@ -46,16 +47,17 @@ void add_models(CLI::App& to, std::vector<std::string>& into) {
 }
 
 void add_device_and_source(CLI::App& to, paging_options& into) {
-  add_choice<device_kind>(
-      to, "--device", into.device, {{"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}},
-      "where the device tier lives (auto: CUDA where it works, else the host device)");
+  add_choice<device_kind>(to, "--device", into.device,
+                          {{"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}},
+                          "where the device tier lives (auto: CUDA where it works, else the host device)");
   add_choice<source_kind>(to, "--source", into.source,
                           {{"auto", source_kind::automatic},
                            {"pread", source_kind::pread},
                            {"direct", source_kind::direct},
                            {"mmap", source_kind::mmap}},
                           "how the file is read");
-  add_repeatable(to, "--slice", into.slice, "page matching tensors by slices, named NAME[i], of their outermost dimension; repeatable");
+  add_repeatable(to, "--slice", into.slice,
+                 "page matching tensors by slices, named NAME[i], of their outermost dimension; repeatable");
 }
 
 constexpr char const* budget_help = "bytes, 512MiB, 6GiB, 6GB, 40% (of the model), auto, unlimited, none";
@@ -72,7 +74,8 @@ void add_run(CLI::App& app, run_options& into) {
   add_models(run, paging.models);
   auto const budget_option = [&run](std::string const& name, budget& target, std::string const& help) {
     run.add_option_function<std::string>(
-           name, [&target, name](std::string const& text) { target = parse_budget(name, text); }, help + ": " + budget_help)
+           name, [&target, name](std::string const& text) { target = parse_budget(name, text); },
+           help + ": " + budget_help)
         ->type_name("SIZE");
   };
   budget_option("--vram", paging.vram, "device memory budget");
@@ -88,27 +91,35 @@ void add_run(CLI::App& app, run_options& into) {
          "who is evicted first: auto, lru")
       ->type_name("NAME");
   run.add_option("--passes", into.passes,
-                 "how many passes to run (default: those of the order file, else 2); an order file's passes are repeated in turn")
+                 "how many passes to run (default: those of the order file, else 2); an order file's passes are "
+                 "repeated in turn")
       ->check(CLI::Range(1U, 1'000'000'000U))
       ->type_name("N");
-  run.add_option("--order", into.order, "acquire the tensors that FILE names: one a line, '# pass' between passes")->type_name("FILE");
-  add_repeatable(run, "--pin-vram", paging.pin_vram, "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
+  run.add_option("--order", into.order, "acquire the tensors that FILE names: one a line, '# pass' between passes")
+      ->type_name("FILE");
+  add_repeatable(run, "--pin-vram", paging.pin_vram,
+                 "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
   add_repeatable(run, "--pin-ram", paging.pin_ram, "the same for page-locked memory");
   run.add_flag("--verify", into.verify, "checksum every acquired tensor on the device and hold it against the file");
-  run.add_option("--json", into.json, "write the report as JSON to FILE, or to standard output for -")->type_name("FILE|-");
-  run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")->type_name("FILE");
+  run.add_option("--json", into.json, "write the report as JSON to FILE, or to standard output for -")
+      ->type_name("FILE|-");
+  run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")
+      ->type_name("FILE");
 }
 
 void add_verify(CLI::App& app, verify_options& into) {
-  CLI::App& verify = *app.add_subcommand("verify", "page every tensor through both tiers, checksummed on the device against the file");
+  CLI::App& verify =
+      *app.add_subcommand("verify", "page every tensor through both tiers, checksummed on the device against the file");
   add_models(verify, into.paging.models);
-  verify.add_option_function<std::string>(
-            "--vram", [&into](std::string const& text) { into.vram = parse_budget("--vram", text); },
-            std::string("device memory budget (default: two of the largest tensors): ") + budget_help)
+  verify
+      .add_option_function<std::string>(
+          "--vram", [&into](std::string const& text) { into.vram = parse_budget("--vram", text); },
+          std::string("device memory budget (default: two of the largest tensors): ") + budget_help)
       ->type_name("SIZE");
-  verify.add_option_function<std::string>(
-            "--ram", [&into](std::string const& text) { into.paging.ram = parse_budget("--ram", text); },
-            std::string("page-locked memory budget (default: the smallest that works): ") + budget_help)
+  verify
+      .add_option_function<std::string>(
+          "--ram", [&into](std::string const& text) { into.paging.ram = parse_budget("--ram", text); },
+          std::string("page-locked memory budget (default: the smallest that works): ") + budget_help)
       ->type_name("SIZE");
   add_device_and_source(verify, into.paging);
 }

@@ -1,4 +1,5 @@
-// The command line as values. Parsing is pure: it opens nothing.
+// The command line as values. Parsing is pure and opens nothing: a file that is missing is found out later, by those
+// who read it.
 #pragma once
 
 #include <cstdint>

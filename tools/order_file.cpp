@@ -34,7 +34,8 @@ pass_order file_order(catalog const& tensors) {
 
 std::vector<pass_order> read_order_file(std::string const& path, catalog const& tensors) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw error(failure{.code = errc::file_not_found, .what = "cannot be opened", .file = path, .system_error = errno});
+  if (!file)
+    throw error(failure{.code = errc::file_not_found, .what = "cannot be opened", .file = path, .system_error = errno});
   std::vector<pass_order> passes(1);
   std::string line;
   for (std::size_t number = 1; std::getline(file, line); ++number) {
@@ -42,11 +43,14 @@ std::vector<pass_order> read_order_file(std::string const& path, catalog const& 
       if (!passes.back().empty()) passes.emplace_back();
     } else if (!line.empty() && line != "\r" && !line.starts_with('#')) {
       std::optional<tensor_id> const id = find(tensors, line);
-      if (!id) throw error(failure{.code = errc::unknown_tensor, .what = fmt::format("line {}: no tensor '{}'", number, line), .file = path});
+      if (!id)
+        throw error(failure{
+            .code = errc::unknown_tensor, .what = fmt::format("line {}: no tensor '{}'", number, line), .file = path});
       passes.back().push_back(*id);
     }
   }
-  if (file.bad()) throw error(failure{.code = errc::read_failed, .what = "cannot be read", .file = path, .system_error = errno});
+  if (file.bad())
+    throw error(failure{.code = errc::read_failed, .what = "cannot be read", .file = path, .system_error = errno});
   if (passes.back().empty()) passes.pop_back();
   if (passes.empty()) throw error(failure{.code = errc::invalid_argument, .what = "names no tensor", .file = path});
   return passes;
@@ -57,7 +61,8 @@ void require_writable_names(std::vector<pass_order> const& passes, catalog const
     for (tensor_id const id : order) {
       std::string const& name = tensors[id].name;
       if (!name.empty() && !name.starts_with('#') && name.find('\n') == std::string::npos) continue;
-      throw error(failure{.code = errc::invalid_argument, .what = "an order file cannot say this name", .tensor = name});
+      throw error(
+          failure{.code = errc::invalid_argument, .what = "an order file cannot say this name", .tensor = name});
     }
   }
 }

@@ -82,7 +82,8 @@ void output_file::fail(std::string what) const {
 
 void write_standard_output(std::string_view text) {
   if (write_all(STDOUT_FILENO, std::as_bytes(std::span(text)))) return;
-  throw error(failure{.code = errc::invalid_argument, .what = "write failed", .file = "standard output", .system_error = errno});
+  throw error(failure{
+      .code = errc::invalid_argument, .what = "write failed", .file = "standard output", .system_error = errno});
 }
 
 void write_result(std::string const& path, std::string_view text) {

@@ -19,8 +19,10 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes)
 
 }  // namespace
 
-paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes)
-    : device_(std::move(on)), pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes)) {
+paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
+                         std::uint64_t scratch_bytes)
+    : device_(std::move(on)),
+      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes)) {
   if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
 }
 

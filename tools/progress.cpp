@@ -34,7 +34,8 @@ void progress::add(std::uint64_t bytes) {
 }
 
 void progress::draw() const {
-  double const share = total_bytes_ == 0 ? 1 : std::min(1.0, static_cast<double>(done_bytes_) / static_cast<double>(total_bytes_));
+  double const share =
+      total_bytes_ == 0 ? 1 : std::min(1.0, static_cast<double>(done_bytes_) / static_cast<double>(total_bytes_));
   auto const filled = static_cast<std::size_t>(share * bar_width);
   std::string const line = fmt::format("\r\x1b[K[{}{}] {:3.0f} %  {} of {}  {}", std::string(filled, '='),
                                        std::string(bar_width - filled, ' '), share * 100, readable_bytes(done_bytes_),

@@ -1,4 +1,5 @@
-// A progress bar on standard error, drawn only where that is a terminal, and wiped when it is done. One thread.
+// A progress bar on standard error, drawn only where that is a terminal, and wiped when it is done. One thread. Draws
+// at most ten times a second, and never fails.
 #pragma once
 
 #include <chrono>

@@ -32,7 +32,9 @@ json pass_json(pass_report const& pass) {
           {"stall_seconds", counted.stall_seconds}};
 }
 
-std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) { return b > unlimited_bytes - a ? unlimited_bytes : a + b; }
+std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
+  return b > unlimited_bytes - a ? unlimited_bytes : a + b;
+}
 
 // "1.33x", or what can be said where the bound is nothing.
 std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
@@ -52,8 +54,10 @@ std::string tier_line(std::string_view name, tier_statistics const& tier) {
 statistics difference(statistics const& after, statistics const& before) {
   statistics counted;
   for (std::size_t reason = 0; reason < eviction_reasons; ++reason) {
-    counted.vram.evictions_by_reason[reason] = after.vram.evictions_by_reason[reason] - before.vram.evictions_by_reason[reason];
-    counted.ram.evictions_by_reason[reason] = after.ram.evictions_by_reason[reason] - before.ram.evictions_by_reason[reason];
+    counted.vram.evictions_by_reason[reason] =
+        after.vram.evictions_by_reason[reason] - before.vram.evictions_by_reason[reason];
+    counted.ram.evictions_by_reason[reason] =
+        after.ram.evictions_by_reason[reason] - before.ram.evictions_by_reason[reason];
   }
   counted.acquires = after.acquires - before.acquires;
   counted.vram_hits = after.vram_hits - before.vram_hits;
@@ -65,7 +69,8 @@ statistics difference(statistics const& after, statistics const& before) {
   return counted;
 }
 
-std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors, statistics const& tiers) {
+std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
+                                      statistics const& tiers) {
   if (passes.empty() || std::ranges::any_of(passes, [&](pass_order const& order) { return order != passes.front(); })) {
     return std::nullopt;
   }
@@ -85,7 +90,8 @@ std::string json_of(run_report const& report) {
   json verify;
   if (report.verify) verify = {{"checked", report.verify->checked}, {"mismatches", report.verify->mismatches}};
   json bound;
-  if (report.bound) bound = {{"bytes_to_device", report.bound->to_device_bytes}, {"bytes_from_disk", report.bound->from_disk_bytes}};
+  if (report.bound)
+    bound = {{"bytes_to_device", report.bound->to_device_bytes}, {"bytes_from_disk", report.bound->from_disk_bytes}};
   json const all{{"device", report.device},
                  {"model", {{"files", report.files}, {"tensors", report.tensors}, {"bytes", report.model_bytes}}},
                  {"budget",
@@ -103,11 +109,13 @@ std::string json_of(run_report const& report) {
 }
 
 std::string text_of(run_report const& report) {
-  std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors, readable_bytes(report.model_bytes),
-                                 report.files.size(), report.files.size() == 1 ? "" : "s", report.device, report.policy);
+  std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors,
+                                 readable_bytes(report.model_bytes), report.files.size(),
+                                 report.files.size() == 1 ? "" : "s", report.device, report.policy);
   text += tier_line("vram", report.last.vram) + tier_line("ram", report.last.ram);
-  text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds", "GB/s",
-                      "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions", "stalled s");
+  text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
+                      "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
+                      "stalled s");
   std::optional<std::uint64_t> device_bound;
   std::optional<std::uint64_t> disk_bound;
   if (report.bound) {
@@ -117,13 +125,15 @@ std::string text_of(run_report const& report) {
   std::size_t number = 0;
   for (auto const& [seconds, counted] : report.passes) {
     std::uint64_t const moved_bytes = report.last.vram.present ? counted.bytes_to_device : counted.bytes_from_disk;
-    text += fmt::format("{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number, seconds,
-                        seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits, counted.ram_hits,
-                        counted.disk_reads, readable_bytes(counted.bytes_to_device), over_bound(counted.bytes_to_device, device_bound),
-                        readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
-                        fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
+    text += fmt::format(
+        "{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number, seconds,
+        seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits, counted.ram_hits,
+        counted.disk_reads, readable_bytes(counted.bytes_to_device), over_bound(counted.bytes_to_device, device_bound),
+        readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
+        fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
   }
-  if (report.verify) text += fmt::format("verified {} acquires: {} mismatches\n", report.verify->checked, report.verify->mismatches);
+  if (report.verify)
+    text += fmt::format("verified {} acquires: {} mismatches\n", report.verify->checked, report.verify->mismatches);
   return text;
 }
 

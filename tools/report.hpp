@@ -1,4 +1,5 @@
-// What `run` found out, and its two forms: JSON for scripts, whose keys are a contract, and text for people. Pure.
+// What `run` found out, and its two forms: JSON for scripts, whose keys are a contract, and text for people. Pure;
+// any thread. Does not measure.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,8 @@ struct run_report {
 statistics difference(statistics const& after, statistics const& before);
 
 /// None where the passes differ.
-std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors, statistics const& tiers);
+std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
+                                      statistics const& tiers);
 
 std::string json_of(run_report const& report);
 std::string text_of(run_report const& report);

@@ -1,4 +1,5 @@
-// `tierpager run`: pages a model through passes and reports what moved. One thread of its own; the pager has others.
+// `tierpager run`: pages a model through passes, as inference would, and reports what moved. Called on the main thread,
+// which acquires; the pager has threads of its own.
 #pragma once
 
 #include <tools/options.hpp>

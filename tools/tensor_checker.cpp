@@ -61,11 +61,12 @@ void tensor_checker::compare(tensor_id id, std::uint64_t checksum) {
   ++mismatches_;
   if (first_mismatch_) return;
   tensor_info const& tensor = pages_.tensors()[id];
-  first_mismatch_ = failure{.code = errc::device_failed,
-                            .what = fmt::format("{} hold other bytes than the file, checksum {:016x} instead of {:016x}",
-                                                pages_.on_device() ? "the device's" : "RAM's", checksum, *expected),
-                            .file = pages_.tensors().files().at(tensor.file),
-                            .tensor = tensor.name};
+  first_mismatch_ =
+      failure{.code = errc::device_failed,
+              .what = fmt::format("{} hold other bytes than the file, checksum {:016x} instead of {:016x}",
+                                  pages_.on_device() ? "the device's" : "RAM's", checksum, *expected),
+              .file = pages_.tensors().files().at(tensor.file),
+              .tensor = tensor.name};
 }
 
 }  // namespace tierpager::tools

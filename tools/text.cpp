@@ -17,7 +17,9 @@ std::string readable_bytes(std::uint64_t bytes) {
   return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, units.at(unit));
 }
 
-std::string readable_budget(std::uint64_t bytes) { return bytes == unlimited_bytes ? "unlimited" : readable_bytes(bytes); }
+std::string readable_budget(std::uint64_t bytes) {
+  return bytes == unlimited_bytes ? "unlimited" : readable_bytes(bytes);
+}
 
 std::string printable(std::string_view text) {
   std::string line;

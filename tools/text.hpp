@@ -1,4 +1,5 @@
-// Text for people: sizes, and names that a file chose. Pure; any thread.
+// Text for people: sizes, and names that a file chose. Pure; any thread. What scripts read is written elsewhere, with
+// exact numbers.
 #pragma once
 
 #include <cstdint>

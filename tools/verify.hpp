@@ -1,4 +1,5 @@
-// `tierpager verify`: every tensor of a model through both tiers, held against the file.
+// `tierpager verify`: every tensor of a model through both tiers, held against the file. Called on the main thread, which
+// acquires; the pager has threads of its own.
 #pragma once
 
 #include <tools/options.hpp>

@@ -29,13 +29,14 @@ scratch_directory::~scratch_directory() {
 
 std::vector<std::string> scratch_directory::files() const {
   std::vector<std::string> names;
-  for (auto const& entry : std::filesystem::directory_iterator(root_)) names.push_back(entry.path().filename().string());
+  for (auto const& entry : std::filesystem::directory_iterator(root_))
+    names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
 }
 
-running_command::running_command(std::string const& program, std::vector<std::string> const& arguments, std::string const& output_to,
-                                 std::string const& errors_to) {
+running_command::running_command(std::string const& program, std::vector<std::string> const& arguments,
+                                 std::string const& output_to, std::string const& errors_to) {
   std::vector<std::string> words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
@@ -46,8 +47,10 @@ running_command::running_command(std::string const& program, std::vector<std::st
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, (output_to.empty() ? caught_.path("out") : output_to).c_str(), flags, 0600);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (errors_to.empty() ? caught_.path("err") : errors_to).c_str(), flags, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO,
+                                   (output_to.empty() ? caught_.path("out") : output_to).c_str(), flags, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
+                                   (errors_to.empty() ? caught_.path("err") : errors_to).c_str(), flags, 0600);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t defaults;
@@ -79,10 +82,14 @@ outcome running_command::wait() {
   auto const caught = [&](std::string const& name) {
     return std::filesystem::exists(caught_.path(name)) ? read_file(caught_.path(name)) : std::string();
   };
-  return {.exit_code = WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_), .output = caught("out"), .errors = caught("err")};
+  return {.exit_code = WIFEXITED(status_) ? WEXITSTATUS(status_) : -WTERMSIG(status_),
+          .output = caught("out"),
+          .errors = caught("err")};
 }
 
-outcome tierpager_command(std::vector<std::string> const& arguments) { return running_command(tierpager_path(), arguments).wait(); }
+outcome tierpager_command(std::vector<std::string> const& arguments) {
+  return running_command(tierpager_path(), arguments).wait();
+}
 
 void make_model(std::vector<std::string> const& arguments) {
   outcome const made = running_command(make_model_path(), arguments).wait();

@@ -1,4 +1,5 @@
-// Runs the real commands as a user would, for tests: as processes with their output caught. One thread.
+// Runs the real commands as a user would, for tests: as processes with their output caught. One thread. What goes wrong
+// in starting them is thrown; how they end is the outcome.
 #pragma once
 
 #include <sys/types.h>
@@ -34,8 +35,8 @@ struct outcome {
 /// A process that was started: its output is caught unless `output_to` or `errors_to` name a file to open instead.
 class running_command {
  public:
-  running_command(std::string const& program, std::vector<std::string> const& arguments, std::string const& output_to = "",
-                  std::string const& errors_to = "");
+  running_command(std::string const& program, std::vector<std::string> const& arguments,
+                  std::string const& output_to = "", std::string const& errors_to = "");
   running_command(running_command const&) = delete;
   running_command& operator=(running_command const&) = delete;
   ~running_command();

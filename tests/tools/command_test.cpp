@@ -42,8 +42,8 @@ TEST_F(tool, says_what_it_can_do_and_exits_with_0) {
   EXPECT_EQ(help.errors, "");
   outcome const run_help = tierpager_command({"run", "--help"});
   EXPECT_EQ(run_help.exit_code, 0);
-  for (std::string const name : {"--vram", "--ram", "--device", "--policy", "--passes", "--order", "--pin-vram", "--pin-ram", "--slice",
-                                 "--source", "--verify", "--json", "--trace"}) {
+  for (std::string const name : {"--vram", "--ram", "--device", "--policy", "--passes", "--order", "--pin-vram",
+                                 "--pin-ram", "--slice", "--source", "--verify", "--json", "--trace"}) {
     EXPECT_THAT(run_help.output, HasSubstr(name));
   }
 }
@@ -66,7 +66,8 @@ TEST_F(tool, exits_with_2_on_wrong_usage) {
 
 TEST_F(tool, exits_with_1_and_names_the_file_that_is_missing_or_malformed) {
   std::string const absent = files_.path("absent.gguf");
-  for (std::string const name : {"inspect", "run", "verify"}) expect_failure(tierpager_command({name, absent}), 1, absent);
+  for (std::string const name : {"inspect", "run", "verify"})
+    expect_failure(tierpager_command({name, absent}), 1, absent);
   std::string const nonsense = files_.path("nonsense.gguf");
   write_file(nonsense, "nothing that a model file would begin with");
   expect_failure(tierpager_command({"inspect", nonsense}), 1, nonsense);
@@ -87,16 +88,20 @@ TEST_F(tool, refuses_pins_and_slices_that_match_nothing) {
 }
 
 TEST_F(tool, takes_one_value_for_each_repeatable_option) {
-  outcome const ran = tierpager_command({"run", "--device", "host", "--pin-vram", "tensor.0", "--pin-ram", "tensor.1", model_});
+  outcome const ran =
+      tierpager_command({"run", "--device", "host", "--pin-vram", "tensor.0", "--pin-ram", "tensor.1", model_});
   EXPECT_EQ(ran.exit_code, 0) << ran.errors;
 }
 
 TEST_F(tool, reports_an_output_that_cannot_be_written) {
-  expect_failure(tierpager_command({"run", model_, "--device", "host", "--json", files_.path("no/such/place")}), 1, "no/such/place");
+  expect_failure(tierpager_command({"run", model_, "--device", "host", "--json", files_.path("no/such/place")}), 1,
+                 "no/such/place");
   expect_failure(tierpager_command({"inspect", model_, "--json", "/dev/full"}), 1, "/dev/full: write failed");
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
-  for (std::vector<std::string> const& arguments :
-       {std::vector<std::string>{"inspect", model_}, {"run", model_, "--device", "host", "--json", "-"}, {"verify", model_}, {"--help"}}) {
+  for (std::vector<std::string> const& arguments : {std::vector<std::string>{"inspect", model_},
+                                                    {"run", model_, "--device", "host", "--json", "-"},
+                                                    {"verify", model_},
+                                                    {"--help"}}) {
     outcome const ended = running_command(tierpager_path(), arguments, "/dev/full").wait();
     expect_failure(ended, 1, "standard output: write failed");
   }
@@ -133,8 +138,8 @@ void interrupt_once_created(running_command& command, std::string const& file) {
 
 TEST_F(tool, leaves_no_file_behind_when_a_run_is_interrupted) {
   std::vector<std::string> const before = files_.files();
-  running_command command(tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--json", files_.path("report"),
-                                             "--trace", files_.path("trace")});
+  running_command command(tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--json",
+                                             files_.path("report"), "--trace", files_.path("trace")});
   interrupt_once_created(command, files_.path("trace.partial"));
   expect_failure(command.wait(), 1, "interrupted in pass ");
   EXPECT_EQ(files_.files(), before);
@@ -142,7 +147,8 @@ TEST_F(tool, leaves_no_file_behind_when_a_run_is_interrupted) {
 
 TEST_F(tool, keeps_an_earlier_report_when_the_next_run_is_interrupted) {
   write_file(files_.path("trace"), "an earlier trace\n");
-  running_command command(tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--trace", files_.path("trace")});
+  running_command command(
+      tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--trace", files_.path("trace")});
   interrupt_once_created(command, files_.path("trace.partial"));
   EXPECT_EQ(command.wait().exit_code, 1);
   EXPECT_EQ(read_file(files_.path("trace")), "an earlier trace\n");

@@ -25,8 +25,11 @@ tools::llama_shape small_shape() {
 }
 
 std::vector<std::string> small_model(std::string const& format, std::string const& path) {
-  return {"--format", format, "--seed", std::to_string(seed), "--layers", "2", "--hidden", "64", "--ffn", "176", "--vocab", "100",
-          "--heads", "4", "--kv-heads", "2", path};
+  return {"--format", format, "--seed",     std::to_string(seed),
+          "--layers", "2",    "--hidden",   "64",
+          "--ffn",    "176",  "--vocab",    "100",
+          "--heads",  "4",    "--kv-heads", "2",
+          path};
 }
 
 std::string expected_bytes(tools::written_model const& model, std::size_t tensor) {
@@ -36,7 +39,8 @@ std::string expected_bytes(tools::written_model const& model, std::size_t tensor
 }
 
 TEST(inspect, lists_the_tensors_that_the_writer_wrote_in_both_formats) {
-  tools::written_model const written{.seed = seed, .tensors = tools::llama_tensors(small_shape()), .shape = small_shape()};
+  tools::written_model const written{
+      .seed = seed, .tensors = tools::llama_tensors(small_shape()), .shape = small_shape()};
   scratch_directory const files;
   for (std::string const format : {"safetensors", "gguf"}) {
     std::string const path = files.path("model." + format);
@@ -65,7 +69,8 @@ TEST(inspect, lists_the_tensors_that_the_writer_wrote_in_both_formats) {
 TEST(inspect, prints_a_table_and_writes_json_beside_it) {
   scratch_directory const files;
   make_model(small_model("gguf", files.path("model.gguf")));
-  outcome const inspected = tierpager_command({"inspect", files.path("model.gguf"), "--json", files.path("report.json")});
+  outcome const inspected =
+      tierpager_command({"inspect", files.path("model.gguf"), "--json", files.path("report.json")});
   EXPECT_EQ(inspected.exit_code, 0) << inspected.errors;
   EXPECT_THAT(inspected.output, HasSubstr("blk.1.ffn_down.weight"));
   EXPECT_THAT(inspected.output, HasSubstr("21 tensors"));
@@ -79,7 +84,8 @@ TEST(inspect, keeps_any_name_in_json_and_commands_no_terminal_in_its_table) {
   tensors.add_file("directory/m\xff.gguf");
   ASSERT_TRUE(tensors.add({.name = name, .dtype = "F32", .shape = {}, .file = 0, .offset = 64, .bytes = 4}).ok());
   json const all = json::parse(tools::json_of(tensors));
-  EXPECT_THAT(std::vector<std::string>({all.begin().key(), std::next(all.begin()).key()}), ElementsAre("files", "tensors"));
+  EXPECT_THAT(std::vector<std::string>({all.begin().key(), std::next(all.begin()).key()}),
+              ElementsAre("files", "tensors"));
   EXPECT_EQ(all["tensors"][0]["name"], name);
   EXPECT_EQ(all["tensors"][0]["shape"], json::array());
   std::string const table = tools::text_of(tensors);

@@ -54,7 +54,8 @@ class case_maker {
     std::size_t const room = number(1, used + 1);
     made.budget_bytes = room * tensor_bytes + (number(0, 1) == 0 ? 0 : number(0, tensor_bytes - 1));
     made.unlimited = number(0, 19) == 0;
-    for (std::size_t pins = number(0, 2) == 0 ? number(0, room - 1) : 0; pins > 0; --pins) made.pinned.insert(number(0, used - 1));
+    for (std::size_t pins = number(0, 2) == 0 ? number(0, room - 1) : 0; pins > 0; --pins)
+      made.pinned.insert(number(0, used - 1));
     return made;
   }
 
@@ -83,8 +84,11 @@ std::string order_text(trace_case const& what) {
 }
 
 std::vector<std::string> arguments(trace_case const& what, std::string const& model, std::string const& order) {
-  auto const budget = [](tier_case const& tier) { return tier.unlimited ? "unlimited" : std::to_string(tier.budget_bytes); };
-  std::vector<std::string> words{"run", model, "--device", "host", "--policy", "lru", "--order", order, "--json", "-", "--ram", budget(what.ram)};
+  auto const budget = [](tier_case const& tier) {
+    return tier.unlimited ? "unlimited" : std::to_string(tier.budget_bytes);
+  };
+  std::vector<std::string> words{"run",     model, "--device", "host", "--policy", "lru",
+                                 "--order", order, "--json",   "-",    "--ram",    budget(what.ram)};
   words.insert(words.end(), {"--vram", what.vram ? budget(*what.vram) : "none"});
   for (std::size_t const tensor : what.ram.pinned) words.insert(words.end(), {"--pin-ram", name_of(tensor)});
   if (what.vram) {
@@ -98,7 +102,8 @@ textbook_lru simulated_tier(tier_case const& tier, nlohmann::json const& effecti
   return {room, tier.pinned};
 }
 
-void expect_equal_pass(nlohmann::json const& pass, simulated_counts const& after, simulated_counts const& before, bool on_device) {
+void expect_equal_pass(nlohmann::json const& pass, simulated_counts const& after, simulated_counts const& before,
+                       bool on_device) {
   std::uint64_t const disk_reads = after.disk_reads - before.disk_reads;
   std::uint64_t const ram_hits = after.ram_hits - before.ram_hits;
   EXPECT_EQ(pass["acquires"], after.acquires - before.acquires);

@@ -22,7 +22,8 @@ catalog some_tensors() {
   made.add_file("file");
   std::uint64_t offset = 100;
   for (std::string const name : {"a", "b b", "c\r", "#d"}) {
-    EXPECT_TRUE(made.add({.name = name, .dtype = "U8", .shape = {8}, .offset = name == "c\r" ? 0 : offset, .bytes = 8}).ok());
+    EXPECT_TRUE(
+        made.add({.name = name, .dtype = "U8", .shape = {8}, .offset = name == "c\r" ? 0 : offset, .bytes = 8}).ok());
     offset += 8;
   }
   return made;
@@ -35,7 +36,8 @@ std::vector<pass_order> read(std::string const& text) {
 }
 
 TEST(order_file, separates_passes_and_skips_comments_and_empty_lines) {
-  EXPECT_THAT(read("# a comment\na\nb b\n\n# pass\n#pass\n# passes\na\n"), ElementsAre(ElementsAre(a, b), ElementsAre(a)));
+  EXPECT_THAT(read("# a comment\na\nb b\n\n# pass\n#pass\n# passes\na\n"),
+              ElementsAre(ElementsAre(a, b), ElementsAre(a)));
 }
 
 TEST(order_file, drops_a_pass_that_names_nothing) {

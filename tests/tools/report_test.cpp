@@ -27,7 +27,8 @@ statistics tiers(std::optional<std::uint64_t> vram_bytes, std::uint64_t ram_byte
   return made;
 }
 
-void expect_bound(std::optional<byte_bound> const& bound, std::uint64_t to_device_bytes, std::uint64_t from_disk_bytes) {
+void expect_bound(std::optional<byte_bound> const& bound, std::uint64_t to_device_bytes,
+                  std::uint64_t from_disk_bytes) {
   ASSERT_TRUE(bound.has_value());
   EXPECT_EQ(bound->to_device_bytes, to_device_bytes);
   EXPECT_EQ(bound->from_disk_bytes, from_disk_bytes);

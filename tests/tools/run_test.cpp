@@ -23,7 +23,8 @@ std::vector<std::string> keys(json const& object) {
 class a_run : public testing::Test {
  protected:
   a_run() {
-    std::vector<std::string> const shape{"--layers", "3", "--hidden", "128", "--ffn", "352", "--vocab", "500", "--heads", "4", "--kv-heads", "2"};
+    std::vector<std::string> const shape{"--layers", "3",   "--hidden", "128", "--ffn",      "352",
+                                         "--vocab",  "500", "--heads",  "4",   "--kv-heads", "2"};
     for (std::string const format : {"safetensors", "gguf"}) {
       std::vector<std::string> arguments{"--format", format, files_.path("small." + format)};
       arguments.insert(arguments.end(), shape.begin(), shape.end());
@@ -50,8 +51,9 @@ TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   EXPECT_THAT(keys(all), ElementsAre("device", "model", "budget", "policy", "passes", "peak", "verify", "lower_bound"));
   EXPECT_THAT(keys(all["model"]), ElementsAre("files", "tensors", "bytes"));
   EXPECT_THAT(keys(all["budget"]), ElementsAre("vram", "ram", "vram_effective", "ram_effective"));
-  EXPECT_THAT(keys(all["passes"][0]), ElementsAre("seconds", "acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device",
-                                                 "bytes_from_disk", "vram_evictions", "ram_evictions", "stall_seconds"));
+  EXPECT_THAT(keys(all["passes"][0]),
+              ElementsAre("seconds", "acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device",
+                          "bytes_from_disk", "vram_evictions", "ram_evictions", "stall_seconds"));
   EXPECT_THAT(keys(all["peak"]), ElementsAre("vram", "ram"));
   EXPECT_THAT(keys(all["verify"]), ElementsAre("checked", "mismatches"));
   EXPECT_THAT(keys(all["lower_bound"]), ElementsAre("bytes_to_device", "bytes_from_disk"));
@@ -68,7 +70,8 @@ TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
 TEST_F(a_run, says_null_where_there_is_nothing_to_say) {
   write_file(files_.path("order"), "output.weight\n# pass\noutput_norm.weight\n");
   json const all = report({"--vram", "unlimited", "--ram", "unlimited", "--order", files_.path("order")});
-  for (std::string const name : {"vram", "ram", "vram_effective", "ram_effective"}) EXPECT_TRUE(all["budget"][name].is_null()) << name;
+  for (std::string const name : {"vram", "ram", "vram_effective", "ram_effective"})
+    EXPECT_TRUE(all["budget"][name].is_null()) << name;
   EXPECT_TRUE(all["verify"].is_null());
   EXPECT_TRUE(all["lower_bound"].is_null());
 }
@@ -93,8 +96,11 @@ TEST_F(a_run, stays_within_its_budgets_and_above_the_lower_bound) {
     json const& last = all["passes"][2];
     EXPECT_GE(last["bytes_to_device"], all["lower_bound"]["bytes_to_device"]);
     EXPECT_GE(last["bytes_from_disk"], all["lower_bound"]["bytes_from_disk"]);
-    EXPECT_EQ(all["lower_bound"]["bytes_to_device"], all["model"]["bytes"].get<std::uint64_t>() - budget["vram_effective"].get<std::uint64_t>());
-    EXPECT_EQ(last["vram_hits"].get<std::size_t>() + last["ram_hits"].get<std::size_t>() + last["disk_reads"].get<std::size_t>(), tensors);
+    EXPECT_EQ(all["lower_bound"]["bytes_to_device"],
+              all["model"]["bytes"].get<std::uint64_t>() - budget["vram_effective"].get<std::uint64_t>());
+    EXPECT_EQ(last["vram_hits"].get<std::size_t>() + last["ram_hits"].get<std::size_t>() +
+                  last["disk_reads"].get<std::size_t>(),
+              tensors);
   }
 }
 
@@ -120,7 +126,8 @@ TEST_F(a_run, repeats_the_passes_of_an_order_file_in_turn) {
   EXPECT_EQ(all["passes"][0]["acquires"], 1);
   EXPECT_EQ(all["passes"][1]["acquires"], 2);
   EXPECT_EQ(all["passes"][2]["acquires"], 1);
-  EXPECT_EQ(read_file(files_.path("trace")), "output.weight\n# pass\noutput.weight\noutput_norm.weight\n# pass\noutput.weight\n");
+  EXPECT_EQ(read_file(files_.path("trace")),
+            "output.weight\n# pass\noutput.weight\noutput_norm.weight\n# pass\noutput.weight\n");
 }
 
 TEST_F(a_run, replays_its_own_trace) {
@@ -134,14 +141,16 @@ TEST_F(a_run, replays_its_own_trace) {
   EXPECT_EQ(read_file(files_.path("again")), read_file(files_.path("trace")));
   ASSERT_EQ(replayed["passes"].size(), 3U);
   for (std::size_t pass = 0; pass < 3; ++pass) {
-    for (std::string const name : {"acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device", "bytes_from_disk"}) {
+    for (std::string const name :
+         {"acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device", "bytes_from_disk"}) {
       EXPECT_EQ(replayed["passes"][pass][name], recorded["passes"][pass][name]) << name << ", pass " << pass;
     }
   }
 }
 
 TEST_F(a_run, keeps_pinned_tensors_once_they_are_in) {
-  json const all = report({"--vram", "60%", "--ram", "20%", "--pin-vram", "output", "--pin-vram", "*_norm*", "--passes", "3"});
+  json const all =
+      report({"--vram", "60%", "--ram", "20%", "--pin-vram", "output", "--pin-vram", "*_norm*", "--passes", "3"});
   EXPECT_GE(all["passes"][2]["vram_hits"].get<std::size_t>(), 1U + 3 * 2);
 }
 
@@ -161,10 +170,13 @@ std::uint64_t bytes_needed(outcome const& refused) {
 }
 
 TEST_F(a_run, says_how_many_bytes_would_do_and_means_it) {
-  for (std::vector<std::string> const& more :
-       {std::vector<std::string>{}, {"--verify"}, {"--pin-vram", "output_norm*"}, {"--pin-vram", "output", "--pin-vram", "embeddings"}}) {
+  for (std::vector<std::string> const& more : {std::vector<std::string>{},
+                                               {"--verify"},
+                                               {"--pin-vram", "output_norm*"},
+                                               {"--pin-vram", "output", "--pin-vram", "embeddings"}}) {
     auto const with_vram = [&](std::uint64_t bytes) {
-      std::vector<std::string> arguments{"run", model_, "--device", "host", "--ram", "30%", "--vram", std::to_string(bytes)};
+      std::vector<std::string> arguments{"run",   model_, "--device", "host",
+                                         "--ram", "30%",  "--vram",   std::to_string(bytes)};
       arguments.insert(arguments.end(), more.begin(), more.end());
       return tierpager_command(arguments);
     };
@@ -175,7 +187,8 @@ TEST_F(a_run, says_how_many_bytes_would_do_and_means_it) {
 }
 
 TEST_F(a_run, prints_a_table_without_json) {
-  outcome const ran = tierpager_command({"run", model_, "--device", "host", "--vram", "50%", "--ram", "50%", "--verify"});
+  outcome const ran =
+      tierpager_command({"run", model_, "--device", "host", "--vram", "50%", "--ram", "50%", "--verify"});
   EXPECT_EQ(ran.exit_code, 0) << ran.errors;
   EXPECT_THAT(ran.output, HasSubstr("30 tensors"));
   EXPECT_THAT(ran.output, HasSubstr("verified 60 acquires: 0 mismatches\n"));

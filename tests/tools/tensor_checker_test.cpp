@@ -62,7 +62,8 @@ counts check_all(budget const& vram, std::optional<std::uint64_t> altered) {
     checker.check(pages.acquire(tensor_id{id}, {}));
   }
   checker.finish();
-  return {checker.checked(), checker.mismatches(), checker.first_mismatch() ? checker.first_mismatch()->describe() : ""};
+  return {checker.checked(), checker.mismatches(),
+          checker.first_mismatch() ? checker.first_mismatch()->describe() : ""};
 }
 
 class tensor_checker_on : public testing::TestWithParam<char const*> {};

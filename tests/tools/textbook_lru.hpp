@@ -23,7 +23,8 @@ class textbook_lru {
     if (hit) {
       recency_.erase(at);
     } else if (recency_.size() == room_) {
-      recency_.erase(std::find_if(recency_.begin(), recency_.end(), [&](std::size_t other) { return !pinned_.contains(other); }));
+      recency_.erase(
+          std::find_if(recency_.begin(), recency_.end(), [&](std::size_t other) { return !pinned_.contains(other); }));
       ++evictions_;
     }
     recency_.push_back(tensor);
