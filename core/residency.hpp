@@ -4,14 +4,21 @@
 // An answer to a command is another input, never a nested call. Every command with an answer gets exactly one.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <core/command.hpp>
+#include <core/tier_arena.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/eviction_policy.hpp>
+#include <tierpager/budget.hpp>
 #include <tierpager/statistics.hpp>
 
 namespace tierpager {
@@ -34,13 +41,12 @@ struct residency_options {
 
 class residency {
  public:
-  /// `tensors` outlives the core. A policy for each tier that is present. Commands may be waiting at once (scratch).
+  /// `tensors` outlives the core. A policy for each tier; a tier that is not present never asks its own.
   residency(catalog const& tensors, residency_options const& options, std::unique_ptr<eviction_policy> vram_policy,
             std::unique_ptr<eviction_policy> ram_policy);
-  ~residency();
 
   /// Address space the tier's arena needs, whatever its budget becomes.
-  [[nodiscard]] std::uint64_t reserve_bytes(tier where) const;
+  [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
   /// Appends the commands emitted since the last call, in order.
   void take_commands(std::vector<command>& into);
 
@@ -55,12 +61,12 @@ class residency {
   /// Grants at once or changes nothing. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
-  void cancel(request_id request, failure const& why);
+  void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
   void share(tensor_id id, tier where, caller_id caller);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
-  /// Ends one use of VRAM whose fence could not be recorded: not evictable until a later fence on `stream` is released.
+  /// Ends one use of VRAM whose fence could not be recorded: no victim until a later fence on `stream` is known.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t stream);
   /// Proves the uses that release_unproven left on that stream: the fence was recorded after them.
   void prove(fence recorded);
@@ -72,38 +78,240 @@ class residency {
   status set_budget(tier where, std::uint64_t bytes);
 
   // Answers --------------------------------------------------------------------------------------------------------
-  void read_done(tensor_id id, std::uint32_t chunk, status outcome);
+  void read_done(tensor_id id, std::uint32_t chunk, status const& outcome);
   void copy_queued(tensor_id id, std::uint32_t chunk, fence done);
   /// `maybe_queued`: the copy call itself failed, so the copy may run after all.
-  void copy_failed(tensor_id id, std::uint32_t chunk, failure why, bool maybe_queued);
-  void remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status outcome);
+  void copy_failed(tensor_id id, std::uint32_t chunk, failure const& why, bool maybe_queued);
+  void remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status const& outcome);
   void passed(fence which);  // and with it every lower sequence of its stream
   /// A watched fence could not be asked about: what waits for room fails now; the watch goes on.
   void query_failed(failure const& why);
-  void settled(result<fence> outcome);
+  void settled(result<fence> const& outcome);
   void device_lost(failure const& why);
   /// Rejects every waiting request; later acquires fail with `closed`. Loads under way still want their answers.
   void close();
 
   // Questions ------------------------------------------------------------------------------------------------------
-  [[nodiscard]] bool resident(tensor_id id, tier where) const;
-  [[nodiscard]] bool pinned(tensor_id id, tier where) const;
-  [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const;
-  [[nodiscard]] std::uint64_t generation(tensor_id id) const;
+  [[nodiscard]] bool resident(tensor_id id, tier where) const { return slot_of(id, where).state == slot_state::resident; }
+  [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
+  [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
+  [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
   /// Where a tensor in use lies.
-  [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const;
+  [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed.
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
-  [[nodiscard]] byte_range scratch() const;
+  [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
-  /// No load, remap or watch under way, no request waiting.
+  /// No load, remap, watch or settling under way, no request waiting.
   [[nodiscard]] bool idle() const;
   /// Asserts the invariants that tie the tables to each other; linear in the number of tensors. For tests.
   void check() const;
 
  private:
-  struct implementation;
-  std::unique_ptr<implementation> self_;
+  enum class slot_state : std::uint8_t { absent, loading, resident };
+
+  /// One tensor in one tier.
+  struct slot {
+    byte_range range;
+    std::uint64_t generation = 0;
+    std::uint32_t uses = 0;
+    std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
+    std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
+    slot_state state = slot_state::absent;
+    bool pinned = false;             // the user's pin set
+    bool fixed = false;              // pinned, and counted as immovable since its first acquire
+    std::optional<fence> ready;      // VRAM: of its own copy, until known to have passed
+    std::vector<fence> last_uses;    // VRAM: the latest of each stream that used it
+  };
+
+  struct tier_state {
+    tier_options options;
+    std::uint64_t reserve_bytes = 0;
+    std::uint64_t target_bytes = 0;     // what the current budget allows, in whole granules
+    std::uint64_t limit_bytes = 0;      // what binds: the old target until a lower one has drained
+    std::uint64_t effective_bytes = 0;  // the same as `limit_bytes`, as a user counts
+    std::uint64_t held_bytes = 0;       // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
+    std::uint64_t lasting_bytes = 0;    // of these, what may stay for long: used, fixed, unproven, scratch
+    std::uint64_t pinned_bytes = 0;     // footprints of the pin set, loaded or not
+    std::uint64_t quarantined_bytes = 0;
+    std::uint64_t resident_bytes = 0, resident_tensors = 0;
+    std::array<std::uint64_t, eviction_reasons> evictions{};
+    std::unique_ptr<eviction_policy> policy;
+    std::optional<tier_arena> arena;
+    std::vector<slot> slots;
+    std::vector<request_id> waiting;     // tickets that are not admitted yet, in order
+    std::optional<remap_command> remap;  // under way
+    std::optional<tensor_id> remap_for;  // whose placement it serves
+    bool shrink_failed = false;          // memory could not be given back: not tried again until something changes
+  };
+
+  struct request {
+    std::vector<tensor_id> ids;
+    tier where;
+    caller_id caller;
+    bool admitted = false;
+    std::uint32_t missing = 0;  // distinct tensors not there yet
+  };
+
+  static constexpr std::uint32_t ring_slots = 2;
+  enum class chunk_state : std::uint8_t { waiting, reading, read, copying, queued };
+
+  /// One tensor on its way: file -> stage in RAM -> VRAM. The stage is the tensor's own RAM slot, or a ring of chunks.
+  struct load {
+    bool to_vram = false;
+    bool ring = false;
+    bool from_ram = false;     // the RAM slot was resident: nothing to read
+    bool staged = false;       // the stage is there and committed
+    bool stage_asked = false;  // it has its place, whose memory is still being committed
+    bool placed = false;       // the same for its place in VRAM
+    bool place_asked = false;
+    bool starved = false;      // what it lacks in RAM is held by others' handles
+    bool tainted = false;      // a copy call failed: what it left behind is quarantined
+    std::optional<failure> failed;
+    byte_range stage;
+    std::uint64_t chunk_bytes = 0;
+    std::uint32_t read_count = 0, queued_count = 0;
+    std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
+    std::vector<chunk_state> chunks;
+    std::array<std::optional<fence>, ring_slots> ring_fences{};  // of the copy that last left each ring slot
+    std::vector<fence> after;        // for its first copy to wait for
+    std::optional<fence> last_copy;
+    std::vector<request_id> waiters;
+  };
+  using load_map = std::unordered_map<std::uint32_t, load>;
+
+  /// RAM that a copy may still be reading: a slot that stays busy, or a range that becomes free.
+  struct ram_drain {
+    std::optional<fence> until;    // none while its order is not proved
+    std::optional<tensor_id> busy;
+    byte_range range;
+    bool settling = false;         // the settle under way covers it
+  };
+  struct quarantine {
+    byte_range range;
+    bool settling = false;
+  };
+
+  static constexpr tier both_tiers[] = {tier::vram, tier::ram};
+  [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
+  [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
+  [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
+  [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
+  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const;
+  [[nodiscard]] load* find_load(tensor_id id);
+  template <class Change>
+  void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
+  static bool lasting(slot const& one) { return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident); }
+  static bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
+  void emit(command what) { commands_.push_back(std::move(what)); }
+  void watch(fence until) { emit(watch_command{until}); }
+
+  // residency.cpp: construction, questions
+  void open_tier(tier where, std::unique_ptr<eviction_policy> policy);
+  void place_scratch();
+  [[nodiscard]] tier_statistics stats_of(tier where) const;
+
+  // residency_requests.cpp
+  [[nodiscard]] status acceptable(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] status fits_ever(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool all_there(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
+  [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
+  [[nodiscard]] bool starving() const;
+  void use(tensor_id id, tier where, caller_id caller);
+  void unuse(tensor_id id, tier where, caller_id caller);
+  void admit(request_id id, request& one);
+  void count_acquire(tensor_id id, tier where);
+  void arrived(load& one, tensor_id id, tier where);
+  void reject(request_id id, failure const& why);
+  void reject_all(failure const& why);
+  bool admit_waiting(tier where);
+  [[nodiscard]] bool stuck(request const& one) const;
+
+  // residency_room.cpp: who leaves, budgets, pins
+  enum class room : std::uint8_t { there, draining, none };
+  room make_room(tier where, std::uint64_t bytes);
+  [[nodiscard]] bool evictable(tensor_id id, tier where) const;
+  void evict(tensor_id id, tier where, eviction_reason why);
+  [[nodiscard]] std::uint64_t soft_limit(tier where) const;
+  [[nodiscard]] std::uint64_t ring_floor_bytes() const;
+  [[nodiscard]] std::uint64_t largest_unpinned(tier where) const;
+  [[nodiscard]] std::uint64_t needed_beside_pins(tier where) const;
+  [[nodiscard]] std::uint64_t effective_of(tier where, std::uint64_t asked_bytes) const;
+  void set_target(tier where);
+  [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
+  void fix_if_room(tensor_id id, tier where);
+  bool shrink(tier where);
+  void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
+
+  // residency_loads.cpp
+  load& start_load(tensor_id id, tier where);
+  void want_vram(tensor_id id, load& one);
+  void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
+  bool stage(tensor_id id, load& one);
+  bool place(tensor_id id, load& one);
+  [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
+  void staged(tensor_id id, load& one);
+  void queue_reads(tensor_id id, load& one);
+  void queue_copies(tensor_id id, load& one);
+  void ram_complete(tensor_id id, load& one);
+  void vram_complete(tensor_id id, load& one);
+  void finish(tensor_id id, load& one);
+  void fail(tensor_id id, load& one, failure const& why);
+  void clean_up(tensor_id id, load& one);
+  void give_up_vram(byte_range range, load const& gone);
+  void give_up_stage(tensor_id id, load const& gone);
+  void drain_ram(ram_drain one, bool over);
+  void end_drain(ram_drain const& one);
+  void fail_stalled(failure const& why);
+
+  // residency_answers.cpp
+  void remap_served(tensor_id id, load& one, tier where);
+  void unstage(tensor_id id, load& one);
+  void end_drains();
+  [[nodiscard]] bool known_passed(fence which) const;
+  void add_use(slot& one, fence last_use) const;
+  void settle_if_needed();
+  void pump();
+
+  catalog const& tensors_;
+  residency_options options_;
+  std::array<tier_state, 2> tiers_;
+  byte_range scratch_;
+  std::vector<command> commands_;
+  std::map<request_id, request> requests_;
+  std::uint64_t next_request_ = 1;
+  load_map loads_;
+  std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
+  std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
+  std::vector<ram_drain> ram_drains_;
+  std::vector<quarantine> quarantined_vram_;
+  bool settle_asked_ = false;
+  std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // stream, tensor
+  std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
+  std::array<std::uint32_t, 256> held_by_caller_{};
+  std::optional<failure> lost_;
+  bool closed_ = false;
+  statistics counters_;
 };
+
+template <class Change>
+void residency::change(tensor_id id, tier where, Change&& how) {
+  tier_state& of = at(where);
+  slot& one = of.slots[index_of(id)];
+  std::uint64_t const bytes = footprint(id, where);
+  bool const was_resident = one.state == slot_state::resident;
+  if (held(one)) of.held_bytes -= bytes;
+  if (lasting(one)) of.lasting_bytes -= bytes;
+  how(one);
+  if (held(one)) of.held_bytes += bytes;
+  if (lasting(one)) of.lasting_bytes += bytes;
+  bool const is_resident = one.state == slot_state::resident;
+  if (was_resident == is_resident) return;
+  of.resident_bytes += is_resident ? tensors_[id].bytes : -tensors_[id].bytes;
+  of.resident_tensors += is_resident ? 1 : -std::uint64_t{1};
+}
 
 }  // namespace tierpager

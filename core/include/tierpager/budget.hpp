@@ -1,6 +1,9 @@
-// A tier's byte budget as a user writes it. Parsing is pure; `auto` is resolved on the host (host/auto_budget).
+// A tier's byte budget as a user writes it. A plain value: any thread.
+// Parsing is pure; `auto` is resolved on the host (host/auto_budget).
 #pragma once
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,16 +12,26 @@
 
 namespace tierpager {
 
+inline constexpr std::uint64_t unlimited_bytes = ~std::uint64_t{0};
+
 /// `4096` bytes, `512KiB` `512MiB` `6GiB` `1TiB` (1024), `6KB` `6MB` `6GB` `1TB` (1000), `40%` of the model's bytes, `auto`, `unlimited`,
-/// `none` (no such tier). Decimals are allowed before a unit or `%` ("1.5GiB"); case of the unit does not matter.
+/// `none` (no such tier). Up to 18 decimals are allowed before a unit or `%` ("1.5GiB") and round down to whole bytes,
+/// those of `%` first to 1e-9 of a percent; upper and lower case mean the same. `%` is above 0, and may be above 100.
 class budget {
  public:
   enum class kind : std::uint8_t { bytes, percent, automatic, unlimited, none };
 
-  budget(std::uint64_t bytes) : kind_(kind::bytes), bytes_(bytes) {}  // NOLINT(google-explicit-constructor)
+  /// So many bytes; throws tierpager::error (`invalid_argument`) where negative.
+  template <std::integral Integer>
+  budget(Integer bytes) : kind_(kind::bytes), bytes_(static_cast<std::uint64_t>(bytes)) {  // NOLINT(google-explicit-constructor)
+    if constexpr (std::signed_integral<Integer>)
+      if (bytes < 0) refuse_negative(static_cast<std::int64_t>(bytes));
+  }
   /// Parses; throws tierpager::error (`invalid_argument`) naming the text where it does not parse.
   budget(char const* text);          // NOLINT(google-explicit-constructor)
   budget(std::string const& text);   // NOLINT(google-explicit-constructor)
+  budget(std::nullptr_t) = delete;
+  budget(bool) = delete;
   static result<budget> parse(std::string_view text);
 
   [[nodiscard]] kind what() const { return kind_; }
@@ -27,12 +40,12 @@ class budget {
   [[nodiscard]] std::uint64_t bytes_of(std::uint64_t model_bytes) const;
 
  private:
-  budget(kind what, std::uint64_t bytes, double percent) : kind_(what), bytes_(bytes), percent_(percent) {}
+  budget(kind what, std::uint64_t bytes, std::uint64_t percent_billionths)
+      : kind_(what), bytes_(bytes), percent_billionths_(percent_billionths) {}
+  [[noreturn]] static void refuse_negative(std::int64_t bytes);
   kind kind_;
   std::uint64_t bytes_ = 0;
-  double percent_ = 0;
+  std::uint64_t percent_billionths_ = 0;
 };
-
-inline constexpr std::uint64_t unlimited_bytes = ~std::uint64_t{0};
 
 }  // namespace tierpager

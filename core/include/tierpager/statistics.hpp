@@ -1,4 +1,5 @@
 // What the pager counted since it was opened. A snapshot: plain values, any thread.
+// It does not change once taken; ask the pager again.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
 // Opens a model file into a catalog and a source, or straight into a pager. May be called from any thread.
+// Reads headers only; no tensor bytes before the first acquire.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,17 @@
+// What a pin option names: a preset ("embeddings", "output", "last:N"), or a glob of tensor names. Pure; any thread.
+// Presets know the names that GGUF (blk.N., token_embd, output) and the common safetensors models (layers.N.,
+// embed_tokens, lm_head, ...) give these parts; a model with other names is pinned by glob.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include <tierpager/catalog.hpp>
+
+namespace tierpager {
+
+/// Ids in catalog order; slices count as their tensor. `unknown_tensor` where nothing matches, `invalid_argument` for
+/// "last:" without a positive number.
+result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_view glob_or_preset);
+
+}  // namespace tierpager

@@ -1,0 +1,35 @@
+// Least recently acquired leaves first. A doubly linked list over dense ids, held in one vector: constant time a call,
+// no allocation after construction. Not thread-safe; called by the residency core. Decides only the rank.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <tierpager/eviction_policy.hpp>
+
+namespace tierpager {
+
+class lru final : public eviction_policy {
+ public:
+  /// Ids below `tensors` may be touched.
+  explicit lru(std::size_t tensors);
+
+  void touched(tensor_id id) override;
+  void erased(tensor_id id) override;
+  [[nodiscard]] std::optional<tensor_id> first_victim() const override;
+  [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override;
+
+ private:
+  // A link to itself, both ways, means "not in". The last element is the list's head: its `next` is the least recently
+  // touched, its `previous` the most recently.
+  struct link {
+    std::uint32_t previous, next;
+  };
+  [[nodiscard]] std::uint32_t head() const { return static_cast<std::uint32_t>(links_.size() - 1); }
+  [[nodiscard]] std::optional<tensor_id> id_at(std::uint32_t index) const;
+  void unlink(std::uint32_t index);
+
+  std::vector<link> links_;
+};
+
+}  // namespace tierpager

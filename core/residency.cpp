@@ -1,0 +1,139 @@
+#include <core/residency.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace tierpager {
+
+residency::residency(catalog const& tensors, residency_options const& options, std::unique_ptr<eviction_policy> vram_policy,
+                     std::unique_ptr<eviction_policy> ram_policy)
+    : tensors_(tensors), options_(options) {
+  at(tier::vram).options = options.vram;
+  at(tier::ram).options = options.ram;
+  std::uint64_t const granule = options.ram.granule_bytes;
+  options_.chunk_bytes = std::max(granule, round_down(options.chunk_bytes, granule));
+  open_tier(tier::vram, std::move(vram_policy));
+  open_tier(tier::ram, std::move(ram_policy));
+  for (tier where : both_tiers) {
+    set_target(where);
+    at(where).limit_bytes = at(where).target_bytes;
+    at(where).effective_bytes = effective_of(where, at(where).options.budget_bytes);
+  }
+  place_scratch();
+}
+
+// Address space is cheap: enough of it that, however what is held lies, a gap for the largest tensor remains, within
+// reason for catalogs of very many tensors.
+void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
+  tier_state& one = at(where);
+  one.policy = std::move(policy);
+  one.slots.resize(tensors_.size());
+  std::uint64_t total = 0;
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    std::uint64_t const bytes = footprint(static_cast<tensor_id>(i), where);
+    total += bytes;
+    largest = std::max(largest, bytes);
+    if (bytes == 0) one.slots[i].state = slot_state::resident;  // nothing to load, nothing to evict
+  }
+  bool const staging = where == tier::ram && at(tier::vram).options.present;
+  if (one.options.present || staging) {
+    std::uint64_t const gaps = std::min<std::uint64_t>(tensors_.size() + 1, 64 + 4 * (total / std::max<std::uint64_t>(largest, 1)));
+    std::uint64_t const rings = staging ? 8 * options_.chunk_bytes : 0;
+    std::uint64_t const scratch = where == tier::vram ? round_up(options_.scratch_bytes, one.options.granule_bytes) : 0;
+    one.reserve_bytes = total + gaps * largest + rings + scratch;
+  }
+  one.arena.emplace(one.reserve_bytes);
+}
+
+void residency::place_scratch() {
+  tier_state& vram = at(tier::vram);
+  std::uint64_t const bytes = round_up(options_.scratch_bytes, vram.options.granule_bytes);
+  if (bytes == 0 || !vram.options.present || bytes > vram.limit_bytes) return;
+  auto placed = vram.arena->place(bytes, vram.limit_bytes, true);
+  assert(placed);
+  scratch_ = placed->range;
+  vram.held_bytes += bytes;
+  vram.lasting_bytes += bytes;
+  start_remap(tier::vram, std::nullopt, {tier::vram, {}, std::move(placed->commits)});
+}
+
+void residency::take_commands(std::vector<command>& into) {
+  into.insert(into.end(), std::make_move_iterator(commands_.begin()), std::make_move_iterator(commands_.end()));
+  commands_.clear();
+}
+
+std::uint64_t residency::footprint(tensor_id id, tier where) const {
+  return round_up(tensors_[id].bytes, at(where).options.granule_bytes);
+}
+
+residency::load* residency::find_load(tensor_id id) {
+  auto const found = loads_.find(static_cast<std::uint32_t>(id));
+  return found == loads_.end() ? nullptr : &found->second;
+}
+
+bool residency::known_passed(fence which) const {
+  return lost_ || (which.stream < passed_.size() && passed_[which.stream] >= which.sequence);
+}
+
+std::optional<fence> residency::ready(tensor_id id) const {
+  std::optional<fence> const copied = slot_of(id, tier::vram).ready;
+  return copied && known_passed(*copied) ? std::nullopt : copied;
+}
+
+tier_statistics residency::stats_of(tier where) const {
+  tier_state const& one = at(where);
+  tier_statistics stats;
+  stats.present = one.options.present;
+  stats.budget_bytes = one.options.budget_bytes;
+  stats.effective_bytes = one.effective_bytes;
+  stats.committed_bytes = one.arena->committed_bytes();
+  stats.pending_bytes = stats.committed_bytes > one.target_bytes ? stats.committed_bytes - one.target_bytes : 0;
+  stats.peak_bytes = one.arena->peak_bytes();
+  stats.resident_bytes = one.resident_bytes;
+  stats.resident_tensors = one.resident_tensors;
+  stats.quarantined_bytes = one.quarantined_bytes;
+  stats.evictions_by_reason = one.evictions;
+  return stats;
+}
+
+statistics residency::stats() const {
+  statistics all = counters_;
+  all.vram = stats_of(tier::vram);
+  all.ram = stats_of(tier::ram);
+  return all;
+}
+
+bool residency::idle() const {
+  for (tier where : both_tiers)
+    if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
+  bool const drained = std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
+  return loads_.empty() && drained && !settle_asked_ && commands_.empty();
+}
+
+void residency::check() const {
+  for (tier where : both_tiers) {
+    tier_state const& one = at(where);
+    one.arena->check();
+    std::uint64_t held_bytes = where == tier::vram ? scratch_.bytes : 0;
+    std::uint64_t lasting_bytes = held_bytes;
+    std::uint64_t pinned_bytes = 0;
+    std::uint64_t resident_tensors = 0;
+    for (std::size_t i = 0; i < one.slots.size(); ++i) {
+      auto const id = static_cast<tensor_id>(i);
+      slot const& each = one.slots[i];
+      if (held(each)) held_bytes += footprint(id, where);
+      if (lasting(each)) lasting_bytes += footprint(id, where);
+      if (each.pinned) pinned_bytes += footprint(id, where);
+      if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
+      assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
+      assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
+    }
+    assert(held_bytes == one.held_bytes && lasting_bytes == one.lasting_bytes && pinned_bytes == one.pinned_bytes);
+    assert(resident_tensors == one.resident_tensors);
+    assert(one.arena->committed_bytes() <= one.limit_bytes && one.limit_bytes <= one.effective_bytes);
+    (void)held_bytes, (void)lasting_bytes, (void)pinned_bytes, (void)resident_tensors;
+  }
+}
+
+}  // namespace tierpager

@@ -1,0 +1,258 @@
+// Answers: what the executor reports back, and the pump that every input ends with.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency.hpp>
+
+namespace tierpager {
+
+void residency::read_done(tensor_id id, std::uint32_t chunk, status const& outcome) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::reading);
+  --one->reads_out;
+  if (one->failed) {
+    clean_up(id, *one);
+  } else if (!outcome.ok()) {
+    fail(id, *one, outcome.error());
+  } else {
+    one->chunks[chunk] = chunk_state::read;
+    ++one->read_count;
+    counters_.bytes_from_disk += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+    queue_copies(id, *one);
+    if (one->read_count == one->chunks.size()) ram_complete(id, *one);
+  }
+  pump();
+}
+
+void residency::copy_queued(tensor_id id, std::uint32_t chunk, fence done) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::copying);
+  assert(!one->last_copy || one->last_copy->stream == done.stream);  // all copies go on the one copy stream
+  --one->copies_out;
+  one->last_copy = std::max(one->last_copy.value_or(done), done);
+  one->chunks[chunk] = chunk_state::queued;
+  counters_.bytes_to_device += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+  if (one->failed) {
+    clean_up(id, *one);
+  } else if (++one->queued_count == one->chunks.size()) {
+    vram_complete(id, *one);
+  } else if (one->ring) {
+    one->ring_fences[chunk % ring_slots] = done;
+    if (known_passed(done)) queue_reads(id, *one);
+    else watch(done);
+  }
+  pump();
+}
+
+void residency::copy_failed(tensor_id id, std::uint32_t chunk, failure const& why, bool maybe_queued) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::copying);
+  (void)chunk;
+  --one->copies_out;
+  one->tainted = one->tainted || maybe_queued;
+  if (one->failed) {
+    clean_up(id, *one);
+  } else {
+    fail(id, *one, why);
+  }
+  pump();
+}
+
+void residency::remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status const& outcome) {
+  tier_state& of = at(where);
+  assert(of.remap);
+  remap_command const done = *std::exchange(of.remap, std::nullopt);
+  std::optional<tensor_id> const serves = std::exchange(of.remap_for, std::nullopt);
+  load* const one = serves ? find_load(*serves) : nullptr;
+  assert(serves.has_value() == (one != nullptr));
+  if (one != nullptr && outcome.ok()) {
+    remap_served(*serves, *one, where);
+  } else if (one != nullptr) {
+    std::span const missing = std::span(done.commits).subspan(commits_done);
+    if (where == tier::vram) {
+      of.arena->free_uncommitted(slot_of(*serves, where).range, missing);
+      one->place_asked = false;
+    } else {
+      of.arena->free_uncommitted(one->stage, missing);
+      unstage(*serves, *one);
+    }
+    if (one->failed) clean_up(*serves, *one);
+    else fail(*serves, *one, outcome.error());
+  }
+  for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
+  of.shrink_failed = !outcome.ok() && !serves;
+  pump();
+}
+
+void residency::remap_served(tensor_id id, load& one, tier where) {
+  if (where == tier::ram) {
+    staged(id, one);
+  } else {
+    one.place_asked = false;
+    one.placed = true;
+    queue_copies(id, one);
+  }
+  if (one.failed) clean_up(id, one);
+}
+
+void residency::unstage(tensor_id id, load& one) {
+  one.stage_asked = false;
+  one.stage = {};
+  if (one.ring) return;
+  --slot_of(id, tier::ram).busy;
+  change(id, tier::ram, [](slot& failed) {
+    failed.state = slot_state::absent;
+    failed.range = {};
+  });
+}
+
+void residency::passed(fence which) {
+  if (which.stream >= passed_.size()) passed_.resize(which.stream + 1, 0);
+  passed_[which.stream] = std::max(passed_[which.stream], which.sequence);
+  for (tier where : both_tiers) at(where).arena->passed(which);
+  end_drains();
+  for (auto& [id, one] : loads_)
+    if (one.ring) queue_reads(static_cast<tensor_id>(id), one);
+  pump();
+}
+
+void residency::end_drains() {
+  std::erase_if(ram_drains_, [&](ram_drain const& one) {
+    bool const over = lost_ || (one.until && known_passed(*one.until));
+    if (over) end_drain(one);
+    return over;
+  });
+}
+
+void residency::query_failed(failure const& why) {
+  if (why.code == errc::device_lost) return device_lost(why);
+  fail_stalled(why);
+  pump();
+}
+
+// Failed calls -----------------------------------------------------------------------------------------------------
+
+// A fence recorded now on the copy stream lies behind whatever a failed copy call left there.
+void residency::settle_if_needed() {
+  if (settle_asked_ || lost_) return;
+  bool needed = false;
+  for (quarantine& one : quarantined_vram_) needed = one.settling = true;
+  for (ram_drain& one : ram_drains_)
+    if (!one.until) needed = one.settling = true;
+  if (!needed) return;
+  settle_asked_ = true;
+  emit(settle_command{});
+}
+
+void residency::settled(result<fence> const& outcome) {
+  settle_asked_ = false;
+  if (!outcome.ok()) {
+    for (quarantine& one : quarantined_vram_) one.settling = false;
+    for (ram_drain& one : ram_drains_) one.settling = false;
+    if (outcome.error().code == errc::device_lost) return device_lost(outcome.error());
+    fail_stalled(outcome.error());
+    pump();
+    return;
+  }
+  fence const until = *outcome;
+  tier_state& vram = at(tier::vram);
+  std::erase_if(quarantined_vram_, [&](quarantine const& one) {
+    if (!one.settling) return false;
+    vram.quarantined_bytes -= one.range.bytes;
+    vram.arena->free(one.range, std::span(&until, 1));
+    return true;
+  });
+  for (ram_drain& one : ram_drains_) {
+    if (!std::exchange(one.settling, false)) continue;
+    one.until = until;
+    if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
+  }
+  if (known_passed(until)) {
+    passed(until);
+    return;
+  }
+  watch(until);
+  settle_if_needed();
+  pump();
+}
+
+void residency::device_lost(failure const& why) {
+  if (lost_) return;
+  lost_ = why;
+  lost_->code = errc::device_lost;
+  reject_all(*lost_);
+  std::vector<tensor_id> coming;
+  for (auto const& [id, one] : loads_) coming.push_back(static_cast<tensor_id>(id));
+  for (tensor_id id : coming)
+    if (load* one = find_load(id)) fail(id, *one, *lost_);
+  // Nothing runs there any more: what waited for the device waits no longer.
+  for (tier where : both_tiers) at(where).arena->all_passed();
+  for (quarantine const& one : quarantined_vram_) at(tier::vram).arena->free(one.range, {});
+  quarantined_vram_.clear();
+  at(tier::vram).quarantined_bytes = at(tier::ram).quarantined_bytes = 0;
+  end_drains();
+  pump();
+}
+
+void residency::close() {
+  closed_ = true;
+  reject_all({.code = errc::closed, .what = "the pager is closed"});
+}
+
+// Uses -------------------------------------------------------------------------------------------------------------
+
+void residency::add_use(slot& one, fence last_use) const {
+  if (known_passed(last_use)) return;
+  for (fence& known : one.last_uses) {
+    if (known.stream != last_use.stream) continue;
+    known.sequence = std::max(known.sequence, last_use.sequence);
+    return;
+  }
+  one.last_uses.push_back(last_use);
+}
+
+void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
+  if (last_use && where == tier::vram) {
+    add_use(slot_of(id, where), *last_use);
+    if (!unproven_.empty()) prove(*last_use);
+  }
+  unuse(id, where, caller);
+  pump();
+}
+
+void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t stream) {
+  unproven_.emplace_back(stream, id);
+  change(id, tier::vram, [](slot& one) { ++one.unproven; });
+  unuse(id, tier::vram, caller);
+  pump();
+}
+
+void residency::prove(fence recorded) {
+  bool any = false;
+  std::erase_if(unproven_, [&](auto const& use) {
+    if (use.first != recorded.stream) return false;
+    add_use(slot_of(use.second, tier::vram), recorded);
+    change(use.second, tier::vram, [](slot& one) { --one.unproven; });
+    return any = true;
+  });
+  if (any) pump();
+}
+
+// Everything that became possible, until nothing more is. Free where nothing waits.
+void residency::pump() {
+  auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
+  while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
+    bool any = false;
+    for (tensor_id id : std::vector(staging_)) {
+      load& one = *find_load(id);
+      if (stage(id, one)) any = true;
+      else if (!one.starved && slot_of(id, tier::ram).uses == 0) break;  // in order, so that the policy is followed exactly
+    }
+    for (tensor_id id : std::vector(placing_)) any = place(id, *find_load(id)) || any;
+    for (tier where : both_tiers) any = shrink(where) || any;
+    for (tier where : both_tiers) any = admit_waiting(where) || any;
+    if (!any) return;
+  }
+}
+
+}  // namespace tierpager

@@ -1,0 +1,271 @@
+// Loads: one tensor's way from the file through RAM to the device, chunk by chunk, and back out where it fails.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency.hpp>
+
+namespace tierpager {
+
+residency::load& residency::start_load(tensor_id id, tier where) {
+  load& one = loads_[static_cast<std::uint32_t>(id)];
+  slot& ram = slot_of(id, tier::ram);
+  one.from_ram = ram.state == slot_state::resident;
+  if (one.from_ram) {
+    assert(where == tier::vram);
+    at(tier::ram).policy->touched(id);
+    one.stage = ram.range;
+    prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
+    ++ram.busy;
+    one.staged = true;
+  } else {
+    staging_.push_back(id);
+  }
+  if (where == tier::vram) want_vram(id, one);
+  return one;
+}
+
+void residency::want_vram(tensor_id id, load& one) {
+  one.to_vram = true;
+  change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
+  placing_.push_back(id);
+}
+
+void residency::prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as) {
+  one.chunk_bytes = chunk_bytes;
+  std::uint64_t const count = (tensors_[id].bytes + chunk_bytes - 1) / chunk_bytes;
+  one.chunks.assign(count, as);
+  if (as == chunk_state::read) one.read_count = static_cast<std::uint32_t>(count);
+}
+
+// A place in RAM ---------------------------------------------------------------------------------------------------
+
+// Whole where RAM has room for it beside what may stay for long, else through a ring. True where something changed.
+bool residency::stage(tensor_id id, load& one) {
+  assert(!one.staged && !one.stage_asked && !one.failed);
+  tier_state const& ram = at(tier::ram);
+  slot const& own = slot_of(id, tier::ram);
+  std::uint64_t const others = ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
+  std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
+  std::uint64_t const free = limit > others ? limit - others : 0;
+  bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
+  std::uint64_t const ring_chunk = std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  one.starved = !whole && ring_chunk == 0;
+  if (one.starved) return false;
+  std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
+  room const made = make_room(tier::ram, bytes);
+  one.starved = made == room::none && own.uses == 0;
+  if (made != room::there) return false;
+  std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
+  auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
+  if (!placed) return false;
+  assert(placed->after.empty());  // RAM becomes free only once no copy reads it
+  one.stage = placed->range;
+  one.ring = !whole;
+  prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
+  if (whole) {
+    change(id, tier::ram, [&](slot& coming) {
+      coming.state = slot_state::loading;
+      coming.range = placed->range;
+      ++coming.busy;
+    });
+    at(tier::ram).policy->touched(id);
+  }
+  std::erase(staging_, id);
+  one.stage_asked = !placed->commits.empty();
+  if (one.stage_asked) {
+    start_remap(tier::ram, id, {tier::ram, std::move(placed->decommits), std::move(placed->commits)});
+  } else {
+    staged(id, one);
+  }
+  return true;
+}
+
+void residency::staged(tensor_id id, load& one) {
+  one.staged = true;
+  one.stage_asked = false;
+  queue_reads(id, one);
+}
+
+void residency::queue_reads(tensor_id id, load& one) {
+  if (!one.staged || one.failed) return;
+  for (std::uint32_t i = 0; i < one.chunks.size(); ++i) {
+    if (one.chunks[i] != chunk_state::waiting) continue;
+    if (one.ring && i >= ring_slots) {
+      auto const& left = one.ring_fences[i % ring_slots];
+      if (one.chunks[i - ring_slots] != chunk_state::queued || !left || !known_passed(*left)) return;
+    }
+    std::uint64_t const from = i * one.chunk_bytes;
+    std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
+    one.chunks[i] = chunk_state::reading;
+    ++one.reads_out;
+    emit(read_command{id, i, {from, std::min(one.chunk_bytes, tensors_[id].bytes - from)}, one.stage.offset + slot_offset});
+  }
+}
+
+// A place in VRAM --------------------------------------------------------------------------------------------------
+
+// A load that may still fail to read takes a victim's place only once it is read: as a whole, or, where it passes in a
+// ring, as far as the ring reaches. Free room it takes at once, so that reads and copies overlap.
+bool residency::may_place(tensor_id id, load const& one) const {
+  if (!one.staged || one.failed || one.placed || one.place_asked) return false;
+  tier_state const& vram = at(tier::vram);
+  auto const chunks = static_cast<std::uint32_t>(one.chunks.size());
+  if (one.read_count >= (one.ring ? std::min(ring_slots, chunks) : chunks)) return true;
+  return vram.arena->allocated_bytes() + footprint(id, tier::vram) <= soft_limit(tier::vram);
+}
+
+bool residency::place(tensor_id id, load& one) {
+  if (!may_place(id, one)) return false;
+  tier_state& vram = at(tier::vram);
+  std::uint64_t const bytes = footprint(id, tier::vram);
+  if (make_room(tier::vram, bytes) != room::there) return false;
+  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);
+  auto placed = vram.arena->place(bytes, bound, !vram.remap);
+  if (!placed) return false;
+  change(id, tier::vram, [&](slot& coming) {
+    coming.range = placed->range;
+    ++coming.generation;
+  });
+  one.after = std::move(placed->after);
+  std::erase(placing_, id);
+  one.place_asked = !placed->commits.empty();
+  if (one.place_asked) {
+    start_remap(tier::vram, id, {tier::vram, std::move(placed->decommits), std::move(placed->commits)});
+  } else {
+    one.placed = true;
+    queue_copies(id, one);
+  }
+  return true;
+}
+
+void residency::queue_copies(tensor_id id, load& one) {
+  if (!one.placed || one.failed) return;
+  std::uint64_t const vram_offset = slot_of(id, tier::vram).range.offset;
+  for (std::uint32_t i = 0; i < one.chunks.size(); ++i) {
+    if (one.chunks[i] != chunk_state::read) continue;
+    std::uint64_t const from = i * one.chunk_bytes;
+    std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
+    one.chunks[i] = chunk_state::copying;
+    ++one.copies_out;
+    emit(copy_command{id, i, std::min(one.chunk_bytes, tensors_[id].bytes - from), one.stage.offset + slot_offset,
+                      vram_offset + from, std::exchange(one.after, {})});
+  }
+}
+
+// The end ----------------------------------------------------------------------------------------------------------
+
+void residency::ram_complete(tensor_id id, load& one) {
+  if (one.ring || one.from_ram) return;
+  change(id, tier::ram, [](slot& there) { there.state = slot_state::resident; });
+  arrived(one, id, tier::ram);
+  if (!one.to_vram) finish(id, one);
+}
+
+void residency::vram_complete(tensor_id id, load& one) {
+  change(id, tier::vram, [&](slot& there) {
+    there.state = slot_state::resident;
+    there.ready = one.last_copy;
+  });
+  arrived(one, id, tier::vram);
+  finish(id, one);
+}
+
+// The stage is no longer needed once the last copy has left it. Destroys `one`.
+void residency::finish(tensor_id id, load& one) {
+  assert(one.waiters.empty() && one.reads_out == 0 && one.copies_out == 0);
+  std::optional<fence> const until = one.last_copy;
+  bool const ring = one.ring;
+  byte_range const stage = one.stage;
+  loads_.erase(static_cast<std::uint32_t>(id));
+  drain_ram({.until = until.value_or(fence{}), .busy = ring ? std::nullopt : std::optional(id), .range = stage}, !until);
+}
+
+void residency::drain_ram(ram_drain one, bool over) {
+  if (over || (one.until && known_passed(*one.until))) {
+    end_drain(one);
+    return;
+  }
+  if (one.until) {
+    watch(*one.until);
+  } else if (!one.busy) {
+    at(tier::ram).quarantined_bytes += one.range.bytes;
+  }
+  ram_drains_.push_back(one);
+}
+
+void residency::end_drain(ram_drain const& one) {
+  if (one.busy) {
+    --slot_of(*one.busy, tier::ram).busy;
+  } else {
+    at(tier::ram).arena->free(one.range, {});
+  }
+}
+
+// Everybody who waits for the tensor is told at once; what it took is freed when no answer is outstanding.
+void residency::fail(tensor_id id, load& one, failure const& why) {
+  if (one.failed) return;
+  one.failed = why;
+  one.failed->tensor = tensors_[id].name;
+  ++counters_.failed_loads;
+  std::erase(staging_, id);
+  std::erase(placing_, id);
+  failure const told = *one.failed;
+  for (request_id waiter : std::vector(one.waiters)) reject(waiter, told);
+  clean_up(id, one);
+}
+
+// Destroys `one` once nothing it asked for is still to be answered.
+void residency::clean_up(tensor_id id, load& one) {
+  if (one.reads_out > 0 || one.copies_out > 0 || one.stage_asked || one.place_asked) return;
+  load const gone = std::move(one);
+  loads_.erase(static_cast<std::uint32_t>(id));
+  if (gone.to_vram) {
+    byte_range const range = std::exchange(slot_of(id, tier::vram).range, {});
+    change(id, tier::vram, [](slot& failed) { failed.state = slot_state::absent; });
+    at(tier::vram).policy->erased(id);
+    if (gone.placed) give_up_vram(range, gone);
+  }
+  if (gone.staged) give_up_stage(id, gone);
+  if (slot_of(id, tier::ram).state == slot_state::absent) at(tier::ram).policy->erased(id);
+  settle_if_needed();
+}
+
+void residency::give_up_vram(byte_range range, load const& gone) {
+  if (gone.tainted && !lost_) {
+    quarantined_vram_.push_back({range});
+    at(tier::vram).quarantined_bytes += range.bytes;
+    return;
+  }
+  std::vector<fence> last_uses;
+  if (gone.last_copy && !known_passed(*gone.last_copy)) last_uses.push_back(*gone.last_copy);
+  for (fence use : last_uses) watch(use);
+  at(tier::vram).arena->free(range, last_uses);
+}
+
+// A RAM slot that was read to its end stays: its bytes are right. What was not is freed once no copy reads it.
+void residency::give_up_stage(tensor_id id, load const& gone) {
+  ram_drain drain{.until = gone.last_copy, .busy = std::nullopt, .range = gone.stage};
+  bool const copied = gone.last_copy || gone.tainted;
+  if (gone.tainted) drain.until.reset();
+  slot& ram = slot_of(id, tier::ram);
+  if (!gone.ring && ram.state == slot_state::resident) {
+    drain.busy = id;
+  } else if (!gone.ring) {
+    --ram.busy;
+    change(id, tier::ram, [](slot& failed) {
+      failed.state = slot_state::absent;
+      failed.range = {};
+    });
+  }
+  drain_ram(drain, !copied || lost_.has_value());
+}
+
+// What waits for memory that only the device can free.
+void residency::fail_stalled(failure const& why) {
+  for (tensor_id id : std::vector(staging_))
+    if (load* one = find_load(id); one != nullptr && !one->starved) fail(id, *one, why);
+  for (tensor_id id : std::vector(placing_))
+    if (load* one = find_load(id); one != nullptr && may_place(id, *one)) fail(id, *one, why);
+}
+
+}  // namespace tierpager

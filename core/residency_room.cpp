@@ -1,0 +1,203 @@
+// Room: who leaves a tier and why, pins, budgets, and memory that goes back to the system.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency.hpp>
+
+namespace tierpager {
+namespace {
+
+constexpr std::uint64_t ring_chunk_bytes_max = 4U << 20U;  // of the smallest ring that works
+
+}  // namespace
+
+bool residency::evictable(tensor_id id, tier where) const {
+  slot const& one = slot_of(id, where);
+  return one.state == slot_state::resident && !held(one);
+}
+
+// With overcommitted pins the budget asked for is what eviction aims at, and the effective one what binds.
+std::uint64_t residency::soft_limit(tier where) const {
+  tier_state const& one = at(where);
+  if (!options_.overcommit_pins) return one.limit_bytes;
+  return std::min(one.limit_bytes, round_down(one.options.budget_bytes, one.options.granule_bytes));
+}
+
+// Evicts in the policy's order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped.
+residency::room residency::make_room(tier where, std::uint64_t bytes) {
+  tier_state& one = at(where);
+  while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
+    std::optional<tensor_id> victim = one.policy->first_victim();
+    while (victim && !evictable(*victim, where)) victim = one.policy->victim_after(*victim);
+    if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
+    if (slot_of(*victim, where).busy > 0) return room::draining;
+    evict(*victim, where, eviction_reason::room);
+  }
+  return room::there;
+}
+
+void residency::evict(tensor_id id, tier where, eviction_reason why) {
+  slot& one = slot_of(id, where);
+  assert(evictable(id, where) && one.busy == 0);
+  std::vector<fence> last_uses = std::move(one.last_uses);
+  if (one.ready) last_uses.push_back(*one.ready);
+  std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
+  for (fence use : last_uses) watch(use);
+  at(where).arena->free(one.range, last_uses);
+  change(id, where, [](slot& gone) {
+    gone.state = slot_state::absent;
+    gone.range = {};
+    gone.ready.reset();
+    gone.last_uses.clear();
+  });
+  at(where).policy->erased(id);
+  ++at(where).evictions[static_cast<std::size_t>(why)];
+}
+
+void residency::start_remap(tier where, std::optional<tensor_id> serves, remap_command what) {
+  tier_state& one = at(where);
+  assert(!one.remap);
+  one.remap = what;
+  one.remap_for = serves;
+  emit(std::move(what));
+}
+
+// Pins -------------------------------------------------------------------------------------------------------------
+
+std::uint64_t residency::largest_unpinned(tier where) const {
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i)
+    if (!at(where).slots[i].pinned) largest = std::max(largest, footprint(static_cast<tensor_id>(i), where));
+  return largest;
+}
+
+// The least RAM through which any tensor can reach the device: a ring of two chunks, or the whole of the largest.
+std::uint64_t residency::ring_floor_bytes() const {
+  std::uint64_t const chunk = std::min(options_.chunk_bytes, ring_chunk_bytes_max);
+  std::uint64_t largest = 0;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) largest = std::max(largest, footprint(static_cast<tensor_id>(i), tier::ram));
+  return std::min(ring_slots * chunk, largest);
+}
+
+std::uint64_t residency::needed_beside_pins(tier where) const {
+  std::uint64_t const scratch = where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
+  bool const staging = where == tier::ram && at(tier::vram).options.present;
+  std::uint64_t const largest = largest_unpinned(where);
+  return scratch + (staging ? std::min(ring_floor_bytes(), largest) : largest);
+}
+
+std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) const {
+  bool const staging = where == tier::ram && at(tier::vram).options.present;
+  if (!at(where).options.present && !staging) return 0;
+  std::uint64_t effective = at(where).options.present ? asked_bytes : 0;
+  if (staging) effective = std::max(effective, ring_floor_bytes());
+  if (options_.overcommit_pins) effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where));
+  return effective;
+}
+
+// A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
+void residency::set_target(tier where) {
+  tier_state& one = at(where);
+  std::uint64_t const effective = effective_of(where, one.options.budget_bytes);
+  one.target_bytes = round_down(std::min(effective, one.reserve_bytes), one.options.granule_bytes);
+  one.shrink_failed = false;
+  if (one.target_bytes < one.limit_bytes) return;
+  one.limit_bytes = one.target_bytes;
+  one.effective_bytes = effective;
+}
+
+status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
+  if (options_.overcommit_pins || pinned_bytes == 0) return {};
+  std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
+  if (needed <= round_down(effective_bytes, at(where).options.granule_bytes)) return {};
+  return failure{.code = errc::budget_too_small,
+                 .what = std::string(name_of(where)) + " pins: with room for the largest unpinned tensor they need at least " +
+                         std::to_string(needed) + " bytes, the budget is " + std::to_string(effective_bytes)};
+}
+
+status residency::pin(std::span<tensor_id const> ids, tier where) {
+  if (status const fine = acceptable(ids, where); !fine.ok()) return fine;
+  tier_state& one = at(where);
+  std::vector<tensor_id> added;
+  for (tensor_id id : ids) {
+    slot& each = slot_of(id, where);
+    if (each.pinned) continue;
+    each.pinned = true;
+    one.pinned_bytes += footprint(id, where);
+    added.push_back(id);
+  }
+  status const fine = pins_fit(where, one.pinned_bytes, effective_of(where, one.options.budget_bytes));
+  if (!fine.ok()) {
+    for (tensor_id id : added) {
+      slot_of(id, where).pinned = false;
+      one.pinned_bytes -= footprint(id, where);
+    }
+    return fine;
+  }
+  for (tensor_id id : added) fix_if_room(id, where);
+  if (options_.overcommit_pins) set_target(where);
+  pump();
+  return {};
+}
+
+// What is resident becomes immovable at once, unless its place is already promised to a set being loaded: then with
+// its next acquire.
+void residency::fix_if_room(tensor_id id, tier where) {
+  tier_state& one = at(where);
+  slot const& each = slot_of(id, where);
+  if (each.state != slot_state::resident) return;
+  bool const fits = held(each) || one.held_bytes + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
+  if (fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
+}
+
+void residency::unpin(std::span<tensor_id const> ids, tier where) {
+  for (tensor_id id : ids) {
+    if (index_of(id) >= tensors_.size() || !slot_of(id, where).pinned) continue;
+    at(where).pinned_bytes -= footprint(id, where);
+    change(id, where, [](slot& one) { one.pinned = one.fixed = false; });
+  }
+  if (options_.overcommit_pins) set_target(where);
+  pump();
+}
+
+// Budgets ----------------------------------------------------------------------------------------------------------
+
+status residency::set_budget(tier where, std::uint64_t bytes) {
+  tier_state& one = at(where);
+  if (!one.options.present)
+    return failure{.code = errc::invalid_argument, .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+  std::uint64_t const before = one.options.budget_bytes;
+  one.options.budget_bytes = bytes;
+  if (status const fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {
+    one.options.budget_bytes = before;
+    return fine;
+  }
+  set_target(where);
+  pump();
+  return {};
+}
+
+// Moves a tier towards a lower budget: evicts, gives idle memory back. True where the new budget came to bind.
+bool residency::shrink(tier where) {
+  tier_state& one = at(where);
+  if (one.limit_bytes <= one.target_bytes) return false;
+  std::optional<tensor_id> victim = one.policy->first_victim();
+  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
+    tensor_id const id = *victim;
+    victim = one.policy->victim_after(id);
+    if (evictable(id, where) && slot_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
+  }
+  if (one.remap) return false;
+  if (one.arena->committed_bytes() > one.target_bytes) {
+    if (one.shrink_failed) return false;
+    std::vector<byte_range> given = one.arena->reclaim(one.target_bytes);
+    if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
+    return false;
+  }
+  if (one.held_bytes + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
+  one.limit_bytes = one.target_bytes;
+  one.effective_bytes = effective_of(where, one.options.budget_bytes);
+  return true;
+}
+
+}  // namespace tierpager

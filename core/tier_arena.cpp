@@ -1,0 +1,207 @@
+#include <core/tier_arena.hpp>
+
+#include <algorithm>
+#include <cassert>
+
+namespace tierpager {
+namespace {
+
+bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
+
+byte_range intersection(byte_range a, byte_range b) {
+  std::uint64_t const from = std::max(a.offset, b.offset);
+  std::uint64_t const to = std::min(a.end(), b.end());
+  return from < to ? byte_range{from, to - from} : byte_range{from, 0};
+}
+
+}  // namespace
+
+tier_arena::tier_arena(std::uint64_t reserve_bytes) : space_(reserve_bytes), idle_(reserve_bytes) {
+  if (reserve_bytes == 0) return;
+  bool const taken = idle_.allocate_at({0, reserve_bytes});  // nothing is committed yet
+  assert(taken);
+  (void)taken;
+}
+
+std::optional<tier_arena::placement> tier_arena::place(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_remap) {
+  assert(bytes > 0 && allocated_ + bytes <= limit_bytes);
+  if (auto const offset = idle_.allocate(bytes)) {
+    byte_range const range{*offset, bytes};
+    bool const free = space_.allocate_at(range);
+    assert(free);
+    (void)free;
+    allocated_ += bytes;
+    return placement{range, {}, {}, fences_in(range)};
+  }
+  if (!may_remap) return std::nullopt;
+  auto const where = best_window(bytes);
+  if (!where) return std::nullopt;
+  std::uint64_t const committed_after = committed_ + bytes - where->idle_bytes;
+  std::vector<byte_range> decommits;
+  if (committed_after > limit_bytes) {
+    decommits = reclaimable(committed_after - limit_bytes, where->range);
+    std::uint64_t given = 0;
+    for (byte_range range : decommits) given += range.bytes;
+    if (given < committed_after - limit_bytes) return std::nullopt;
+  }
+  return take(where->range, std::move(decommits));
+}
+
+// Where the fewest bytes must be committed: a window of free space that starts or ends with an idle range, or starts
+// a free range; the lowest address among equals. Linear in the free ranges, but only met when memory is committed.
+std::optional<tier_arena::window> tier_arena::best_window(std::uint64_t bytes) const {
+  std::optional<window> best;
+  auto consider = [&](byte_range free, std::uint64_t offset) {
+    if (offset < free.offset || offset + bytes > free.end()) return;
+    window const candidate{{offset, bytes}, idle_within({offset, bytes})};
+    bool const better = !best || candidate.idle_bytes > best->idle_bytes ||
+                        (candidate.idle_bytes == best->idle_bytes && offset < best->range.offset);
+    if (better) best = candidate;
+  };
+  for (byte_range free : space_) {
+    if (free.bytes < bytes) continue;
+    consider(free, free.offset);
+    for (byte_range idle : idle_) {
+      if (!overlap(idle, free)) continue;
+      consider(free, idle.offset);
+      if (idle.end() >= bytes) consider(free, idle.end() - bytes);
+    }
+  }
+  return best;
+}
+
+std::uint64_t tier_arena::idle_within(byte_range range) const {
+  std::uint64_t bytes = 0;
+  for (byte_range idle : idle_) bytes += intersection(idle, range).bytes;
+  return bytes;
+}
+
+// Idle parts outside `except` that no stream uses, from the highest address down, at most `bytes` of them.
+std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range except) const {
+  std::vector<byte_range> chosen;
+  auto choose = [&](std::uint64_t from, std::uint64_t to) {
+    if (from >= to || bytes == 0) return;
+    std::uint64_t const part = std::min(to - from, bytes);
+    chosen.push_back({to - part, part});
+    bytes -= part;
+  };
+  std::vector<byte_range> kept;  // what an idle range must not lose, in address order
+  for (drain const& one : draining_) kept.push_back(one.range);
+  if (except.bytes > 0) kept.push_back(except);
+  std::sort(kept.begin(), kept.end(), [](byte_range a, byte_range b) { return a.end() > b.end(); });
+  std::vector<byte_range> const idle(idle_.begin(), idle_.end());
+  for (auto at = idle.rbegin(); at != idle.rend() && bytes > 0; ++at) {
+    std::uint64_t to = at->end();
+    for (byte_range keep : kept) {
+      if (!overlap(keep, {at->offset, to - at->offset})) continue;
+      choose(keep.end(), to);
+      to = std::max(keep.offset, at->offset);
+    }
+    choose(at->offset, to);
+  }
+  return chosen;
+}
+
+std::vector<byte_range> tier_arena::reclaim(std::uint64_t limit_bytes) {
+  if (committed_ <= limit_bytes) return {};
+  std::vector<byte_range> ranges = reclaimable(committed_ - limit_bytes, {});
+  for (byte_range range : ranges) {
+    bool const taken = idle_.allocate_at(range);
+    assert(taken);
+    (void)taken;
+    set_committed(committed_ - range.bytes);
+  }
+  return ranges;
+}
+
+tier_arena::placement tier_arena::take(byte_range range, std::vector<byte_range> decommits) {
+  placement placed{range, std::move(decommits), {}, fences_in(range)};
+  std::uint64_t committed = committed_;
+  for (byte_range given : placed.decommits) {
+    bool const idle = idle_.allocate_at(given);
+    assert(idle);
+    (void)idle;
+    committed -= given.bytes;
+  }
+  std::vector<byte_range> reused;
+  for (byte_range idle : idle_)
+    if (byte_range const part = intersection(idle, range); part.bytes > 0) reused.push_back(part);
+  std::uint64_t at = range.offset;
+  for (byte_range part : reused) {
+    if (part.offset > at) placed.commits.push_back({at, part.offset - at});
+    at = part.end();
+    bool const idle = idle_.allocate_at(part);
+    assert(idle);
+    (void)idle;
+  }
+  if (at < range.end()) placed.commits.push_back({at, range.end() - at});
+  for (byte_range fresh : placed.commits) committed += fresh.bytes;
+  bool const free = space_.allocate_at(range);
+  assert(free);
+  (void)free;
+  allocated_ += range.bytes;
+  set_committed(committed);
+  return placed;
+}
+
+void tier_arena::free(byte_range range, std::span<fence const> last_uses) {
+  space_.free(range);
+  idle_.free(range);
+  allocated_ -= range.bytes;
+  for (fence use : last_uses) draining_.push_back({range, use});
+}
+
+void tier_arena::decommit_failed(byte_range range) {
+  idle_.free(range);
+  set_committed(committed_ + range.bytes);
+}
+
+void tier_arena::free_uncommitted(byte_range range, std::span<byte_range const> missing) {
+  space_.free(range);
+  allocated_ -= range.bytes;
+  idle_.free(range);
+  for (byte_range gap : missing) {
+    bool const taken = idle_.allocate_at(gap);
+    assert(taken);
+    (void)taken;
+    set_committed(committed_ - gap.bytes);
+  }
+}
+
+void tier_arena::passed(fence which) {
+  std::erase_if(draining_, [&](drain const& one) {
+    return one.until.stream == which.stream && one.until.sequence <= which.sequence;
+  });
+}
+
+std::vector<fence> tier_arena::fences_in(byte_range range) const {
+  std::vector<fence> latest;  // one a stream: a later fence covers the earlier ones
+  for (drain const& one : draining_) {
+    if (!overlap(one.range, range)) continue;
+    auto const known = std::find_if(latest.begin(), latest.end(), [&](fence f) { return f.stream == one.until.stream; });
+    if (known == latest.end()) {
+      latest.push_back(one.until);
+    } else {
+      known->sequence = std::max(known->sequence, one.until.sequence);
+    }
+  }
+  return latest;
+}
+
+void tier_arena::set_committed(std::uint64_t bytes) {
+  committed_ = bytes;
+  peak_ = std::max(peak_, bytes);
+}
+
+void tier_arena::check() const {
+  std::uint64_t idle_bytes = 0;
+  for (byte_range idle : idle_) {
+    assert(space_.is_free(idle));
+    idle_bytes += idle.bytes;
+  }
+  assert(committed_ == allocated_ + idle_bytes);
+  assert(space_.bytes() - space_.free_bytes() == allocated_);
+  (void)idle_bytes;
+}
+
+}  // namespace tierpager

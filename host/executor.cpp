@@ -1,0 +1,399 @@
+#include <host/executor.hpp>
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+
+#include <host/auto_budget.hpp>
+#include <core/pin_preset.hpp>
+
+namespace tierpager {
+namespace {
+
+// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
+std::uint64_t this_caller() { return std::hash<std::thread::id>{}(std::this_thread::get_id()) & 0xffU; }
+
+caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
+
+}  // namespace
+
+executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)
+    : tensors_(std::move(tensors)), source_(std::move(from)), device_(std::move(on)) {
+  if (source_ == nullptr || device_ == nullptr) throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
+  auto tier_of = [&](tier where, budget const& asked) {
+    return tier_options{.present = asked.what() != budget::kind::none,
+                        .budget_bytes = resolve(where, asked),
+                        .granule_bytes = device_->granule_bytes(where)};
+  };
+  residency_options const core{.vram = tier_of(tier::vram, options.vram),
+                               .ram = tier_of(tier::ram, options.ram),
+                               .chunk_bytes = options.chunk_bytes,
+                               .scratch_bytes = options.scratch_bytes,
+                               .overcommit_pins = options.overcommit_pins};
+  if (!core.vram.present && !core.ram.present)
+    throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
+  open_core(core, options);
+  start_threads(std::max(1U, options.reader_threads));
+}
+
+void executor::open_core(residency_options const& core, pager_options const& options) {
+  scoped_lock const lock(mutex_);
+  core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
+                                      value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
+  open_arenas();
+  for (tier where : {tier::vram, tier::ram})
+    for (std::string const& text : where == tier::vram ? options.pin_vram : options.pin_ram)
+      value_or_throw(core_->pin(value_or_throw(match_pins(tensors_, text)), where));
+}
+
+executor::~executor() {
+  scoped_lock const lock(mutex_);
+  assert(closed_ && outstanding_ == 0);
+  // The last word on uses whose fence could not be recorded; then the memory may go once all of them have run.
+  for (auto const& [stream, number] : unproven_)
+    if (auto const recorded = device_->record(stream); recorded.ok()) note_use(*recorded);
+  for (fence const use : last_uses_) {
+    for (auto over = device_->passed(use); over.ok() && !*over; over = device_->passed(use))
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
+void executor::open_arenas() {
+  for (tier where : {tier::vram, tier::ram}) {
+    std::uint64_t const bytes = core_->reserve_bytes(where);
+    if (bytes == 0) continue;
+    (where == tier::vram ? vram_base_ : ram_base_) = value_or_throw(device_->reserve(where, bytes));
+  }
+  core_->take_commands(commands_);  // scratch is committed before anything else happens
+  for (command const& one : commands_) {
+    auto const& remap = std::get<remap_command>(one);
+    for (byte_range range : remap.commits) value_or_throw(device_->commit(remap.where, range));
+    core_->remapped(remap.where, 0, remap.commits.size(), {});
+  }
+  commands_.clear();
+  byte_range const scratch = core_->scratch();
+  scratch_ = {vram_base_ + scratch.offset, scratch.bytes};
+}
+
+// Auto: what the environment says, else what the machine can spare, counting what this tier holds already.
+std::uint64_t executor::resolve(tier where, budget const& asked) const {
+  if (asked.what() != budget::kind::automatic) return asked.bytes_of(tensors_.bytes());
+  environment_budget_texts const texts = environment_budgets();
+  if (auto const& text = where == tier::vram ? texts.vram : texts.ram) {
+    budget const named = value_or_throw(budget::parse(*text));
+    if (named.what() != budget::kind::automatic) return named.bytes_of(tensors_.bytes());
+  }
+  std::uint64_t const held_bytes = where == tier::vram ? stats().vram.committed_bytes : stats().ram.committed_bytes;
+  std::uint64_t const spare_bytes = where == tier::vram ? value_or_throw(auto_vram_bytes(*device_)) : auto_ram_bytes();
+  return spare_bytes + held_bytes;
+}
+
+void executor::check_id(tensor_id id) const {
+  if (index_of(id) >= tensors_.size())
+    throw error({.code = errc::unknown_tensor, .what = "no tensor has the id " + std::to_string(index_of(id))});
+}
+
+tensor_id executor::id_of(std::string_view name) const {
+  auto const id = tensors_.find(name);
+  if (!id) throw error({.code = errc::unknown_tensor, .what = "no such tensor", .tensor = std::string(name)});
+  return *id;
+}
+
+// Commands ---------------------------------------------------------------------------------------------------------
+
+void executor::dispatch() {
+  core_->take_commands(commands_);
+  for (command& one : commands_) take(one);
+  commands_.clear();
+}
+
+void executor::take(command& one) {
+  if (auto* read = std::get_if<read_command>(&one)) {
+    reads_.push_back(*read);
+    reader_wake_.notify_one();
+  } else if (auto* copy = std::get_if<copy_command>(&one)) {
+    copies_.emplace_back(std::move(*copy));
+    copier_wake_.notify_one();
+  } else if (auto* remap = std::get_if<remap_command>(&one)) {
+    remaps_.push_back(std::move(*remap));
+    reader_wake_.notify_one();
+  } else if (auto* watch = std::get_if<watch_command>(&one)) {
+    watches_[watch->until.stream].insert(watch->until.sequence);
+    waiter_wake_.notify_one();
+  } else if (std::holds_alternative<settle_command>(one)) {
+    copies_.emplace_back(std::nullopt);
+    copier_wake_.notify_one();
+  } else if (auto* grant = std::get_if<grant_command>(&one)) {
+    end(grant->request, std::nullopt);
+  } else if (auto* reject = std::get_if<reject_command>(&one)) {
+    end(reject->request, std::move(reject->why));
+  }
+}
+
+void executor::end(request_id request, std::optional<failure> why) {
+  auto const found = blocked_.find(request);
+  assert(found != blocked_.end());
+  found->second->over = true;
+  found->second->why = std::move(why);
+  found->second->wake.notify_one();
+  blocked_.erase(found);
+}
+
+// Acquire ----------------------------------------------------------------------------------------------------------
+
+// Blocks until the request is over; why it was rejected, if it was.
+std::optional<failure> executor::wait_for(request_id request, wait_options const& wait) {
+  blocked me;
+  blocked_.emplace(request, &me);
+  dispatch();
+  auto const since = std::chrono::steady_clock::now();
+  auto const over = [&] { return me.over; };
+  auto const deadline = wait.deadline.value_or(std::chrono::steady_clock::time_point::max());
+  bool const timed = wait.deadline.has_value();
+  bool const in_time = timed ? me.wake.wait_until(mutex_, wait.stop, deadline, over) : me.wake.wait(mutex_, wait.stop, over);
+  if (!in_time) {
+    bool const stopped = wait.stop.stop_requested();
+    core_->cancel(request, {.code = stopped ? errc::cancelled : errc::timed_out,
+                            .what = stopped ? "acquire was cancelled" : "the deadline of acquire passed"});
+    dispatch();
+    assert(me.over);
+  }
+  stall_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+  return std::move(me.why);
+}
+
+handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait) {
+  return std::move(acquire(std::span(&id, 1), where, stream, wait).front());
+}
+
+std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
+                                      wait_options const& wait) {
+  std::uint64_t const caller = this_caller();
+  std::vector<handle> handles;
+  handles.reserve(ids.size());
+  std::optional<fence> until;
+  std::optional<failure> why;
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    if (stream) prove_uses_on(*stream);
+    ++outstanding_;
+    auto const outcome = core_->acquire(ids, where, caller_of(caller));
+    if (!outcome.ok()) {
+      why = outcome.error();
+    } else if (!outcome->granted) {
+      why = wait_for(outcome->request, wait);
+    }
+    dispatch();
+    if (!why) {
+      for (tensor_id id : ids) {
+        handles.push_back(handle_of(id, where, stream, caller));
+        if (where == tier::vram)
+          if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
+      }
+    }
+    last = leave();  // the handles count from here on
+  }
+  if (last) delete this;
+  if (why) throw error(std::move(*why));
+  if (stream) order_after(handles, *stream, until);
+  return handles;
+}
+
+// The caller's stream waits for the copies; on failure nothing was queued behind them, so the uses end unfenced.
+void executor::order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) {
+  if (!until) return;
+  status const ordered = device_->wait(stream, *until);
+  if (ordered.ok()) return;
+  for (handle& one : handles) {
+    one.stream_ = nullptr;
+    one.release();
+  }
+  throw error(ordered.error());
+}
+
+std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
+  std::uint64_t const caller = this_caller();
+  std::optional<handle> one;
+  std::optional<fence> until;
+  {
+    scoped_lock const lock(mutex_);
+    if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
+    one = handle_of(id, tier::vram, stream, caller);
+    until = core_->ready(id);
+  }
+  order_after(std::span(&*one, 1), stream, until);
+  return one;
+}
+
+handle executor::share(handle const& one) {
+  scoped_lock const lock(mutex_);
+  std::uint64_t const caller = this_caller();
+  core_->share(one.id_, one.tier_, caller_of(caller));
+  std::optional<stream_ref> stream;
+  if (one.stream_ != nullptr) stream.emplace(one.stream_);
+  return handle_of(one.id_, one.tier_, stream, caller);
+}
+
+handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
+  handle one;
+  ++outstanding_;
+  one.owner_ = this;
+  one.id_ = id;
+  one.tier_ = where;
+  one.bytes_ = tensors_[id].bytes;
+  one.stream_ = stream ? stream->get() : nullptr;
+  one.caller_ = caller;
+  if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
+  return one;
+}
+
+// Release ----------------------------------------------------------------------------------------------------------
+
+// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
+void executor::release(handle const& one, std::optional<stream_ref> stream) noexcept {
+  bool const fenced = one.tier_ == tier::vram && one.bytes_ > 0 && stream.has_value();
+  std::optional<fence> last_use;
+  std::optional<std::uint32_t> unproven;
+  if (fenced) {
+    if (auto const recorded = device_->record(*stream); recorded.ok()) last_use = *recorded;
+    else if (auto const number = device_->stream_number(*stream); number.ok()) unproven = *number;
+  }
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    if (last_use) note_use(*last_use);
+    if (unproven) {
+      unproven_.emplace_back(*stream, *unproven);
+      core_->release_unproven(one.id_, caller_of(one.caller_), *unproven);
+    } else {
+      core_->release(one.id_, one.tier_, caller_of(one.caller_), last_use);
+    }
+    dispatch();
+    last = leave();
+  }
+  if (last) delete this;
+}
+
+void executor::note_use(fence last_use) {
+  auto const known = std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
+  if (known == last_uses_.end()) last_uses_.push_back(last_use);
+  else known->sequence = std::max(known->sequence, last_use.sequence);
+}
+
+// An earlier release on this stream could not record its fence: this thread may, now.
+void executor::prove_uses_on(stream_ref stream) {
+  bool const any = std::any_of(unproven_.begin(), unproven_.end(), [&](auto const& one) { return one.first == stream; });
+  if (!any) return;
+  mutex_.unlock();
+  auto const recorded = device_->record(stream);
+  mutex_.lock();
+  if (!recorded.ok()) return;
+  std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
+  note_use(*recorded);
+  core_->prove(*recorded);
+  dispatch();
+}
+
+void executor::retire_stream(stream_ref stream) {
+  auto const recorded = device_->record(stream);
+  {
+    scoped_lock const lock(mutex_);
+    std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
+    if (recorded.ok()) {
+      note_use(*recorded);
+      core_->prove(*recorded);
+      dispatch();
+    }
+  }
+  value_or_throw(device_->retire(stream));
+}
+
+// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
+bool executor::leave() {
+  --outstanding_;
+  return outstanding_ == 0 && abandoned_;
+}
+
+// The rest of the facade -------------------------------------------------------------------------------------------
+
+void executor::pin(std::span<tensor_id const> ids, tier where) {
+  scoped_lock const lock(mutex_);
+  status const done = core_->pin(ids, where);
+  dispatch();
+  value_or_throw(done);
+}
+
+void executor::unpin(std::span<tensor_id const> ids, tier where) {
+  for (tensor_id id : ids) check_id(id);
+  scoped_lock const lock(mutex_);
+  core_->unpin(ids, where);
+  dispatch();
+}
+
+budget_report executor::set_budget(tier where, budget const& to) {
+  if (to.what() == budget::kind::none)
+    throw error({.code = errc::invalid_argument, .what = "a tier cannot be removed while the pager is open"});
+  std::uint64_t const bytes = resolve(where, to);
+  scoped_lock const lock(mutex_);
+  status const done = core_->set_budget(where, bytes);
+  dispatch();
+  value_or_throw(done);
+  statistics const now = core_->stats();
+  tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
+  return {.effective_bytes = one.effective_bytes, .pending_bytes = one.pending_bytes};
+}
+
+bool executor::resident(tensor_id id, tier where) const {
+  check_id(id);
+  scoped_lock const lock(mutex_);
+  return core_->resident(id, where);
+}
+
+bool executor::pinned(tensor_id id, tier where) const {
+  check_id(id);
+  scoped_lock const lock(mutex_);
+  return core_->pinned(id, where);
+}
+
+std::uint64_t executor::generation(tensor_id id) const {
+  check_id(id);
+  scoped_lock const lock(mutex_);
+  return core_->generation(id);
+}
+
+statistics executor::stats() const {
+  scoped_lock const lock(mutex_);
+  if (core_ == nullptr) return {};
+  statistics now = core_->stats();
+  now.stall_seconds = stall_seconds_;
+  now.ram_is_page_locked = device_->ram_is_page_locked();
+  return now;
+}
+
+void executor::close() noexcept {
+  {
+    scoped_lock const lock(mutex_);
+    if (closed_) return;
+    closed_ = true;
+    core_->close();
+    dispatch();
+    reader_wake_.notify_all();
+    copier_wake_.notify_all();
+    waiter_wake_.notify_all();
+  }
+  for (std::thread& one : threads_) one.join();
+}
+
+void executor::abandon() noexcept {
+  close();
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    abandoned_ = true;
+    last = outstanding_ == 0;
+  }
+  if (last) delete this;
+}
+
+}  // namespace tierpager

@@ -1,0 +1,116 @@
+// Carries out what the residency core decides: THE lock, and every thread of a pager. Readers bring chunks and memory,
+// one copier feeds the copy stream, one waiter polls fences. No file, device or user code runs under the lock.
+// Any thread may call any member. Lives until the pager is gone and the last handle is released; then deletes itself.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <core/residency.hpp>
+#include <host/thread_annotations.hpp>
+#include <tierpager/pager.hpp>
+
+namespace tierpager {
+
+class executor {
+ public:
+  executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options);
+  executor(executor const&) = delete;
+  executor& operator=(executor const&) = delete;
+
+  std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream, wait_options const& wait)
+      TIERPAGER_EXCLUDES(mutex_);
+  handle acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait)
+      TIERPAGER_EXCLUDES(mutex_);
+  std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
+  void release(handle const& one, std::optional<stream_ref> stream) noexcept TIERPAGER_EXCLUDES(mutex_);
+
+  void pin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
+  void unpin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
+  budget_report set_budget(tier where, budget const& to) TIERPAGER_EXCLUDES(mutex_);
+  void retire_stream(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+
+  [[nodiscard]] catalog const& tensors() const { return tensors_; }
+  [[nodiscard]] device& on() const { return *device_; }
+  [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
+  [[nodiscard]] bool resident(tensor_id id, tier where) const TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] bool pinned(tensor_id id, tier where) const TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t generation(tensor_id id) const TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] statistics stats() const TIERPAGER_EXCLUDES(mutex_);
+  /// The id, or throws unknown_tensor.
+  [[nodiscard]] tensor_id id_of(std::string_view name) const;
+
+  void close() noexcept TIERPAGER_EXCLUDES(mutex_);
+  /// The pager is gone: the last release deletes the executor; now, if there is none to come. Closes first.
+  void abandon() noexcept TIERPAGER_EXCLUDES(mutex_);
+
+ private:
+  /// A caller blocked in acquire.
+  struct blocked {
+    std::condition_variable_any wake;
+    bool over = false;
+    std::optional<failure> why;
+  };
+
+  ~executor();
+  void open_core(residency_options const& core, pager_options const& options) TIERPAGER_EXCLUDES(mutex_);
+  void open_arenas() TIERPAGER_REQUIRES(mutex_);
+  void check_id(tensor_id id) const;
+  [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
+  void dispatch() TIERPAGER_REQUIRES(mutex_);
+  void take(command& one) TIERPAGER_REQUIRES(mutex_);
+  void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
+  void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
+  void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
+  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
+  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
+
+  // executor_threads.cpp
+  void start_threads(unsigned readers) TIERPAGER_EXCLUDES(mutex_);
+  void read_loop() TIERPAGER_EXCLUDES(mutex_);
+  void copy_loop() TIERPAGER_EXCLUDES(mutex_);
+  void wait_loop() TIERPAGER_EXCLUDES(mutex_);
+  void run_remap(remap_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_read(read_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_copy(copy_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_settle() TIERPAGER_REQUIRES(mutex_);
+  bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+
+  // Constant after construction.
+  catalog const tensors_;
+  std::shared_ptr<source> const source_;
+  std::shared_ptr<device> const device_;
+  std::byte* vram_base_ = nullptr;
+  std::byte* ram_base_ = nullptr;
+  std::span<std::byte> scratch_;
+  std::vector<std::thread> threads_;  // joined by close()
+
+  mutable annotated_mutex mutex_;
+  std::unique_ptr<residency> core_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<command> commands_ TIERPAGER_GUARDED_BY(mutex_);
+  std::deque<read_command> reads_ TIERPAGER_GUARDED_BY(mutex_);
+  std::deque<remap_command> remaps_ TIERPAGER_GUARDED_BY(mutex_);
+  std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
+  std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
+  std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<std::pair<stream_ref, std::uint32_t>> unproven_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // one a stream: what must pass before memory goes
+  std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
+  double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
+  bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
+  std::condition_variable_any reader_wake_, copier_wake_, waiter_wake_;
+};
+
+}  // namespace tierpager

@@ -1,0 +1,169 @@
+// The executor's threads. Each takes one command under the lock, carries it out without, and reports back under it.
+#include <chrono>
+
+#include <host/executor.hpp>
+
+namespace tierpager {
+namespace {
+
+// A fence is polled this often while somebody may wait for it: at first, and at most.
+constexpr std::chrono::microseconds poll_interval_min{20};
+constexpr std::chrono::microseconds poll_interval_max{500};
+constexpr unsigned poll_failures_max = 8;  // in a row, before what waits is told
+
+// A user's own source may throw; the thread that asked must live.
+status read_from(source& from, std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) noexcept {
+  try {
+    return from.read(file, offset, target);
+  } catch (error const& thrown) {
+    return thrown.details();
+  } catch (std::exception const& thrown) {
+    return failure{.code = errc::read_failed, .what = std::string("the source threw: ") + thrown.what()};
+  } catch (...) {
+    return failure{.code = errc::read_failed, .what = "the source threw"};
+  }
+}
+
+}  // namespace
+
+void executor::start_threads(unsigned readers) {
+  try {
+    for (unsigned i = 0; i < readers; ++i) threads_.emplace_back([this] { read_loop(); });
+    threads_.emplace_back([this] { copy_loop(); });
+    threads_.emplace_back([this] { wait_loop(); });
+  } catch (std::system_error const& refused) {
+    close();  // joins those that did start
+    throw error({.code = errc::out_of_memory, .what = "the system refused a thread", .system_error = refused.code().value()});
+  }
+}
+
+void executor::read_loop() {
+  scoped_lock const lock(mutex_);
+  while (!closed_) {
+    if (!remaps_.empty()) {
+      remap_command const next = std::move(remaps_.front());
+      remaps_.pop_front();
+      run_remap(next);
+    } else if (!reads_.empty()) {
+      read_command const next = reads_.front();
+      reads_.pop_front();
+      run_read(next);
+    } else {
+      reader_wake_.wait(mutex_);
+    }
+  }
+}
+
+void executor::run_remap(remap_command const& what) {
+  mutex_.unlock();
+  std::size_t decommitted = 0;
+  std::size_t committed = 0;
+  status outcome;
+  while (outcome.ok() && decommitted < what.decommits.size()) {
+    outcome = device_->decommit(what.where, what.decommits[decommitted]);
+    if (outcome.ok()) ++decommitted;
+  }
+  while (outcome.ok() && committed < what.commits.size()) {
+    outcome = device_->commit(what.where, what.commits[committed]);
+    if (outcome.ok()) ++committed;
+  }
+  mutex_.lock();
+  core_->remapped(what.where, decommitted, committed, outcome);
+  if (!outcome.ok() && outcome.error().code == errc::device_lost) core_->device_lost(outcome.error());
+  dispatch();
+}
+
+void executor::run_read(read_command const& what) {
+  mutex_.unlock();
+  tensor_info const& info = tensors_[what.tensor];
+  std::span const target(ram_base_ + what.ram_offset, what.in_tensor.bytes);
+  status const outcome = read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
+  mutex_.lock();
+  core_->read_done(what.tensor, what.chunk, outcome);
+  dispatch();
+}
+
+void executor::copy_loop() {
+  scoped_lock const lock(mutex_);
+  while (!closed_) {
+    if (copies_.empty()) {
+      copier_wake_.wait(mutex_);
+      continue;
+    }
+    std::optional<copy_command> const next = std::move(copies_.front());
+    copies_.pop_front();
+    if (next) run_copy(*next);
+    else run_settle();
+  }
+}
+
+void executor::run_copy(copy_command const& what) {
+  mutex_.unlock();
+  status ordered;
+  for (fence const use : what.after)
+    if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
+  result<fence> queued = ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
+  mutex_.lock();
+  if (queued.ok()) {
+    note_use(*queued);
+    core_->copy_queued(what.tensor, what.chunk, *queued);
+  } else {
+    core_->copy_failed(what.tensor, what.chunk, queued.error(), ordered.ok());
+    if (queued.error().code == errc::device_lost) core_->device_lost(queued.error());
+  }
+  dispatch();
+}
+
+void executor::run_settle() {
+  mutex_.unlock();
+  auto const recorded = device_->record(device_->copy_stream());
+  mutex_.lock();
+  if (recorded.ok()) note_use(*recorded);
+  core_->settled(recorded);
+  dispatch();
+}
+
+void executor::wait_loop() {
+  scoped_lock const lock(mutex_);
+  auto interval = poll_interval_min;
+  unsigned failures = 0;
+  while (!closed_) {
+    if (watches_.empty()) {
+      waiter_wake_.wait(mutex_);
+      interval = poll_interval_min;
+    } else if (poll(failures)) {
+      interval = poll_interval_min;
+    } else {
+      waiter_wake_.wait_for(mutex_, interval);
+      interval = std::min(2 * interval, poll_interval_max);
+    }
+  }
+}
+
+// Asks about the oldest watched fence of each stream; never blocks on one while another's has passed.
+bool executor::poll(unsigned& failures) {
+  std::vector<fence> heads;
+  for (auto const& [stream, sequences] : watches_) heads.push_back({stream, *sequences.begin()});
+  bool any = false;
+  for (fence const head : heads) {
+    mutex_.unlock();
+    auto const over = device_->passed(head);
+    mutex_.lock();
+    if (!over.ok()) {
+      bool const lost = over.error().code == errc::device_lost;
+      if (lost) watches_.erase(head.stream);  // nothing runs there any more
+      if (lost || ++failures % poll_failures_max == 0) core_->query_failed(over.error());
+    } else if (*over) {
+      failures = 0;
+      any = true;
+      auto const at = watches_.find(head.stream);
+      at->second.erase(at->second.begin(), at->second.upper_bound(head.sequence));
+      if (at->second.empty()) watches_.erase(at);
+      core_->passed(head);
+    }
+    dispatch();
+  }
+  return any;
+}
+
+}  // namespace tierpager

@@ -1,0 +1,100 @@
+#include <tierpager/pager.hpp>
+
+#include <utility>
+
+#include <core/pin_preset.hpp>
+#include <host/executor.hpp>
+
+namespace tierpager {
+
+handle::handle(handle&& other) noexcept { *this = std::move(other); }
+
+handle& handle::operator=(handle&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  owner_ = std::exchange(other.owner_, nullptr);
+  data_ = std::exchange(other.data_, nullptr);
+  bytes_ = std::exchange(other.bytes_, 0);
+  stream_ = std::exchange(other.stream_, nullptr);
+  caller_ = other.caller_;
+  id_ = other.id_;
+  tier_ = other.tier_;
+  return *this;
+}
+
+handle handle::share() const { return owner_ == nullptr ? handle() : owner_->share(*this); }
+
+void handle::release() noexcept {
+  if (owner_ == nullptr) return;
+  std::optional<stream_ref> stream;
+  if (stream_ != nullptr) stream.emplace(stream_);
+  owner_->release(*this, stream);
+  owner_ = nullptr;
+  data_ = nullptr;
+}
+
+void handle::release(stream_ref stream) noexcept {
+  if (owner_ == nullptr) return;
+  stream_ = stream.get();
+  release();
+}
+
+pager::pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options options)
+    : executor_(new executor(std::move(tensors), std::move(from), std::move(on), options)) {}
+
+pager::pager(pager&& other) noexcept : executor_(std::exchange(other.executor_, nullptr)) {}
+
+pager& pager::operator=(pager&& other) noexcept {
+  if (this == &other) return *this;
+  if (executor_ != nullptr) executor_->abandon();
+  executor_ = std::exchange(other.executor_, nullptr);
+  return *this;
+}
+
+pager::~pager() {
+  if (executor_ != nullptr) executor_->abandon();
+}
+
+handle pager::acquire(std::string_view name, stream_ref stream, wait_options const& wait) {
+  return acquire(executor_->id_of(name), stream, wait);
+}
+
+handle pager::acquire(tensor_id id, stream_ref stream, wait_options const& wait) {
+  return executor_->acquire_one(id, tier::vram, stream, wait);
+}
+
+std::vector<handle> pager::acquire(std::span<tensor_id const> ids, stream_ref stream, wait_options const& wait) {
+  return executor_->acquire(ids, tier::vram, stream, wait);
+}
+
+std::optional<handle> pager::try_acquire(tensor_id id, stream_ref stream) { return executor_->try_acquire(id, stream); }
+
+handle pager::acquire_host(std::string_view name, wait_options const& wait) { return acquire_host(executor_->id_of(name), wait); }
+
+handle pager::acquire_host(tensor_id id, wait_options const& wait) {
+  return executor_->acquire_one(id, tier::ram, std::nullopt, wait);
+}
+
+std::vector<handle> pager::acquire_host(std::span<tensor_id const> ids, wait_options const& wait) {
+  return executor_->acquire(ids, tier::ram, std::nullopt, wait);
+}
+
+void pager::pin(std::span<tensor_id const> ids, tier where) { executor_->pin(ids, where); }
+
+void pager::pin(std::string_view glob_or_preset, tier where) {
+  executor_->pin(value_or_throw(match_pins(tensors(), glob_or_preset)), where);
+}
+
+void pager::unpin(std::span<tensor_id const> ids, tier where) { executor_->unpin(ids, where); }
+budget_report pager::set_budget(tier where, budget const& to) { return executor_->set_budget(where, to); }
+catalog const& pager::tensors() const { return executor_->tensors(); }
+bool pager::resident(tensor_id id, tier where) const { return executor_->resident(id, where); }
+bool pager::pinned(tensor_id id, tier where) const { return executor_->pinned(id, where); }
+std::uint64_t pager::generation(tensor_id id) const { return executor_->generation(id); }
+statistics pager::stats() const { return executor_->stats(); }
+std::span<std::byte> pager::scratch() const { return executor_->scratch(); }
+device& pager::on() const { return executor_->on(); }
+void pager::retire_stream(stream_ref stream) { executor_->retire_stream(stream); }
+void pager::close() noexcept { executor_->close(); }
+
+}  // namespace tierpager

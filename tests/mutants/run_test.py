@@ -1,0 +1,71 @@
+"""What the mutant runner reads, applies and concludes; no compiler is run."""
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+loader = importlib.machinery.SourceFileLoader("mutant_runner", os.path.join(HERE, "run"))
+spec = importlib.util.spec_from_loader("mutant_runner", loader)
+runner = importlib.util.module_from_spec(spec)
+sys.modules["mutant_runner"] = runner
+loader.exec_module(runner)
+
+ENTRY = "[loses_order]\npromise: 3 reuse\nfile: core/a.cpp\ntests: core_tests a.*:b.*\n-  one(\n-    two);\n+  two;\n"
+
+
+def read(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        return runner.read_list(file.name)
+
+
+def change(text, original, replacement):
+    with tempfile.TemporaryDirectory() as root:
+        with open(os.path.join(root, "a.cpp"), "w", encoding="utf-8") as file:
+            file.write(text)
+        runner.ROOT = root
+        return runner.apply(runner.Mutant("m", file="a.cpp", original=original, replacement=replacement))
+
+
+class Mutants(unittest.TestCase):
+    def test_reads_an_entry(self):
+        (mutant,) = read("# a comment\n\n" + ENTRY)
+        self.assertEqual((mutant.name, mutant.promise, mutant.file), ("loses_order", "3 reuse", "core/a.cpp"))
+        self.assertEqual((mutant.tests, mutant.gtest_filter), ("core_tests", "a.*:b.*"))
+        self.assertEqual((mutant.original, mutant.replacement), ("  one(\n    two);\n", "  two;\n"))
+
+    def test_refuses_what_it_cannot_use(self):
+        for text in ("promise: x\n", ENTRY + ENTRY, ENTRY.replace("a.cpp", "a.hpp"), ENTRY.replace("promise", "promises"),
+                     ENTRY.replace("promise: 3 reuse\n", ""), ENTRY.replace("-", "+")):
+            with self.subTest(text), self.assertRaises(runner.Unusable):
+                read(text)
+
+    def test_applies_once_whatever_the_line_breaks(self):
+        self.assertEqual(change("a; f(x,\n   y); b;", "f(x, y);", "g();"), "a; g(); b;")
+        self.assertEqual(change("a; f(); b;", "f();", ""), "a;  b;")
+
+    def test_refuses_an_original_that_is_absent_or_occurs_twice_and_a_change_of_nothing(self):
+        for text, replacement in (("a;", ""), ("f(); f();", ""), ("f();", " f(); ")):
+            with self.subTest(text), self.assertRaises(runner.Unusable):
+                change(text, "f();", replacement)
+
+    def test_names_the_test_that_noticed(self):
+        run = "[ RUN      ] a.first\n[       OK ] a.first (0 ms)\n[ RUN      ] a.second/1\n"
+        failed = run + "[  FAILED  ] a.second/1, where GetParam() = 2 (0 ms)\n[  FAILED  ] 1 test, listed below:\n"
+        self.assertEqual(runner.judge(1, failed), runner.Verdict(True, "a.second/1"))
+        self.assertEqual(runner.judge(-6, run), runner.Verdict(True, "a.second/1 (SIGABRT)"))
+        self.assertEqual(runner.judge(None, run), runner.Verdict(True, "a.second/1 (still running at the limit)"))
+
+    def test_calls_a_run_without_failures_survived_and_a_run_without_tests_no_run(self):
+        self.assertFalse(runner.judge(0, "[ RUN      ] a.first\n[       OK ] a.first (0 ms)\n").good)
+        self.assertFalse(runner.judge(1, "cannot start\n").good)
+        self.assertFalse(runner.judge(None, "").good)
+
+
+if __name__ == "__main__":
+    unittest.main()
