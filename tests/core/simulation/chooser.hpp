@@ -19,6 +19,8 @@ class chooser {
   virtual std::uint32_t choose(std::uint32_t count) = 0;
   /// The same, but where paths are enumerated only so many answers other than 0 are tried on one path.
   virtual std::uint32_t deviate(std::uint32_t count) = 0;
+  /// Where the answer should not matter: random with a seed, always 0 where paths are enumerated.
+  virtual std::uint32_t indifferent(std::uint32_t count) = 0;
   /// True that often; where paths are enumerated, a deviation.
   virtual bool happens(std::uint32_t percent) = 0;
 
@@ -34,6 +36,7 @@ class seeded final : public chooser {
   explicit seeded(std::uint64_t seed) : state_(seed) {}
   std::uint32_t choose(std::uint32_t count) override { return static_cast<std::uint32_t>(next() % count); }
   std::uint32_t deviate(std::uint32_t count) override { return choose(count); }
+  std::uint32_t indifferent(std::uint32_t count) override { return choose(count); }
   bool happens(std::uint32_t percent) override { return percent > 0 && choose(100) < percent; }
 
  private:
@@ -48,6 +51,7 @@ class every_path final : public chooser {
   explicit every_path(std::uint32_t deviations_max) : deviations_max_(deviations_max) {}
   std::uint32_t choose(std::uint32_t count) override { return take(count, false); }
   std::uint32_t deviate(std::uint32_t count) override { return take(count, true); }
+  std::uint32_t indifferent(std::uint32_t) override { return 0; }
   bool happens(std::uint32_t percent) override { return percent > 0 && deviate(2) == 1; }
 
   bool next_path();

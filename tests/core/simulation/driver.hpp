@@ -62,9 +62,10 @@ class driver {
   void give(pending_answer which, bool may_fail = true);
   /// Gives answers, none a failure, until none is owed. Holders keep what they hold.
   void answer_all();
-  /// Ends the schedule: everything is answered and released; then nobody may be waiting any more, and a pass over all
-  /// tensors must work.
-  void finish();
+  /// Ends the schedule: everything is answered and released; then nobody may be waiting any more, and a last
+  /// pass over all tensors must work.
+  enum class last_pass : std::uint8_t { played, left_out };
+  void finish(last_pass pass = last_pass::played);
 
   [[nodiscard]] std::vector<handle> const& handles() const { return handles_; }
   [[nodiscard]] std::vector<request_id> waiting(caller_id caller) const;

@@ -109,7 +109,7 @@ void driver::answer_all() {
   for (int round = 0; round < rounds_max; ++round) {
     auto const pending = pending_answers();
     if (pending.empty()) return;
-    give(pending[choices_.deviate(static_cast<std::uint32_t>(pending.size()))], false);
+    give(pending[choices_.indifferent(static_cast<std::uint32_t>(pending.size()))], false);
   }
   broken("the core never comes to rest");
 }
@@ -139,12 +139,13 @@ void driver::full_pass() {
   }
 }
 
-void driver::finish() {
+void driver::finish(last_pass pass) {
   note("finish");
   release_everything();
   model_.check_at_rest();
   if (over()) return;
   if (core_->stats().vram.quarantined_bytes > 0 && !settle_failed_) broken("a quarantine that nothing ends");
+  if (pass == last_pass::left_out) return;
   full_pass();
   model_.check_at_rest();
 }

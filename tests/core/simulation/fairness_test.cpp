@@ -128,8 +128,6 @@ TEST(fairness, a_failed_read_rejects_all_that_wait_for_it_at_once_and_leaves_the
   setup const options = of_equal(4, 2, 4);
   seeded choices(1);
   driver play(options, choices, {.read = 100});
-  faults const none{};
-  (void)none;
   for (std::uint32_t i = 0; i < 2; ++i) {
     (void)play.acquire({id(i)}, tier::vram, first);
     play.answer_all();  // these work

@@ -308,11 +308,14 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
   if (bytes_of(id) == 0) return;
   bool const resident = core_.resident(id, where);
   bool const was_resident = std::exchange(each.resident[in], resident);
-  // Pins are lazy: a place that was already promised to others when the pin came may still be taken.
-  if (resident && !was_resident) each.immovable[in] = pinned;
+  // Pins are lazy: a place that is already promised to others may still be taken from a tensor that nobody acquired in
+  // this tier since it was pinned.
+  if (resident && !was_resident) each.immovable[in] = pinned && waiting_.empty() && std::none_of(entries_.begin(), entries_.end(), [in](entry const& other) {
+    return other.loads[in].under_way;
+  });
   if (was_resident && !resident) {
     ++departures_[in];
-    if (strict_pins_ && each.immovable[in] && !lost_) broken(text(id) + ", pinned in " + text(where) + ", was evicted");
+    if (each.immovable[in] && !lost_) broken(text(id) + ", pinned in " + text(where) + ", was evicted");
   }
   if (each.holds[in].count > 0 && !resident) broken(text(id) + " is held and left " + text(where));
   if (each.holds[in].count > 0 && core_.offset(id, where) != each.holds[in].offset) broken(text(id) + " moved while it was held");

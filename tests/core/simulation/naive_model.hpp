@@ -122,7 +122,6 @@ class naive_model {
   bool lost_ = false;
   bool rejected_any_ = false;
   bool memory_stuck_ = false;
-  bool strict_pins_ = false;
 };
 
 }  // namespace tierpager::simulation
