@@ -38,8 +38,13 @@ std::uint64_t arena_bytes(residency const& core, tier_options const& options, ti
 }  // namespace
 
 driver::driver(setup const& options, chooser& choices, faults what_fails, std::string* trace)
-    : setup_(options), choices_(choices), faults_(what_fails), trace_(trace), core_(make_core(options)),
-      device_(arena_bytes(*core_, options.options.vram, tier::vram), arena_bytes(*core_, options.options.ram, tier::ram)),
+    : setup_(options),
+      choices_(choices),
+      faults_(what_fails),
+      trace_(trace),
+      core_(make_core(options)),
+      device_(arena_bytes(*core_, options.options.vram, tier::vram),
+              arena_bytes(*core_, options.options.ram, tier::ram)),
       model_(options, *core_, device_) {
   end();
   faults const later = std::exchange(faults_, {});
@@ -66,22 +71,25 @@ void driver::end() {
 }
 
 void driver::obey(read_command const& command) {
-  if (trace_ != nullptr) note("    -> read " + text(command.tensor) + text(command.in_tensor) + " to ram " + text(command.ram_offset));
+  if (trace_ != nullptr)
+    note("    -> read " + text(command.tensor) + text(command.in_tensor) + " to ram " + text(command.ram_offset));
   model_.seen(command);
   reads_.push_back(command);
 }
 
 void driver::obey(copy_command const& command) {
   if (trace_ != nullptr) {
-    note("    -> copy " + text(command.tensor) + " chunk " + text(std::uint64_t{command.chunk}) + ", " + text(command.bytes) + " bytes from ram " +
-         text(command.ram_offset) + " to vram " + text(command.vram_offset) + " after " + text(command.after.size()));
+    note("    -> copy " + text(command.tensor) + " chunk " + text(std::uint64_t{command.chunk}) + ", " +
+         text(command.bytes) + " bytes from ram " + text(command.ram_offset) + " to vram " + text(command.vram_offset) +
+         " after " + text(command.after.size()));
   }
   model_.seen(command);
   copies_.push_back(command);
 }
 
 void driver::obey(remap_command const& command) {
-  if (trace_ != nullptr) note("    -> remap " + text(command.where) + " -" + text(command.decommits) + " +" + text(command.commits));
+  if (trace_ != nullptr)
+    note("    -> remap " + text(command.where) + " -" + text(command.decommits) + " +" + text(command.commits));
   model_.seen(command);
   remaps_[slot(command.where)] = command;
 }
@@ -117,10 +125,13 @@ void driver::add_handles(demand const& granted) {
 driver::ticket driver::acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller) {
   begin("acquire " + text(ids) + " in " + text(where) + " for " + text(caller));
   auto const answer = core_->acquire(ids, where, caller);
-  if (trace_ != nullptr) note(answer.ok() ? "  = " + text(answer->request) + (answer->granted ? " granted" : " waits") : "  = " + answer.error().describe());
+  if (trace_ != nullptr)
+    note(answer.ok() ? "  = " + text(answer->request) + (answer->granted ? " granted" : " waits")
+                     : "  = " + answer.error().describe());
   model_.acquire_answered(ids, where, answer);
   if (over() && answer.ok()) broken("an acquire was accepted after the end");
-  if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small) broken("refused: " + answer.error().describe());
+  if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small)
+    broken("refused: " + answer.error().describe());
   ticket got{outcome::refused, {}, {}};
   if (!answer.ok()) {
     got.why = answer.error();
@@ -152,7 +163,8 @@ void driver::cancel(request_id request) {
   core_->cancel(request, {.code = errc::cancelled, .what = "cancelled"});
   end();
   if (model_.waiting(request)) broken("a cancelled request still waits");
-  if (waited && rejections_.at(request).code != errc::cancelled) broken("a cancelled request was rejected with another reason");
+  if (waited && rejections_.at(request).code != errc::cancelled)
+    broken("a cancelled request was rejected with another reason");
 }
 
 void driver::share(std::size_t handle_index) {
@@ -169,7 +181,9 @@ void driver::release(std::size_t handle_index, last_use how, std::uint32_t strea
   handles_.erase(handles_.begin() + static_cast<std::ptrdiff_t>(handle_index));
   if (one.where == tier::ram) how = last_use::none;
   begin("release " + text(one.id) + " in " + text(one.where) + " by " + text(one.caller) +
-        (how == last_use::none ? "" : how == last_use::fenced ? " fenced on " + std::to_string(stream) : " unproven on " + std::to_string(stream)));
+        (how == last_use::none     ? ""
+         : how == last_use::fenced ? " fenced on " + std::to_string(stream)
+                                   : " unproven on " + std::to_string(stream)));
   std::uint64_t const bytes = setup_.tensors[one.id].bytes;
   if (how != last_use::none && bytes > 0 && !lost_) {
     device_.use(one.id, {core_->offset(one.id, tier::vram), bytes}, stream, core_->ready(one.id));

@@ -18,7 +18,8 @@ std::vector<driver::pending_answer> driver::pending_answers() const {
   if (settles_ > 0) all.push_back({pending_answer::kind::settle, 0});
   for (std::uint32_t i = 0; i < streams; ++i) {
     if (!lost_ && device_.can_run(i)) all.push_back({pending_answer::kind::device, i});
-    if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front()))) all.push_back({pending_answer::kind::passed, i});
+    if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front())))
+      all.push_back({pending_answer::kind::passed, i});
   }
   return all;
 }
@@ -38,12 +39,16 @@ void driver::give(pending_answer which, bool may_fail) {
 void driver::answer_read(std::size_t index, bool fails) {
   read_command const done = reads_[index];
   reads_.erase(reads_.begin() + static_cast<std::ptrdiff_t>(index));
-  begin("read of t" + std::to_string(index_of(done.tensor)) + " chunk " + std::to_string(done.chunk) + (fails ? " failed" : " done"));
+  begin("read of t" + std::to_string(index_of(done.tensor)) + " chunk " + std::to_string(done.chunk) +
+        (fails ? " failed" : " done"));
   device_.read_finished(done, !fails);
   model_.read_answered(done, !fails);
-  auto const for_room = [&] { return core_->stats().vram.evictions_by_reason[static_cast<std::size_t>(eviction_reason::room)]; };
+  auto const for_room = [&] {
+    return core_->stats().vram.evictions_by_reason[static_cast<std::size_t>(eviction_reason::room)];
+  };
   std::uint64_t const evictions = for_room();
-  core_->read_done(done.tensor, done.chunk, fails ? status(failure{.code = errc::read_failed, .what = "no such luck"}) : status());
+  core_->read_done(done.tensor, done.chunk,
+                   fails ? status(failure{.code = errc::read_failed, .what = "no such luck"}) : status());
   // Where others wait, they may get what the failed load gave up, and more.
   if (fails && model_.waiting() == 0 && for_room() != evictions) broken("a failed read evicted from VRAM");
   end();
@@ -52,7 +57,8 @@ void driver::answer_read(std::size_t index, bool fails) {
 void driver::answer_copy(bool fails) {
   copy_command const done = copies_.front();
   copies_.pop_front();
-  begin("copy of t" + std::to_string(index_of(done.tensor)) + " chunk " + std::to_string(done.chunk) + (fails ? " failed" : " queued"));
+  begin("copy of t" + std::to_string(index_of(done.tensor)) + " chunk " + std::to_string(done.chunk) +
+        (fails ? " failed" : " queued"));
   if (!fails) {
     fence const until = device_.copy_queued(done);
     model_.copy_answered(done, true);
@@ -62,7 +68,9 @@ void driver::answer_copy(bool fails) {
     if (maybe_queued) note("  maybe queued");
     device_.copy_failed(done, maybe_queued, maybe_queued && choices_.happens(50));
     model_.copy_answered(done, false);
-    core_->copy_failed(done.tensor, done.chunk, {.code = lost_ ? errc::device_lost : errc::device_failed, .what = "the copy failed"}, maybe_queued);
+    core_->copy_failed(done.tensor, done.chunk,
+                       {.code = lost_ ? errc::device_lost : errc::device_failed, .what = "the copy failed"},
+                       maybe_queued);
   }
   end();
 }
@@ -76,7 +84,8 @@ void driver::answer_remap(tier where, bool fails) {
     decommits = std::min(decommits, steps);
     commits = steps - decommits;
   }
-  begin("remap of " + std::string(name_of(where)) + (fails ? " failed after " + std::to_string(decommits + commits) : " done"));
+  begin("remap of " + std::string(name_of(where)) +
+        (fails ? " failed after " + std::to_string(decommits + commits) : " done"));
   model_.remap_answered(done, device_.remap_finished(done, decommits, commits), !fails);
   failure const why{.code = lost_ ? errc::device_lost : errc::out_of_memory, .what = "no memory"};
   core_->remapped(where, decommits, commits, fails ? status(why) : status());
@@ -132,8 +141,10 @@ void driver::full_pass() {
     for (std::uint32_t i = 0; i < setup_.tensors.size(); ++i) {
       ticket const got = acquire({tensor_id{i}}, where, caller_id{0});
       answer_all();
-      if (got.now == outcome::waiting && waiting(got.request)) broken("in the last pass t" + std::to_string(i) + " never came");
-      if (got.now == outcome::waiting && handles_.empty()) broken("in the last pass t" + std::to_string(i) + " failed: " + why(got.request).describe());
+      if (got.now == outcome::waiting && waiting(got.request))
+        broken("in the last pass t" + std::to_string(i) + " never came");
+      if (got.now == outcome::waiting && handles_.empty())
+        broken("in the last pass t" + std::to_string(i) + " failed: " + why(got.request).describe());
       release_everything();
     }
   }

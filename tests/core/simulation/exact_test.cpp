@@ -25,7 +25,8 @@ struct attempt {
     (where == tier::vram ? smaller.options.vram : smaller.options.ram).budget_bytes = budget_bytes;
     driver play(smaller, choices);
     granted = false;
-    if (!pins.empty() && !play.pin(pins, where).ok()) return {driver::outcome::refused, {}, {.code = errc::cancelled, .what = "pins"}};
+    if (!pins.empty() && !play.pin(pins, where).ok())
+      return {driver::outcome::refused, {}, {.code = errc::cancelled, .what = "pins"}};
     driver::ticket const got = play.acquire(ids, where, caller_id{0});
     play.answer_all();
     granted = play.handles().size() == ids.size();
@@ -51,7 +52,8 @@ TEST(budget, needs_at_least_is_the_least_that_works) {
     if (wanted.ids.empty()) wanted.ids.push_back(tensor_id{0});
     bool granted = false;
     // The least budget under which the pins themselves are accepted hides the figure of the set: find a refused one.
-    std::uint64_t const scratch = where == tier::vram ? round_up(model.options.scratch_bytes, model.options.vram.granule_bytes) : 0;
+    std::uint64_t const scratch =
+        where == tier::vram ? round_up(model.options.scratch_bytes, model.options.vram.granule_bytes) : 0;
     std::optional<driver::ticket> refused;
     for (std::uint64_t budget = scratch; budget < 600 && !refused; ++budget) {
       driver::ticket const got = wanted.with(budget, choices, granted);

@@ -48,8 +48,10 @@ bool step(driver& play, chooser& choices) {
   auto const handles = static_cast<std::uint32_t>(play.handles().size());
   if (answers + handles == 0) return false;
   std::uint32_t const which = choices.deviate(answers + handles);
-  if (which < answers) play.give(pending[which]);
-  else play.release(which - answers, driver::last_use::fenced, 1 + which % 2);
+  if (which < answers)
+    play.give(pending[which]);
+  else
+    play.release(which - answers, driver::last_use::fenced, 1 + which % 2);
   return true;
 }
 
@@ -91,8 +93,12 @@ std::uint64_t play_every_case(bounds const& limits, std::uint32_t deviations_max
 }
 
 TEST(exhaustive, every_set_pin_and_budget_of_three_tensors) {
-  bounds const limits{
-      .tensors_most = 3, .tensor_bytes = {2, 4}, .vram_budgets = {4, 6, 10}, .ram_budgets = {0, 6}, .pins = true, .ram_requests = true};
+  bounds const limits{.tensors_most = 3,
+                      .tensor_bytes = {2, 4},
+                      .vram_budgets = {4, 6, 10},
+                      .ram_budgets = {0, 6},
+                      .pins = true,
+                      .ram_requests = true};
   EXPECT_GE(play_every_case(limits, 0), 100'000U);
 }
 
@@ -102,12 +108,14 @@ TEST(exhaustive, every_set_of_three_tensors_with_one_event_out_of_turn) {
 }
 
 TEST(exhaustive, two_tensors_of_any_size_in_both_tiers_with_two_events_out_of_turn) {
-  bounds const limits{.tensors_most = 2, .tensor_bytes = {0, 2, 6}, .vram_budgets = {6}, .ram_budgets = {0, 6}, .ram_requests = true};
+  bounds const limits{
+      .tensors_most = 2, .tensor_bytes = {0, 2, 6}, .vram_budgets = {6}, .ram_budgets = {0, 6}, .ram_requests = true};
   EXPECT_GE(play_every_case(limits, 2), 100'000U);
 }
 
 TEST(exhaustive, every_single_and_double_failure_of_two_tensors) {
-  bounds const limits{.tensors_most = 2, .tensor_bytes = {2, 4}, .vram_budgets = {4}, .ram_budgets = {4}, .failures = true};
+  bounds const limits{
+      .tensors_most = 2, .tensor_bytes = {2, 4}, .vram_budgets = {4}, .ram_budgets = {4}, .failures = true};
   EXPECT_GE(play_every_case(limits, 2), 10'000U);
 }
 

@@ -78,11 +78,13 @@ TEST(fairness, tickets_are_served_in_order) {
   (void)play.acquire({id(0)}, tier::vram, first);
   play.answer_all();
   std::vector<request_id> tickets;
-  for (std::uint32_t i = 1; i < 5; ++i) tickets.push_back(play.acquire({id(i)}, tier::vram, i % 2 == 0 ? second : third).request);
+  for (std::uint32_t i = 1; i < 5; ++i)
+    tickets.push_back(play.acquire({id(i)}, tier::vram, i % 2 == 0 ? second : third).request);
   for (std::uint32_t i = 0; i < 4; ++i) {
     while (!play.handles().empty()) play.release(0, driver::last_use::fenced, 1);
     play.answer_all();
-    for (std::uint32_t each = 0; each < 4; ++each) EXPECT_EQ(play.waiting(tickets[each]), each > i) << each << " after " << i;
+    for (std::uint32_t each = 0; each < 4; ++each)
+      EXPECT_EQ(play.waiting(tickets[each]), each > i) << each << " after " << i;
   }
   play.finish();
 }

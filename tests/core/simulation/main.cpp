@@ -28,7 +28,9 @@ int main(int count, char** arguments) {
   testing::InitGoogleTest(&count, arguments);
   auto& replay = tierpager::simulation::requested_replay();
   for (int i = 1; i < count; ++i) {
-    if (read_number(arguments[i], "--seed=", replay.seed) || read_number(arguments[i], "--schedules=", replay.schedules)) continue;
+    if (read_number(arguments[i], "--seed=", replay.seed) ||
+        read_number(arguments[i], "--schedules=", replay.schedules))
+      continue;
     std::fprintf(stderr, "unknown argument: %s\n", arguments[i]);
     return 2;
   }

@@ -17,7 +17,9 @@ naive_model::naive_model(setup const& options, residency const& core, shadow_dev
   before_ = core.stats();
 }
 
-std::uint64_t naive_model::footprint(tensor_id id, tier where) const { return round_up(bytes_of(id), options_of(where).granule_bytes); }
+std::uint64_t naive_model::footprint(tensor_id id, tier where) const {
+  return round_up(bytes_of(id), options_of(where).granule_bytes);
+}
 
 /// Where it stages for VRAM, RAM never gets less than a ring of two chunks of at most 4 MiB, or the largest tensor where that is less.
 std::uint64_t naive_model::ram_floor_bytes() const {
@@ -41,7 +43,8 @@ void naive_model::begin_event() {
 std::optional<std::uint64_t> naive_model::never_fits(std::span<tensor_id const> ids, tier where) const {
   std::set<tensor_id> all = pins_[slot(where)];
   all.insert(ids.begin(), ids.end());
-  std::uint64_t need = where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
+  std::uint64_t need =
+      where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
   for (tensor_id const id : all) need += footprint(id, where);
   if (setup_.options.overcommit_pins || need <= budget_of(where)) return std::nullopt;
   return need;
@@ -59,10 +62,12 @@ void naive_model::refused(std::span<tensor_id const> ids, tier where, failure co
   }
 }
 
-void naive_model::acquire_answered(std::span<tensor_id const> ids, tier where, result<residency::acquired> const& answer) {
+void naive_model::acquire_answered(std::span<tensor_id const> ids, tier where,
+                                   result<residency::acquired> const& answer) {
   if (!answer.ok()) return refused(ids, where, answer.error());
   // What is all there already fits, even where a lowered budget has not drained yet.
-  if (!answer.value().granted && never_fits(ids, where)) broken("accepted a request that needs " + text(*never_fits(ids, where)) + " bytes and can never fit");
+  if (!answer.value().granted && never_fits(ids, where))
+    broken("accepted a request that needs " + text(*never_fits(ids, where)) + " bytes and can never fit");
   wanted request{{ids.begin(), ids.end()}, where};
   if (answer.value().granted) return granted(request);  // and its id means nothing
   if (over_.contains(answer.value().request)) broken("a request id given twice");
@@ -81,8 +86,10 @@ void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, statu
   std::uint64_t largest = 0;
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
     std::uint64_t const bytes = footprint(tensor_id{i}, where);
-    if (after.contains(tensor_id{i})) sum += bytes;
-    else largest = std::max(largest, bytes);
+    if (after.contains(tensor_id{i}))
+      sum += bytes;
+    else
+      largest = std::max(largest, bytes);
   }
   // In RAM a tensor that does not fit whole flows through a ring, so a core may ask for less room than the largest.
   std::uint64_t const least = where == tier::vram ? largest : std::min(largest, ram_floor_bytes());
@@ -90,11 +97,13 @@ void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, statu
     if (answer.error().code == errc::closed || answer.error().code == errc::device_lost) return;
     if (answer.error().code != errc::budget_too_small) broken("pin failed: " + answer.error().what);
     if (setup_.options.overcommit_pins) broken("pins were refused although they may overcommit");
-    if (sum + largest <= budget_of(where)) broken("pins were refused that leave room for the largest unpinned tensor: " + answer.error().what);
+    if (sum + largest <= budget_of(where))
+      broken("pins were refused that leave room for the largest unpinned tensor: " + answer.error().what);
     return;
   }
   bool const any = std::any_of(after.begin(), after.end(), [&](tensor_id id) { return bytes_of(id) > 0; });
-  if (any && !setup_.options.overcommit_pins && sum + least > budget_of(where)) broken("pins were accepted that leave no room");
+  if (any && !setup_.options.overcommit_pins && sum + least > budget_of(where))
+    broken("pins were accepted that leave no room");
   pins_[slot(where)] = std::move(after);
 }
 
@@ -120,18 +129,22 @@ void naive_model::granted(wanted const& request) {
     ++hold.count;
     each.immovable[slot(request.where)] = pins_[slot(request.where)].contains(id);
     if (bytes_of(id) == 0) continue;
-    if (!core_.resident(id, request.where)) broken(text(id) + " was granted and is not resident in " + text(request.where));
+    if (!core_.resident(id, request.where))
+      broken(text(id) + " was granted and is not resident in " + text(request.where));
     std::uint64_t const offset = core_.offset(id, request.where);
     if (hold.count == 1) {
       hold.offset = offset;
       device_.hold(request.where, {offset, footprint(id, request.where)});
     }
     load const& from = each.loads[slot(request.where)];
-    if (from.under_way || from.failed || from.base != offset) broken(text(id) + " was granted before all of it was on its way");
-    if (request.where == tier::ram && !device_.holds_tensor(tier::ram, offset, id, bytes_of(id))) broken(text(id) + " was granted in RAM with wrong bytes");
+    if (from.under_way || from.failed || from.base != offset)
+      broken(text(id) + " was granted before all of it was on its way");
+    if (request.where == tier::ram && !device_.holds_tensor(tier::ram, offset, id, bytes_of(id)))
+      broken(text(id) + " was granted in RAM with wrong bytes");
     if (request.where == tier::ram) continue;
     std::pair const address{core_.generation(id), offset};
-    if (each.address && each.address->first == address.first && each.address->second != offset) broken(text(id) + " moved and kept its generation");
+    if (each.address && each.address->first == address.first && each.address->second != offset)
+      broken(text(id) + " moved and kept its generation");
     each.address = address;
   }
 }
@@ -156,8 +169,12 @@ naive_model::load& naive_model::begin_or_continue(tensor_id id, tier where, bool
   }
   if (into.under_way) return into;
   bool const left = of(core_.stats(), where).evictions() > of(before_, where).evictions();
-  if (entries_[index_of(id)].resident[slot(where)] && !left) broken(text(id) + " is loaded into " + text(where) + ", where it is resident");
-  into = {.done = std::vector<bool>(bytes_of(id)), .under_way = true, .failed_loads_before = failed_loads, .generation = core_.generation(id)};
+  if (entries_[index_of(id)].resident[slot(where)] && !left)
+    broken(text(id) + " is loaded into " + text(where) + ", where it is resident");
+  into = {.done = std::vector<bool>(bytes_of(id)),
+          .under_way = true,
+          .failed_loads_before = failed_loads,
+          .generation = core_.generation(id)};
   if (where == tier::ram) ++loads_started_;
   return into;
 }
@@ -224,8 +241,10 @@ void naive_model::finished(tensor_id id, tier where, bool ok) {
   for (load& any : each.loads) {
     if (!ok && any.under_way) any.failed = true;
     bool const whole = std::all_of(any.done.begin(), any.done.end(), [](bool done) { return done; });
-    if (any.pending == 0 && whole && !any.failed && any.under_way) just_loaded_.emplace(id, &any == &each.loads[0] ? tier::vram : tier::ram);
-    if (any.pending == 0 && (whole || (any.failed && each.loads[0].pending + each.loads[1].pending == 0))) any.under_way = false;
+    if (any.pending == 0 && whole && !any.failed && any.under_way)
+      just_loaded_.emplace(id, &any == &each.loads[0] ? tier::vram : tier::ram);
+    if (any.pending == 0 && (whole || (any.failed && each.loads[0].pending + each.loads[1].pending == 0)))
+      any.under_way = false;
   }
 }
 
@@ -265,11 +284,13 @@ void naive_model::check_tier(tier where, statistics const& now) {
   effective_most_[in] = std::max(effective_most_[in], stats.effective_bytes);
   committed_most_[in] = std::max(committed_most_[in], committed);
   if (!setup_.options.overcommit_pins) {
-    if (std::max(committed, stats.committed_bytes) > stats.effective_bytes) broken(text(where) + " holds more than its budget");
+    if (std::max(committed, stats.committed_bytes) > stats.effective_bytes)
+      broken(text(where) + " holds more than its budget");
     if (stats.peak_bytes > effective_most_[in]) broken(text(where) + "'s peak is above every budget it had");
     bool const shrinking = stats.effective_bytes <= effective_before_[in];
     if (stats.effective_bytes > budget_of(where) && !(shrinking && effective_before_[in] > 0)) {
-      broken(text(where) + "'s effective budget grew to " + text(stats.effective_bytes) + ", asked for " + text(asked_[in]));
+      broken(text(where) + "'s effective budget grew to " + text(stats.effective_bytes) + ", asked for " +
+             text(asked_[in]));
     }
   }
   if (stats.budget_bytes != asked_[in]) broken("the budget reported is not the one asked for");
@@ -289,13 +310,16 @@ void naive_model::check_tier(tier where, statistics const& now) {
     bytes += bytes_of(tensor_id{i});
     ++tensors;
   }
-  if (stats.resident_bytes != bytes) broken(text(where) + " reports " + text(stats.resident_bytes) + " resident bytes, not " + text(bytes));
-  if (stats.resident_tensors < tensors || stats.resident_tensors > entries_.size()) broken(text(where) + " miscounts its tensors");
+  if (stats.resident_bytes != bytes)
+    broken(text(where) + " reports " + text(stats.resident_bytes) + " resident bytes, not " + text(bytes));
+  if (stats.resident_tensors < tensors || stats.resident_tensors > entries_.size())
+    broken(text(where) + " miscounts its tensors");
   for (auto const& [id, to] : just_loaded_) {  // what arrived and left within this event
     if (to == where && !core_.resident(id, where) && stats.evictions() > departures_[in]) ++departures_[in];
   }
   if (!lost_ && stats.evictions() != departures_[in]) {
-    broken(text(where) + " reports " + text(stats.evictions()) + " evictions, " + text(departures_[in]) + " tensors left");
+    broken(text(where) + " reports " + text(stats.evictions()) + " evictions, " + text(departures_[in]) +
+           " tensors left");
   }
 }
 
@@ -310,21 +334,25 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
   bool const was_resident = std::exchange(each.resident[in], resident);
   // Pins are lazy: a place that is already promised to others may still be taken from a tensor that nobody acquired in
   // this tier since it was pinned.
-  if (resident && !was_resident) each.immovable[in] = pinned && waiting_.empty() && std::none_of(entries_.begin(), entries_.end(), [in](entry const& other) {
-    return other.loads[in].under_way;
-  });
+  if (resident && !was_resident)
+    each.immovable[in] =
+        pinned && waiting_.empty() &&
+        std::none_of(entries_.begin(), entries_.end(), [in](entry const& other) { return other.loads[in].under_way; });
   if (was_resident && !resident) {
     ++departures_[in];
     if (each.immovable[in] && !lost_) broken(text(id) + ", pinned in " + text(where) + ", was evicted");
   }
   if (each.holds[in].count > 0 && !resident) broken(text(id) + " is held and left " + text(where));
-  if (each.holds[in].count > 0 && core_.offset(id, where) != each.holds[in].offset) broken(text(id) + " moved while it was held");
+  if (each.holds[in].count > 0 && core_.offset(id, where) != each.holds[in].offset)
+    broken(text(id) + " moved while it was held");
   if (!resident) return;
   load const& from = each.loads[in];
   if (from.failed || from.under_way) broken(text(id) + " is resident in " + text(where) + " and not wholly loaded");
-  if (where == tier::ram && !device_.holds_tensor(where, from.base, id, bytes_of(id))) broken(text(id) + " is resident in RAM with wrong bytes");
+  if (where == tier::ram && !device_.holds_tensor(where, from.base, id, bytes_of(id)))
+    broken(text(id) + " is resident in RAM with wrong bytes");
   byte_range const range{from.base, footprint(id, where)};
-  if (!device_.usable(where, range) && !lost_) broken(text(id) + " is resident in " + text(where) + " memory that was given back");
+  if (!device_.usable(where, range) && !lost_)
+    broken(text(id) + " is resident in " + text(where) + " memory that was given back");
   for (std::uint64_t i = range.offset; i < range.end(); ++i) {
     if (taken[i]) broken(text(id) + " overlaps another tensor or the scratch in " + text(where));
     taken[i] = true;
@@ -332,25 +360,30 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
 }
 
 void naive_model::check_counters(statistics const& now) {
-  if (now.bytes_to_device < copy_done_ || now.bytes_to_device > copy_emitted_) broken("bytes_to_device is " + text(now.bytes_to_device));
+  if (now.bytes_to_device < copy_done_ || now.bytes_to_device > copy_emitted_)
+    broken("bytes_to_device is " + text(now.bytes_to_device));
   // Bytes that come for a load that failed meanwhile may go uncounted.
-  if ((now.failed_loads == 0 && now.bytes_from_disk < read_done_) || now.bytes_from_disk > read_emitted_) broken("bytes_from_disk is " + text(now.bytes_from_disk));
+  if ((now.failed_loads == 0 && now.bytes_from_disk < read_done_) || now.bytes_from_disk > read_emitted_)
+    broken("bytes_from_disk is " + text(now.bytes_from_disk));
 }
 
 void naive_model::check_at_rest() const {
-  if (!waiting_.empty()) broken("request " + text(static_cast<std::uint64_t>(waiting_.begin()->first)) + " waits for ever");
+  if (!waiting_.empty())
+    broken("request " + text(static_cast<std::uint64_t>(waiting_.begin()->first)) + " waits for ever");
   if (lost_) return;
   if (!core_.idle()) broken("not idle although nothing is pending, held or waiting");
   statistics const now = core_.stats();
   // An acquire counts when it is admitted, so one that was rejected before its read began counts more than was read.
   bool const exact = now.failed_loads == 0 && !rejected_any_;
-  if (now.failed_loads == 0 && (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_))) broken(text(now.disk_reads) + " disk_reads are reported, there were " + text(loads_started_));
+  if (now.failed_loads == 0 && (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_)))
+    broken(text(now.disk_reads) + " disk_reads are reported, there were " + text(loads_started_));
   if (now.acquires != now.vram_hits + now.ram_hits + now.disk_reads) broken("the acquires do not add up");
   for (tier const where : both_tiers) {
     if (!options_of(where).present) continue;
     tier_statistics const& stats = of(now, where);
     if (stats.pending_bytes != 0 && !memory_stuck_) broken(text(where) + " still has bytes to give back");
-    if (stats.effective_bytes > budget_of(where) && !setup_.options.overcommit_pins && !memory_stuck_) broken(text(where) + "'s old budget binds for ever");
+    if (stats.effective_bytes > budget_of(where) && !setup_.options.overcommit_pins && !memory_stuck_)
+      broken(text(where) + "'s old budget binds for ever");
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
       if (core_.uses(tensor_id{i}, where) != 0) broken(text(tensor_id{i}) + " has uses left over");
     }

@@ -86,7 +86,7 @@ class naive_model {
     std::array<load, 2> loads;
     std::array<held, 2> holds;
     std::array<bool, 2> resident{};
-    std::array<bool, 2> immovable{};  // acquired or loaded while pinned
+    std::array<bool, 2> immovable{};                                 // acquired or loaded while pinned
     std::optional<std::pair<std::uint64_t, std::uint64_t>> address;  // the generation last granted, and its offset
   };
 
@@ -95,7 +95,9 @@ class naive_model {
   [[nodiscard]] tier_options const& options_of(tier where) const {
     return where == tier::vram ? setup_.options.vram : setup_.options.ram;
   }
-  static tier_statistics const& of(statistics const& all, tier where) { return where == tier::vram ? all.vram : all.ram; }
+  static tier_statistics const& of(statistics const& all, tier where) {
+    return where == tier::vram ? all.vram : all.ram;
+  }
   load& begin_or_continue(tensor_id id, tier where, bool first);
   void cover(load& into, tensor_id id, byte_range part, char const* what);
   void finished(tensor_id id, tier where, bool ok);

@@ -12,7 +12,8 @@ tier any_tier(chooser& choices, setup const& options) {
 std::vector<tensor_id> any_set(chooser& choices, setup const& options, std::uint32_t most) {
   std::uint32_t const count = choices.happens(50) ? 1 : 1 + choices.choose(most);
   std::vector<tensor_id> ids;
-  for (std::uint32_t i = 0; i < count; ++i) ids.push_back(tensor_id{choices.choose(static_cast<std::uint32_t>(options.tensors.size()))});
+  for (std::uint32_t i = 0; i < count; ++i)
+    ids.push_back(tensor_id{choices.choose(static_cast<std::uint32_t>(options.tensors.size()))});
   return ids;
 }
 
@@ -72,7 +73,9 @@ class player {
   void release() {
     if (driver_.handles().empty()) return;
     std::uint32_t const how = choices_.choose(8);
-    auto const last = how == 0 ? driver::last_use::none : how == 1 ? driver::last_use::unproven : driver::last_use::fenced;
+    auto const last = how == 0   ? driver::last_use::none
+                      : how == 1 ? driver::last_use::unproven
+                                 : driver::last_use::fenced;
     driver_.release(any_handle(), last, 1 + choices_.choose(streams - 1));
   }
 
@@ -88,23 +91,28 @@ class player {
   void pin_or_unpin() {
     auto const ids = any_set(choices_, setup_, 2);
     tier const where = any_tier(choices_, setup_);
-    if (choices_.happens(60)) (void)driver_.pin(ids, where);
-    else driver_.unpin(ids, where);
+    if (choices_.happens(60))
+      (void)driver_.pin(ids, where);
+    else
+      driver_.unpin(ids, where);
   }
 
   void set_budget() {
     tier const where = any_tier(choices_, setup_);
     std::uint64_t const bytes = any_budget(choices_, setup_, kind_);
     // The scratch stays where it is; a budget below it is for whoever opens the pager to refuse.
-    std::uint64_t const least = where == tier::vram ? round_up(setup_.options.scratch_bytes, setup_.options.vram.granule_bytes) : 0;
+    std::uint64_t const least =
+        where == tier::vram ? round_up(setup_.options.scratch_bytes, setup_.options.vram.granule_bytes) : 0;
     driver_.set_budget(where, std::max(bytes, least));
   }
 
   void fail() {
     if (choices_.happens(80)) return driver_.fail_query();
     if (driver_.over()) return;
-    if (choices_.happens(50)) driver_.close();
-    else driver_.lose_device();
+    if (choices_.happens(50))
+      driver_.close();
+    else
+      driver_.lose_device();
   }
 
   setup const& setup_;
@@ -121,7 +129,8 @@ setup random_setup(chooser& choices, profile const& kind) {
   std::uint32_t const tensors = 1 + choices.choose(8);
   for (std::uint32_t i = 0; i < tensors; ++i) {
     std::uint64_t bytes = 16;
-    if (kind.mixed_sizes) bytes = choices.happens(10) ? 0 : choices.happens(20) ? 1 + choices.choose(90) : 1 + choices.choose(30);
+    if (kind.mixed_sizes)
+      bytes = choices.happens(10) ? 0 : choices.happens(20) ? 1 + choices.choose(90) : 1 + choices.choose(30);
     (void)made.tensors.add({.name = "t" + std::to_string(i), .dtype = "I8", .shape = {bytes}, .bytes = bytes});
   }
   residency_options& options = made.options;
@@ -132,7 +141,9 @@ setup random_setup(chooser& choices, profile const& kind) {
   options.overcommit_pins = kind.overcommit_pins;
   options.vram.budget_bytes = any_budget(choices, made, kind);
   options.ram.budget_bytes = any_budget(choices, made, kind);
-  if (!kind.no_vram && choices.happens(20)) options.scratch_bytes = choices.choose(static_cast<std::uint32_t>(std::min<std::uint64_t>(options.vram.budget_bytes / 2, 16) + 1));
+  if (!kind.no_vram && choices.happens(20))
+    options.scratch_bytes =
+        choices.choose(static_cast<std::uint32_t>(std::min<std::uint64_t>(options.vram.budget_bytes / 2, 16) + 1));
   return made;
 }
 
@@ -142,9 +153,12 @@ void play(std::uint64_t seed, profile const& kind, std::string* trace) {
   if (trace != nullptr) {
     *trace += "tensors of";
     for (tensor_info const& each : options.tensors.tensors()) *trace += " " + std::to_string(each.bytes);
-    *trace += " bytes, vram " + std::to_string(options.options.vram.budget_bytes) + " by " + std::to_string(options.options.vram.granule_bytes) +
-              ", ram " + std::to_string(options.options.ram.budget_bytes) + " by " + std::to_string(options.options.ram.granule_bytes) +
-              ", chunks of " + std::to_string(options.options.chunk_bytes) + ", scratch " + std::to_string(options.options.scratch_bytes) + "\n";
+    *trace += " bytes, vram " + std::to_string(options.options.vram.budget_bytes) + " by " +
+              std::to_string(options.options.vram.granule_bytes) + ", ram " +
+              std::to_string(options.options.ram.budget_bytes) + " by " +
+              std::to_string(options.options.ram.granule_bytes) + ", chunks of " +
+              std::to_string(options.options.chunk_bytes) + ", scratch " +
+              std::to_string(options.options.scratch_bytes) + "\n";
   }
   player(options, choices, kind, trace).run();
 }
@@ -165,7 +179,8 @@ std::optional<std::string> play_all(std::uint64_t first_seed, std::uint64_t sche
       } catch (violation const& second) {
         again = second.what();
       }
-      return "seed " + std::to_string(seed) + ": " + first.what() + " (then: " + again + "); replay with --seed=" + std::to_string(seed) + "\n" + trace;
+      return "seed " + std::to_string(seed) + ": " + first.what() + " (then: " + again +
+             "); replay with --seed=" + std::to_string(seed) + "\n" + trace;
     }
   }
   return std::nullopt;

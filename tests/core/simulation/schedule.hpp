@@ -1,4 +1,5 @@
 // One seeded schedule: a random catalog, budgets and callers, played against the core event by event. Not thread-safe.
+// Only the test program's main function sets what is replayed.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace tierpager::simulation {
 struct profile {
   bool fail_calls = false;
   bool tiny_budgets = false;
-  bool mixed_sizes = false;   // none, odd, larger than the RAM budget
+  bool mixed_sizes = false;  // none, odd, larger than the RAM budget
   bool large_sets = false;
   bool no_vram = false;
   bool overcommit_pins = false;

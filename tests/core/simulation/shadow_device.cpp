@@ -7,7 +7,9 @@ namespace {
 
 bool overlap(byte_range left, byte_range right) { return left.offset < right.end() && right.offset < left.end(); }
 
-std::string text(byte_range range) { return "[" + std::to_string(range.offset) + ", " + std::to_string(range.end()) + ")"; }
+std::string text(byte_range range) {
+  return "[" + std::to_string(range.offset) + ", " + std::to_string(range.end()) + ")";
+}
 
 }  // namespace
 
@@ -32,7 +34,8 @@ void shadow_device::need_untouched(tier where, byte_range range, char const* who
   }
   for (hazard const& each : hazards_) {
     if (each.where == where && overlap(each.range, range) && !known(each.cover)) {
-      broken(at + "before fence " + std::to_string(each.cover.stream) + ":" + std::to_string(each.cover.sequence) + " is known to have passed");
+      broken(at + "before fence " + std::to_string(each.cover.stream) + ":" + std::to_string(each.cover.sequence) +
+             " is known to have passed");
     }
   }
 }
@@ -68,7 +71,8 @@ std::uint64_t shadow_device::copy_emitted(copy_command const& command) {
   std::uint32_t const first = ram_[from.offset].at;
   for (std::uint64_t i = 0; i < command.bytes; ++i) {
     cell const& each = ram_[from.offset + i];
-    if (each.tensor != index_of(command.tensor) || each.at != first + i) broken("copy from RAM " + text(from) + ", which holds other bytes");
+    if (each.tensor != index_of(command.tensor) || each.at != first + i)
+      broken("copy from RAM " + text(from) + ", which holds other bytes");
     if (vram_[to.offset + i].holds > 0) broken("copy into VRAM " + text(to) + ", which a handle holds");
   }
   hazards_.push_back({tier::ram, from, {copy_stream, not_queued}, false});
@@ -77,10 +81,12 @@ std::uint64_t shadow_device::copy_emitted(copy_command const& command) {
 }
 
 void shadow_device::drop_pending(copy_command const& command) {
-  for (auto const& [where, offset] : {std::pair{tier::ram, command.ram_offset}, std::pair{tier::vram, command.vram_offset}}) {
-    auto const pending = std::find_if(hazards_.begin(), hazards_.end(), [&, at = offset, in = where](hazard const& each) {
-      return each.where == in && each.range == byte_range{at, command.bytes} && each.cover.sequence == not_queued;
-    });
+  for (auto const& [where, offset] :
+       {std::pair{tier::ram, command.ram_offset}, std::pair{tier::vram, command.vram_offset}}) {
+    auto const pending =
+        std::find_if(hazards_.begin(), hazards_.end(), [&, at = offset, in = where](hazard const& each) {
+          return each.where == in && each.range == byte_range{at, command.bytes} && each.cover.sequence == not_queued;
+        });
     hazards_.erase(pending);
   }
 }
@@ -102,7 +108,8 @@ fence shadow_device::copy_queued(copy_command const& command) {
   wait(command.after);
   for (hazard const& each : hazards_) {
     if (each.where != tier::vram || !overlap(each.range, to) || known(each.cover)) continue;
-    bool const in_order = each.cover.stream == copy_stream ? !each.unproven : stream.now[each.cover.stream] >= each.cover.sequence;
+    bool const in_order =
+        each.cover.stream == copy_stream ? !each.unproven : stream.now[each.cover.stream] >= each.cover.sequence;
     if (!in_order) {
       broken("copy into VRAM " + text(to) + " not ordered behind fence " + std::to_string(each.cover.stream) + ":" +
              std::to_string(each.cover.sequence) + " of an earlier use of " + text(each.range));
@@ -144,13 +151,15 @@ void shadow_device::remap_started(remap_command const& command) {
     need_inside(command.where, range, "commit");
     for (std::uint64_t i = range.offset; i < range.end(); ++i) {
       cell& each = cells(command.where)[i];
-      if (each.committed || each.remapping) broken("commit of " + text(range) + ", which is committed or being remapped");
+      if (each.committed || each.remapping)
+        broken("commit of " + text(range) + ", which is committed or being remapped");
       each.remapping = true;
     }
   }
 }
 
-std::uint64_t shadow_device::remap_finished(remap_command const& command, std::size_t decommits_done, std::size_t commits_done) {
+std::uint64_t shadow_device::remap_finished(remap_command const& command, std::size_t decommits_done,
+                                            std::size_t commits_done) {
   std::uint64_t committed = committed_bytes(command.where);
   std::uint64_t most = committed;
   auto const apply = [&](std::vector<byte_range> const& ranges, std::size_t done, bool commit) {
@@ -174,8 +183,11 @@ void shadow_device::use(tensor_id id, byte_range where, std::uint32_t stream, st
   if (ready) next.waits.push_back(*ready);
   if (ready) join(state.now, *ready);
   for (hazard const& each : hazards_) {  // the copies that wrote these bytes
-    if (each.where != tier::vram || each.cover.stream != copy_stream || !overlap(each.range, where) || known(each.cover)) continue;
-    if (state.now[copy_stream] < each.cover.sequence) broken("the fence of " + text(where) + " does not cover the copy of " + text(each.range));
+    if (each.where != tier::vram || each.cover.stream != copy_stream || !overlap(each.range, where) ||
+        known(each.cover))
+      continue;
+    if (state.now[copy_stream] < each.cover.sequence)
+      broken("the fence of " + text(where) + " does not cover the copy of " + text(each.range));
   }
   state.queue.push_back(std::move(next));
   hazards_.push_back({tier::vram, where, {stream, state.now[stream] + 1}, false});
@@ -214,7 +226,8 @@ void shadow_device::join(clock& into, fence other) const {
 
 bool shadow_device::can_run(std::uint32_t stream) const {
   auto const& queue = streams_[stream].queue;
-  return !queue.empty() && std::all_of(queue.front().waits.begin(), queue.front().waits.end(), [&](fence each) { return has_passed(each); });
+  return !queue.empty() && std::all_of(queue.front().waits.begin(), queue.front().waits.end(),
+                                       [&](fence each) { return has_passed(each); });
 }
 
 void shadow_device::run_one(std::uint32_t stream) {
@@ -245,13 +258,15 @@ void shadow_device::add_holds(tier where, byte_range range, int change) {
 
 std::uint64_t shadow_device::committed_bytes(tier where) const {
   auto const& all = cells(where);
-  return static_cast<std::uint64_t>(std::count_if(all.begin(), all.end(), [](cell const& each) { return each.committed; }));
+  return static_cast<std::uint64_t>(
+      std::count_if(all.begin(), all.end(), [](cell const& each) { return each.committed; }));
 }
 
 bool shadow_device::usable(tier where, byte_range range) const {
   if (range.end() > cells(where).size()) return false;
   auto const from = cells(where).begin() + static_cast<std::ptrdiff_t>(range.offset);
-  return std::all_of(from, from + static_cast<std::ptrdiff_t>(range.bytes), [](cell const& each) { return each.committed && !each.remapping; });
+  return std::all_of(from, from + static_cast<std::ptrdiff_t>(range.bytes),
+                     [](cell const& each) { return each.committed && !each.remapping; });
 }
 
 bool shadow_device::holds_tensor(tier where, std::uint64_t offset, tensor_id id, std::uint64_t bytes) const {

@@ -13,7 +13,9 @@ void expect_no_violation(std::uint64_t first_seed, std::uint64_t schedules, prof
 
 TEST(simulation, equal_sizes) { expect_no_violation(0, 4'000, {}); }
 
-TEST(simulation, mixed_sizes_from_none_to_larger_than_the_ram_budget) { expect_no_violation(100'000, 4'000, {.mixed_sizes = true}); }
+TEST(simulation, mixed_sizes_from_none_to_larger_than_the_ram_budget) {
+  expect_no_violation(100'000, 4'000, {.mixed_sizes = true});
+}
 
 TEST(simulation, tiny_budgets) { expect_no_violation(200'000, 3'000, {.tiny_budgets = true, .mixed_sizes = true}); }
 
@@ -25,9 +27,13 @@ TEST(simulation, failing_calls_in_tiny_budgets) {
   expect_no_violation(500'000, 2'000, {.fail_calls = true, .tiny_budgets = true, .mixed_sizes = true});
 }
 
-TEST(simulation, no_device_tier) { expect_no_violation(600'000, 1'000, {.fail_calls = true, .mixed_sizes = true, .no_vram = true}); }
+TEST(simulation, no_device_tier) {
+  expect_no_violation(600'000, 1'000, {.fail_calls = true, .mixed_sizes = true, .no_vram = true});
+}
 
-TEST(simulation, overcommitted_pins) { expect_no_violation(700'000, 1'000, {.mixed_sizes = true, .overcommit_pins = true}); }
+TEST(simulation, overcommitted_pins) {
+  expect_no_violation(700'000, 1'000, {.mixed_sizes = true, .overcommit_pins = true});
+}
 
 }  // namespace
 }  // namespace tierpager::simulation
