@@ -2,6 +2,7 @@
 // header says. An executable of its own, because it replaces the global allocator.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -56,7 +57,6 @@ void expect_within_promise(std::size_t header_bytes, Read const& read, char cons
   peak_bytes = live_bytes;
   read();
   EXPECT_LE(peak_bytes - before, 14 * header_bytes + (std::size_t{512} << 10U)) << what;
-  EXPECT_GE(peak_bytes, before);
 }
 
 template <class Tensors>
@@ -141,7 +141,7 @@ TEST(format_memory, safetensors_takes_at_most_16_times_its_header) {
 }
 
 TEST(format_memory, safetensors_takes_at_most_16_times_its_header_for_bombs) {
-  std::size_t const huge = 10'000'000;
+  std::size_t const huge = 2'000'000;
   read_safetensors_within_promise(std::string(huge, '['), 0, false, "nesting");
   read_safetensors_within_promise(R"({"t":{"x":)" + std::string(huge, '['), 0, false, "nesting in a field");
   read_safetensors_within_promise("{\"" + std::string(huge, 'n'), 0, false, "a name without end");
@@ -161,7 +161,7 @@ TEST(format_memory, a_shard_index_takes_at_most_16_times_its_text) {
     same += name + R"(":"m")";
     different += name + "\":\"" + std::to_string(i) + "\"";
   }
-  for (std::string const& text : {same + "}}", different + "}}", R"({"metadata":)" + std::string(10'000'000, '[')})
+  for (std::string const& text : {same + "}}", different + "}}", R"({"metadata":)" + std::string(2'000'000, '[')})
     expect_within_promise(text.size(), [&] { EXPECT_EQ(shard_index::parse(text).ok(), text.ends_with("}}")); }, "index");
 }
 
