@@ -1,8 +1,21 @@
-# tierpager_thrust_cpp: Thrust with its sequential CPU backend, from the CUDA toolkit's headers where there is a
-# toolkit, else from the system's.
-find_package(CUDAToolkit QUIET)
-find_path(TIERPAGER_THRUST_INCLUDE thrust/transform_reduce.h
-  HINTS ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES cccl REQUIRED)
+# tierpager_thrust_cpp: Thrust for code compiled by the host compiler, its algorithms run on the CPU (the CPP system).
+# The headers come from the toolkit that toolkit.cmake found, else from the distribution (libthrust-dev).
+include_guard(GLOBAL)
+set(tierpager_thrust_places "")
+if(CUDAToolkit_FOUND)
+  foreach(dir IN LISTS CUDAToolkit_INCLUDE_DIRS)
+    list(APPEND tierpager_thrust_places "${dir}/cccl" "${dir}")
+  endforeach()
+endif()
+if(tierpager_thrust_places)
+  find_path(tierpager_thrust_dir thrust/version.h PATHS ${tierpager_thrust_places} NO_CACHE NO_DEFAULT_PATH)
+endif()
+find_path(tierpager_thrust_dir thrust/version.h NO_CACHE)
+if(NOT tierpager_thrust_dir)
+  message(FATAL_ERROR "No Thrust headers found: install libthrust-dev or a CUDA toolkit")
+endif()
+message(STATUS "Thrust headers: ${tierpager_thrust_dir}")
+
 add_library(tierpager_thrust_cpp INTERFACE)
-target_include_directories(tierpager_thrust_cpp SYSTEM INTERFACE ${TIERPAGER_THRUST_INCLUDE})
+target_include_directories(tierpager_thrust_cpp SYSTEM INTERFACE "${tierpager_thrust_dir}")
 target_compile_definitions(tierpager_thrust_cpp INTERFACE THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_CPP)
