@@ -49,7 +49,8 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   mapping_ = {reinterpret_cast<std::uintptr_t>(at), mapped_bytes};
   auto* const aligned = reinterpret_cast<std::byte*>(round_up(mapping_.offset, alignment));
   // Asked once, on a page that is in no tensor's way yet: most systems that refuse at all refuse this.
-  if (locks_pages_ && (::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) != 0 || ::mlock(aligned, page_bytes_) != 0)) locks_pages_ = false;
+  bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 && ::mlock(aligned, page_bytes_) == 0;
+  locks_pages_ = locks;
   (void)::munlock(aligned, page_bytes_);
   (void)::mprotect(aligned, page_bytes_, PROT_NONE);
   (void)::madvise(aligned, page_bytes_, MADV_DONTNEED);

@@ -38,7 +38,7 @@ class device_contract : public ::testing::Test {
   void commit(std::uint64_t bytes) {
     for (tier const where : {tier::vram, tier::ram}) value_or_throw(port().commit(where, {0, round_up(bytes, granule(where))}));
   }
-  void fill_ram(std::uint64_t offset, std::span<std::byte const> content) { std::memcpy(ram_ + offset, content.data(), content.size()); }
+  void fill_ram(std::uint64_t offset, std::span<std::byte const> content) { std::ranges::copy(content, ram_ + offset); }
   void until_passed(fence which) {
     while (!value_or_throw(port().passed(which))) std::this_thread::yield();
   }
@@ -82,7 +82,7 @@ TYPED_TEST_P(device_contract, reserves_aligned_arenas_of_sound_granules) {
 
 TYPED_TEST_P(device_contract, commits_gives_back_and_commits_again) {
   std::uint64_t const granule = std::max(this->granule(tier::vram), this->granule(tier::ram));
-  std::uint64_t const bytes = std::min<std::uint64_t>(granule, 4096);
+  std::uint64_t const bytes = std::min<std::uint64_t>(granule, 512);
   auto const content = seeded_bytes(bytes, 1);
   stream_ref const mine = this->stream();
   for (int round = 0; round < 3; ++round) {
@@ -109,17 +109,17 @@ TYPED_TEST_P(device_contract, refuses_to_commit_outside_the_arena_and_stays_usab
 }
 
 TYPED_TEST_P(device_contract, copies_in_the_order_queued) {
-  this->commit(40'000);
+  this->commit(8000);
   std::vector<fence> fences;
   for (std::uint64_t i = 0; i < 10; ++i) {
-    this->fill_ram(i * 4000, seeded_bytes(4000, i));
-    fences.push_back(value_or_throw(this->port().copy_async(0, i * 4000, 4000)));
+    this->fill_ram(i * 800, seeded_bytes(800, i));
+    fences.push_back(value_or_throw(this->port().copy_async(0, i * 800, 800)));
   }
   EXPECT_TRUE(std::ranges::is_sorted(fences));
   EXPECT_TRUE(std::ranges::all_of(fences, [&](fence each) { return each.stream == fences[0].stream; }));
   this->until_passed(fences.back());
   for (fence const each : fences) EXPECT_TRUE(value_or_throw(this->port().passed(each)));
-  EXPECT_EQ(this->vram_content(0, 4000, this->stream()), seeded_bytes(4000, 9));
+  EXPECT_EQ(this->vram_content(0, 800, this->stream()), seeded_bytes(800, 9));
 }
 
 TYPED_TEST_P(device_contract, a_fence_passes_after_what_was_queued_before_it_and_stays_passed) {
@@ -140,22 +140,22 @@ TYPED_TEST_P(device_contract, a_fence_passes_after_what_was_queued_before_it_and
 }
 
 TYPED_TEST_P(device_contract, copies_wait_for_another_stream_s_fence) {
-  this->commit(8192);
-  auto const old_bytes = seeded_bytes(4096, 1);
-  auto const new_bytes = seeded_bytes(4096, 2);
+  this->commit(1024);
+  auto const old_bytes = seeded_bytes(512, 1);
+  auto const new_bytes = seeded_bytes(512, 2);
   this->fill_ram(0, old_bytes);
-  this->fill_ram(4096, new_bytes);
-  this->until_passed(value_or_throw(this->port().copy_async(0, 0, 4096)));
+  this->fill_ram(512, new_bytes);
+  this->until_passed(value_or_throw(this->port().copy_async(0, 0, 512)));
   stream_ref const user = this->stream();
   stream_ref const observer = this->stream();
   auto const gate = this->block(user);
   ASSERT_TRUE(this->port().wait(this->port().copy_stream(), value_or_throw(this->port().record(user))).ok());
-  fence const copied = value_or_throw(this->port().copy_async(0, 4096, 4096));
+  fence const copied = value_or_throw(this->port().copy_async(0, 512, 512));
   EXPECT_FALSE(value_or_throw(this->port().passed(copied)));
-  EXPECT_EQ(this->vram_content(0, 4096, observer), old_bytes);
+  EXPECT_EQ(this->vram_content(0, 512, observer), old_bytes);
   gate->count_down();
   this->until_passed(copied);
-  EXPECT_EQ(this->vram_content(0, 4096, observer), new_bytes);
+  EXPECT_EQ(this->vram_content(0, 512, observer), new_bytes);
 }
 
 TYPED_TEST_P(device_contract, a_stream_waits_for_a_copy) {

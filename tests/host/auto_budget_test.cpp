@@ -35,9 +35,11 @@ class fake_root {
     return *this;
   }
   fake_root& meminfo(std::uint64_t available_kib) {
-    return file("proc/meminfo", "MemTotal:       99999999 kB\nMemFree:           10 kB\nMemAvailable:   " + std::to_string(available_kib) + " kB\n");
+    std::string const available = std::to_string(available_kib);
+    return file("proc/meminfo", "MemTotal:       99999999 kB\nMemFree:           10 kB\nMemAvailable:   " + available + " kB\n");
   }
-  fake_root& group_v2(std::string const& name, std::string const& max, std::string const& high, std::uint64_t used, std::uint64_t inactive) {
+  fake_root& group_v2(std::string const& name, std::string const& max, std::string const& high, std::uint64_t used,
+                      std::uint64_t inactive) {
     std::string const at = "sys/fs/cgroup/" + name;
     file(at + "/memory.max", max + "\n").file(at + "/memory.high", high + "\n").file(at + "/memory.current", std::to_string(used) + "\n");
     return file(at + "/memory.stat", "anon 5\nfile 77\ninactive_anon 3\ninactive_file " + std::to_string(inactive) + "\nactive_file 9\n");

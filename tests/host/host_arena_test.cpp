@@ -74,8 +74,9 @@ TEST(host_arena, refuses_what_is_not_whole_free_or_its_own) {
   host_arena arena({});
   value_or_throw(arena.reserve(arena_bytes));
   value_or_throw(arena.commit({8192, 8192}));
-  for (byte_range const range : {byte_range{1, 4096}, byte_range{0, 100}, byte_range{arena_bytes, 4096}, byte_range{~std::uint64_t{4095}, 8192},
-                                 byte_range{4096, 8192}, byte_range{12288, 8192}, byte_range{4096, 16384}, byte_range{8192, 4096}}) {
+  for (byte_range const range :
+       {byte_range{1, 4096}, byte_range{0, 100}, byte_range{arena_bytes, 4096}, byte_range{~std::uint64_t{4095}, 8192},
+        byte_range{4096, 8192}, byte_range{12288, 8192}, byte_range{4096, 16384}, byte_range{8192, 4096}}) {
     status const done = arena.commit(range);
     ASSERT_FALSE(done.ok()) << range.offset;
     EXPECT_EQ(done.error().code, errc::invalid_argument);

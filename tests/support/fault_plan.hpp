@@ -30,7 +30,8 @@ struct fault_decision {
 template <class Kind>
 class fault_counter {
  public:
-  fault_counter(std::size_t kinds, errc mostly) : mostly_{.code = mostly, .what = "a fault that the test asked for"}, calls_by_kind_(kinds) {}
+  fault_counter(std::size_t kinds, errc mostly)
+      : mostly_{.code = mostly, .what = "a fault that the test asked for"}, calls_by_kind_(kinds) {}
 
   void set(fault_plan<Kind> plan) TIERPAGER_EXCLUDES(mutex_) {
     scoped_lock const lock(mutex_);

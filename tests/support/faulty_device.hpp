@@ -1,4 +1,5 @@
-// A device that fails when told to, over one that works. Any thread. Streams of the real one are passed through.
+// A device that fails when told to, over one that works. Any thread. Streams of the real one are passed through, so it
+// does not see what is queued on them.
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,5 @@
-// A source that fails when told to, over one that works. Any thread.
+// A source that fails when told to, over one that works. Any thread. Where in its file a read fails is up to the plan;
+// it makes no short reads.
 #pragma once
 
 #include <memory>

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <stdexcept>
 
@@ -15,6 +16,10 @@ std::vector<std::byte> seeded_bytes(std::size_t count, std::uint64_t seed) {
   std::vector<std::byte> bytes(count);
   for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::byte>(checksum_term(seed, i / 8) >> (8 * (i % 8)));
   return bytes;
+}
+
+bool same_bytes(std::span<std::byte const> left, std::span<std::byte const> right) {
+  return left.size() == right.size() && (left.empty() || std::memcmp(left.data(), right.data(), left.size()) == 0);
 }
 
 scratch_file::scratch_file(std::span<std::byte const> content) {

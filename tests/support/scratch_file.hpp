@@ -16,6 +16,9 @@ namespace tierpager::tests {
 /// Bytes that differ from place to place and from seed to seed.
 [[nodiscard]] std::vector<std::byte> seeded_bytes(std::size_t count, std::uint64_t seed);
 
+/// As std::ranges::equal, but fast in builds without optimisation too.
+[[nodiscard]] bool same_bytes(std::span<std::byte const> left, std::span<std::byte const> right);
+
 class scratch_file {
  public:
   explicit scratch_file(std::span<std::byte const> content);

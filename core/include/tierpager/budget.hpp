@@ -1,4 +1,5 @@
-// A tier's byte budget as a user writes it. Parsing is pure; `auto` is resolved on the host (host/auto_budget).
+// A tier's byte budget as a user writes it. A value; any thread. Parsing is pure; `auto` is resolved on the host
+// (host/auto_budget), since only there is anything known of free memory.
 #pragma once
 
 #include <concepts>
