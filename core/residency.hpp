@@ -174,7 +174,7 @@ class residency {
     std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
     std::vector<chunk_state> chunks;
     std::array<std::optional<fence>, ring_slots> ring_fences{};  // of the copy that last left each ring slot
-    std::vector<fence> after;        // for its first copy to wait for
+    std::vector<fence> after;        // for its copies to wait for: each may be the first that is queued
     std::optional<fence> last_copy;
     std::vector<request_id> waiters;
   };
@@ -237,6 +237,7 @@ class residency {
   enum class room : std::uint8_t { there, draining, none };
   room make_room(tier where, std::uint64_t bytes);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
+  [[nodiscard]] std::optional<tensor_id> find_victim(tier where) const;
   void evict(tensor_id id, tier where, eviction_reason why);
   [[nodiscard]] std::uint64_t soft_limit(tier where) const;
   [[nodiscard]] std::uint64_t ring_floor_bytes() const;

@@ -13,6 +13,7 @@ residency::load& residency::start_load(tensor_id id, tier where) {
   if (one.from_ram) {
     assert(where == tier::vram);
     at(tier::ram).policy->touched(id);
+    fix_if_room(id, tier::ram);
     one.stage = ram.range;
     prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
     ++ram.busy;
@@ -154,7 +155,7 @@ void residency::queue_copies(tensor_id id, load& one) {
     one.chunks[i] = chunk_state::copying;
     ++one.copies_out;
     emit(copy_command{id, i, std::min(one.chunk_bytes, tensors_[id].bytes - from), one.stage.offset + slot_offset,
-                      vram_offset + from, std::exchange(one.after, {})});
+                      vram_offset + from, one.after});
   }
 }
 
@@ -163,6 +164,7 @@ void residency::queue_copies(tensor_id id, load& one) {
 void residency::ram_complete(tensor_id id, load& one) {
   if (one.ring || one.from_ram) return;
   change(id, tier::ram, [](slot& there) { there.state = slot_state::resident; });
+  fix_if_room(id, tier::ram);
   arrived(one, id, tier::ram);
   if (!one.to_vram) finish(id, one);
 }
@@ -268,8 +270,9 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
 
 // What waits for memory that only the device can free.
 void residency::fail_stalled(failure const& why) {
+  bool const unproved = at(tier::ram).quarantined_bytes > 0;  // then handles may not be all that stands in the way
   for (tensor_id id : std::vector(staging_))
-    if (load* one = find_load(id); one != nullptr && !one->starved) fail(id, *one, why);
+    if (load* one = find_load(id); one != nullptr && (!one->starved || unproved)) fail(id, *one, why);
   for (tensor_id id : std::vector(placing_))
     if (load* one = find_load(id); one != nullptr && may_place(id, *one)) fail(id, *one, why);
 }

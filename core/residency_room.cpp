@@ -23,12 +23,23 @@ std::uint64_t residency::soft_limit(tier where) const {
   return std::min(one.limit_bytes, round_down(one.options.budget_bytes, one.options.granule_bytes));
 }
 
+// The first in the policy's order that may leave; one that is pinned, but not fixed yet, only where there is no other.
+std::optional<tensor_id> residency::find_victim(tier where) const {
+  eviction_policy const& policy = *at(where).policy;
+  std::optional<tensor_id> last_resort;
+  for (auto victim = policy.first_victim(); victim; victim = policy.victim_after(*victim)) {
+    if (!evictable(*victim, where)) continue;
+    if (!slot_of(*victim, where).pinned) return victim;
+    if (!last_resort) last_resort = victim;
+  }
+  return last_resort;
+}
+
 // Evicts in the policy's order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped.
 residency::room residency::make_room(tier where, std::uint64_t bytes) {
   tier_state& one = at(where);
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
-    std::optional<tensor_id> victim = one.policy->first_victim();
-    while (victim && !evictable(*victim, where)) victim = one.policy->victim_after(*victim);
+    std::optional<tensor_id> const victim = find_victim(where);
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     if (slot_of(*victim, where).busy > 0) return room::draining;
     evict(*victim, where, eviction_reason::room);
@@ -140,14 +151,15 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
   return {};
 }
 
-// What is resident becomes immovable at once, unless its place is already promised to a set being loaded: then with
-// its next acquire.
+// What is there becomes immovable at once, unless its place is promised to a set that is being loaded: then with its
+// next acquire.
 void residency::fix_if_room(tensor_id id, tier where) {
-  tier_state& one = at(where);
+  tier_state const& one = at(where);
   slot const& each = slot_of(id, where);
-  if (each.state != slot_state::resident) return;
-  bool const fits = held(each) || one.held_bytes + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
-  if (fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
+  if (!each.pinned || each.state == slot_state::absent) return;
+  std::uint64_t const others = one.held_bytes - (held(each) ? footprint(id, where) : 0);
+  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
+  if (each.uses > 0 || fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
 }
 
 void residency::unpin(std::span<tensor_id const> ids, tier where) {
@@ -185,7 +197,8 @@ bool residency::shrink(tier where) {
   while (victim && one.arena->allocated_bytes() > one.target_bytes) {
     tensor_id const id = *victim;
     victim = one.policy->victim_after(id);
-    if (evictable(id, where) && slot_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
+    slot const& each = slot_of(id, where);
+    if (evictable(id, where) && !each.pinned && each.busy == 0) evict(id, where, eviction_reason::budget);
   }
   if (one.remap) return false;
   if (one.arena->committed_bytes() > one.target_bytes) {
