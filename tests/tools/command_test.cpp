@@ -1,0 +1,169 @@
+// What the command answers to good and bad usage: exit codes, one line on standard error, no half-written file.
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <tests/tools/command_runner.hpp>
+
+namespace tierpager::tests {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+void expect_failure(outcome const& ended, int exit_code, std::string const& words) {
+  EXPECT_EQ(ended.exit_code, exit_code);
+  EXPECT_EQ(ended.output, "");
+  EXPECT_THAT(ended.errors, StartsWith("tierpager: error: "));
+  EXPECT_THAT(ended.errors, HasSubstr(words));
+  EXPECT_EQ(std::ranges::count(ended.errors, '\n'), 1) << ended.errors;
+  EXPECT_TRUE(ended.errors.ends_with('\n'));
+}
+
+class tool : public testing::Test {
+ protected:
+  tool() { make_model({"--equal", "8", "--bytes", "16384", model_}); }
+
+  scratch_directory files_;
+  std::string model_ = files_.path("equal.safetensors");
+};
+
+TEST_F(tool, says_what_it_can_do_and_exits_with_0) {
+  outcome const help = tierpager_command({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (std::string const name : {"inspect", "run", "verify"}) EXPECT_THAT(help.output, HasSubstr(name));
+  EXPECT_EQ(help.errors, "");
+  outcome const run_help = tierpager_command({"run", "--help"});
+  EXPECT_EQ(run_help.exit_code, 0);
+  for (std::string const name : {"--vram", "--ram", "--device", "--policy", "--passes", "--order", "--pin-vram",
+                                 "--pin-ram", "--slice", "--source", "--verify", "--json", "--trace"}) {
+    EXPECT_THAT(run_help.output, HasSubstr(name));
+  }
+}
+
+TEST_F(tool, exits_with_2_on_wrong_usage) {
+  expect_failure(tierpager_command({}), 2, "subcommand");
+  expect_failure(tierpager_command({"fly"}), 2, "fly");
+  expect_failure(tierpager_command({"run"}), 2, "MODEL");
+  expect_failure(tierpager_command({"run", model_, "--fast"}), 2, "--fast");
+  expect_failure(tierpager_command({"run", model_, "--vram", "6 apples"}), 2, "6 apples");
+  expect_failure(tierpager_command({"run", model_, "--ram", "-1"}), 2, "--ram");
+  expect_failure(tierpager_command({"run", model_, "--passes", "0"}), 2, "--passes");
+  expect_failure(tierpager_command({"run", model_, "--passes", "many"}), 2, "--passes");
+  expect_failure(tierpager_command({"run", model_, "--device", "abacus"}), 2, "abacus");
+  expect_failure(tierpager_command({"run", model_, "--source", "post"}), 2, "post");
+  expect_failure(tierpager_command({"run", model_, "--policy", "guess"}), 2, "guess");
+  expect_failure(tierpager_command({"run", model_, "--vram"}), 2, "--vram");
+  expect_failure(tierpager_command({"verify", model_, "--ram", "lots"}), 2, "lots");
+}
+
+TEST_F(tool, exits_with_1_and_names_the_file_that_is_missing_or_malformed) {
+  std::string const absent = files_.path("absent.gguf");
+  for (std::string const name : {"inspect", "run", "verify"})
+    expect_failure(tierpager_command({name, absent}), 1, absent);
+  std::string const nonsense = files_.path("nonsense.gguf");
+  write_file(nonsense, "nothing that a model file would begin with");
+  expect_failure(tierpager_command({"inspect", nonsense}), 1, nonsense);
+}
+
+TEST_F(tool, names_the_line_of_an_order_file_that_it_does_not_understand) {
+  std::string const order = files_.path("order");
+  write_file(order, "# a comment\ntensor.0\n\n# pass\ntensor.99\n");
+  expect_failure(tierpager_command({"run", model_, "--order", order}), 1, order + ": line 5: no tensor 'tensor.99'");
+  write_file(order, "# pass\n# nothing else\n");
+  expect_failure(tierpager_command({"run", model_, "--order", order}), 1, order + ": names no tensor");
+  expect_failure(tierpager_command({"run", model_, "--order", files_.path("absent")}), 1, files_.path("absent"));
+}
+
+TEST_F(tool, refuses_pins_and_slices_that_match_nothing) {
+  expect_failure(tierpager_command({"run", model_, "--device", "host", "--pin-vram", "blk.*"}), 1, "blk.*");
+  expect_failure(tierpager_command({"run", model_, "--device", "host", "--slice", "experts*"}), 1, "experts*");
+}
+
+TEST_F(tool, takes_one_value_for_each_repeatable_option) {
+  outcome const ran =
+      tierpager_command({"run", "--device", "host", "--pin-vram", "tensor.0", "--pin-ram", "tensor.1", model_});
+  EXPECT_EQ(ran.exit_code, 0) << ran.errors;
+}
+
+TEST_F(tool, reports_an_output_that_cannot_be_written) {
+  expect_failure(tierpager_command({"run", model_, "--device", "host", "--json", files_.path("no/such/place")}), 1,
+                 "no/such/place");
+  expect_failure(tierpager_command({"inspect", model_, "--json", "/dev/full"}), 1, "/dev/full: write failed");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  for (std::vector<std::string> const& arguments : {std::vector<std::string>{"inspect", model_},
+                                                    {"run", model_, "--device", "host", "--json", "-"},
+                                                    {"verify", model_},
+                                                    {"--help"}}) {
+    outcome const ended = running_command(tierpager_path(), arguments, "/dev/full").wait();
+    expect_failure(ended, 1, "standard output: write failed");
+  }
+}
+
+TEST_F(tool, draws_no_progress_bar_unless_standard_error_is_a_terminal) {
+  std::vector<std::string> const arguments{"run", model_, "--device", "host"};
+  EXPECT_EQ(tierpager_command(arguments).errors, "");
+
+  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(::grantpt(terminal), 0);
+  ASSERT_EQ(::unlockpt(terminal), 0);
+  std::string const name = ::ptsname(terminal);
+  // Held open, so that what was written stays readable when the command has ended.
+  int const other_end = ::open(name.c_str(), O_RDWR | O_NOCTTY);
+  ASSERT_EQ(running_command(tierpager_path(), arguments, "", name).wait().exit_code, 0);
+  std::string drawn(4096, '\0');
+  ssize_t const bytes = ::read(terminal, drawn.data(), drawn.size());
+  ASSERT_GT(bytes, 0);
+  EXPECT_TRUE(drawn.substr(0, static_cast<std::size_t>(bytes)).ends_with("\r\x1b[K"));  // the bar, wiped
+  ::close(other_end);
+  ::close(terminal);
+}
+
+// Waits until the command has created the file, so that the signal finds it at work.
+void interrupt_once_created(running_command& command, std::string const& file) {
+  while (!std::filesystem::exists(file)) {
+    ASSERT_FALSE(command.ended()) << command.wait().errors;
+    std::this_thread::yield();
+  }
+  command.signal(SIGINT);
+}
+
+TEST_F(tool, leaves_no_file_behind_when_a_run_is_interrupted) {
+  std::vector<std::string> const before = files_.files();
+  running_command command(tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--json",
+                                             files_.path("report"), "--trace", files_.path("trace")});
+  interrupt_once_created(command, files_.path("trace.partial"));
+  expect_failure(command.wait(), 1, "interrupted in pass ");
+  EXPECT_EQ(files_.files(), before);
+}
+
+TEST_F(tool, keeps_an_earlier_report_when_the_next_run_is_interrupted) {
+  write_file(files_.path("trace"), "an earlier trace\n");
+  running_command command(
+      tierpager_path(), {"run", model_, "--device", "host", "--passes", "1000000000", "--trace", files_.path("trace")});
+  interrupt_once_created(command, files_.path("trace.partial"));
+  EXPECT_EQ(command.wait().exit_code, 1);
+  EXPECT_EQ(read_file(files_.path("trace")), "an earlier trace\n");
+}
+
+TEST_F(tool, leaves_no_half_written_model) {
+  std::vector<std::string> const before = files_.files();
+  std::string const big = files_.path("big.gguf");
+  running_command command(make_model_path(), {"--format", "gguf", "--layers", "1000", big});
+  interrupt_once_created(command, big + ".partial");
+  outcome const ended = command.wait();
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_EQ(ended.errors, "make_model: error: " + big + ": interrupted\n");
+  EXPECT_EQ(files_.files(), before);
+}
+
+}  // namespace
+}  // namespace tierpager::tests

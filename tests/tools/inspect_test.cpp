@@ -1,0 +1,106 @@
+// `tierpager inspect` against what the model writer wrote, and the writer's bytes against each other in both formats.
+#include <cstring>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <tests/tools/command_runner.hpp>
+#include <tierpager/catalog.hpp>
+#include <tools/inspect.hpp>
+#include <tools/model_writer.hpp>
+#include <tools/text.hpp>
+
+namespace tierpager::tests {
+namespace {
+
+using json = nlohmann::ordered_json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::uint64_t seed = 7;
+
+tools::llama_shape small_shape() {
+  return {.layers = 2, .hidden = 64, .feed_forward = 176, .vocabulary = 100, .heads = 4, .kv_heads = 2};
+}
+
+std::vector<std::string> small_model(std::string const& format, std::string const& path) {
+  return {"--format", format, "--seed",     std::to_string(seed),
+          "--layers", "2",    "--hidden",   "64",
+          "--ffn",    "176",  "--vocab",    "100",
+          "--heads",  "4",    "--kv-heads", "2",
+          path};
+}
+
+std::string expected_bytes(tools::written_model const& model, std::size_t tensor) {
+  std::vector<std::byte> bytes(model.tensors[tensor].bytes);
+  tools::fill_tensor_bytes(model, tensor, 0, bytes);
+  return {reinterpret_cast<char const*>(bytes.data()), bytes.size()};
+}
+
+TEST(inspect, lists_the_tensors_that_the_writer_wrote_in_both_formats) {
+  tools::written_model const written{
+      .seed = seed, .tensors = tools::llama_tensors(small_shape()), .shape = small_shape()};
+  scratch_directory const files;
+  for (std::string const format : {"safetensors", "gguf"}) {
+    std::string const path = files.path("model." + format);
+    make_model(small_model(format, path));
+    outcome const inspected = tierpager_command({"inspect", path, "--json", "-"});
+    ASSERT_EQ(inspected.exit_code, 0) << inspected.errors;
+    json const all = json::parse(inspected.output);
+    EXPECT_EQ(all["files"], json::array({path}));
+    ASSERT_EQ(all["tensors"].size(), written.tensors.size());
+    std::string const content = read_file(path);
+    for (std::size_t at = 0; at < written.tensors.size(); ++at) {
+      tools::planned_tensor const& planned = written.tensors[at];
+      json const& tensor = all["tensors"][at];
+      std::vector<std::uint64_t> shape = planned.shape;
+      if (format == "gguf") std::reverse(shape.begin(), shape.end());
+      EXPECT_EQ(tensor["name"], format == "gguf" ? planned.gguf_name : planned.safetensors_name);
+      EXPECT_EQ(tensor["dtype"], "BF16");
+      EXPECT_EQ(tensor["shape"], json(shape));
+      EXPECT_EQ(tensor["file"], 0);
+      EXPECT_EQ(tensor["bytes"], planned.bytes);
+      EXPECT_EQ(content.substr(tensor["offset"], planned.bytes), expected_bytes(written, at)) << planned.gguf_name;
+    }
+  }
+}
+
+TEST(inspect, prints_a_table_and_writes_json_beside_it) {
+  scratch_directory const files;
+  make_model(small_model("gguf", files.path("model.gguf")));
+  outcome const inspected =
+      tierpager_command({"inspect", files.path("model.gguf"), "--json", files.path("report.json")});
+  EXPECT_EQ(inspected.exit_code, 0) << inspected.errors;
+  EXPECT_THAT(inspected.output, HasSubstr("blk.1.ffn_down.weight"));
+  EXPECT_THAT(inspected.output, HasSubstr("21 tensors"));
+  EXPECT_EQ(json::parse(read_file(files.path("report.json")))["tensors"].size(), 21U);
+  EXPECT_THAT(files.files(), ElementsAre("model.gguf", "report.json"));
+}
+
+TEST(inspect, keeps_any_name_in_json_and_commands_no_terminal_in_its_table) {
+  catalog tensors;
+  std::string const name = "w\xc3\xb6rter \"\\\n\x1b[31m\x01 \xf0\x9f\xa6\x99";
+  tensors.add_file("directory/m\xff.gguf");
+  ASSERT_TRUE(tensors.add({.name = name, .dtype = "F32", .shape = {}, .file = 0, .offset = 64, .bytes = 4}).ok());
+  json const all = json::parse(tools::json_of(tensors));
+  EXPECT_THAT(std::vector<std::string>({all.begin().key(), std::next(all.begin()).key()}),
+              ElementsAre("files", "tensors"));
+  EXPECT_EQ(all["tensors"][0]["name"], name);
+  EXPECT_EQ(all["tensors"][0]["shape"], json::array());
+  std::string const table = tools::text_of(tensors);
+  EXPECT_THAT(table, HasSubstr("\\x0a\\x1b[31m\\x01"));
+  EXPECT_EQ(table.find('\x1b'), std::string::npos);
+}
+
+TEST(model_writer, gives_each_piece_the_bytes_of_the_whole) {
+  tools::written_model const model{.seed = 3, .tensors = tools::equal_sized_tensors({.count = 2, .bytes = 1003})};
+  std::string const whole = expected_bytes(model, 1);
+  std::vector<std::byte> tail(1003 - 512);
+  tools::fill_tensor_bytes(model, 1, 512, tail);
+  EXPECT_EQ(std::memcmp(tail.data(), whole.data() + 512, tail.size()), 0);
+  EXPECT_NE(whole, expected_bytes(model, 0));
+}
+
+}  // namespace
+}  // namespace tierpager::tests

@@ -1,0 +1,54 @@
+#include <tools/interrupt.hpp>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <tierpager/error.hpp>
+
+namespace tierpager::tools {
+
+interrupt::interrupt() {
+  sigemptyset(&signals_);
+  for (int const number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction now {};
+    if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) continue;
+    sigaddset(&signals_, number);
+  }
+  signal_descriptor_ = ::signalfd(-1, &signals_, SFD_CLOEXEC);
+  end_descriptor_ = ::eventfd(0, EFD_CLOEXEC);
+  if (signal_descriptor_ < 0 || end_descriptor_ < 0) {
+    throw error(failure{.code = errc::out_of_memory, .what = "cannot listen for signals", .system_error = errno});
+  }
+  pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+  listener_ = std::thread([this] { listen(); });
+}
+
+interrupt::~interrupt() {
+  std::uint64_t const one = 1;
+  [[maybe_unused]] ssize_t const written = ::write(end_descriptor_, &one, sizeof one);
+  listener_.join();
+  ::close(signal_descriptor_);
+  ::close(end_descriptor_);
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+void interrupt::listen() {
+  std::array<pollfd, 2> waited{pollfd{end_descriptor_, POLLIN, 0}, pollfd{signal_descriptor_, POLLIN, 0}};
+  while (::poll(waited.data(), waited.size(), -1) < 0 && errno == EINTR) {
+  }
+  if ((waited[0].revents & POLLIN) != 0) return;
+  signalfd_siginfo taken{};
+  [[maybe_unused]] ssize_t const bytes = ::read(signal_descriptor_, &taken, sizeof taken);
+  stop_.request_stop();
+  pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // the next signal has its default effect, through this thread
+  while (::poll(waited.data(), 1, -1) < 0 && errno == EINTR) {
+  }
+}
+
+}  // namespace tierpager::tools

@@ -1,0 +1,59 @@
+// The `tierpager` command: one of inspect, run, verify. Exit code 0: done; 1: it failed; 2: wrong usage. A failure is
+// one line on standard error.
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <tools/inspect.hpp>
+#include <tools/options.hpp>
+#include <tools/output.hpp>
+#include <tools/run.hpp>
+#include <tools/text.hpp>
+#include <tools/verify.hpp>
+
+namespace tierpager::tools {
+
+namespace {
+
+// A file opened where standard output was closed would take its number, and be written to.
+void keep_standard_descriptors_taken() {
+  for (int const standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(standard, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) < 0) return;
+  }
+}
+
+struct dispatch {
+  void operator()(information const& asked) const { write_standard_output(asked.text); }
+  void operator()(inspect_options const& options) const { inspect(options); }
+  void operator()(run_options const& options) const { run(options); }
+  void operator()(verify_options const& options) const { verify(options); }
+};
+
+int failed(int exit_code, std::string_view why) {
+  std::string const line = "tierpager: error: " + printable(why) + "\n";
+  std::fputs(line.c_str(), stderr);
+  return exit_code;
+}
+
+}  // namespace
+
+}  // namespace tierpager::tools
+
+int main(int count, char** arguments) {
+  namespace tools = tierpager::tools;
+  tools::keep_standard_descriptors_taken();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is a failed write like another
+  try {
+    std::visit(tools::dispatch{}, tools::parse_command_line(count, arguments));
+    return 0;
+  } catch (tools::usage_error const& wrong) {
+    return tools::failed(2, wrong.what());
+  } catch (std::exception const& failure) {
+    return tools::failed(1, failure.what());
+  }
+}

@@ -1,0 +1,154 @@
+#include <tools/options.hpp>
+
+#include <map>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <tierpager/eviction_policy.hpp>
+
+namespace tierpager::tools {
+
+namespace {
+
+budget parse_budget(std::string const& option, std::string const& text) {
+  result<budget> parsed = budget::parse(text);
+  if (!parsed.ok()) throw CLI::ValidationError(option, parsed.error().describe());
+  return *parsed;
+}
+
+// A repeatable option that takes one value each time, so that it cannot swallow the MODEL behind it.
+void add_repeatable(CLI::App& to, std::string const& name, std::vector<std::string>& into, std::string const& help) {
+  to.add_option(name, into, help)->expected(1)->allow_extra_args(false)->take_all()->type_name("GLOB");
+}
+
+template <class Kind>
+void add_choice(CLI::App& to, std::string const& name, Kind& into, std::map<std::string, Kind> const& choices,
+                std::string const& help) {
+  std::string names;
+  for (auto const& [key, value] : choices) names += (names.empty() ? "" : "|") + key;
+  to.add_option_function<std::string>(
+        name,
+        [&into, name, choices, names](std::string const& text) {
+          auto const found = choices.find(text);
+          if (found == choices.end()) throw CLI::ValidationError(name, "'" + text + "' is none of " + names);
+          into = found->second;
+        },
+        help)
+      ->type_name(names);
+}
+
+void add_models(CLI::App& to, std::vector<std::string>& into) {
+  to.add_option("MODEL", into,
+                "GGUF file, safetensors file, *.safetensors.index.json, directory that holds either, or raw manifest")
+      ->required()
+      ->expected(1, CLI::detail::expected_max_vector_size)
+      ->allow_extra_args(false)
+      ->type_name("");
+}
+
+void add_device_and_source(CLI::App& to, paging_options& into) {
+  add_choice<device_kind>(to, "--device", into.device,
+                          {{"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}},
+                          "where the device tier lives (auto: CUDA where it works, else the host device)");
+  add_choice<source_kind>(to, "--source", into.source,
+                          {{"auto", source_kind::automatic},
+                           {"pread", source_kind::pread},
+                           {"direct", source_kind::direct},
+                           {"mmap", source_kind::mmap}},
+                          "how the file is read");
+  add_repeatable(to, "--slice", into.slice,
+                 "page matching tensors by slices, named NAME[i], of their outermost dimension; repeatable");
+}
+
+constexpr char const* budget_help = "bytes, 512MiB, 6GiB, 6GB, 40% (of the model), auto, unlimited, none";
+
+void add_inspect(CLI::App& app, inspect_options& into) {
+  CLI::App& inspect = *app.add_subcommand("inspect", "list a model's tensors; opens no device, reserves no memory");
+  add_models(inspect, into.models);
+  inspect.add_option("--json", into.json, "write JSON to FILE, or to standard output for -")->type_name("FILE|-");
+}
+
+void add_run(CLI::App& app, run_options& into) {
+  CLI::App& run = *app.add_subcommand("run", "page a model through passes, as inference would");
+  paging_options& paging = into.paging;
+  add_models(run, paging.models);
+  auto const budget_option = [&run](std::string const& name, budget& target, std::string const& help) {
+    run.add_option_function<std::string>(
+           name, [&target, name](std::string const& text) { target = parse_budget(name, text); },
+           help + ": " + budget_help)
+        ->type_name("SIZE");
+  };
+  budget_option("--vram", paging.vram, "device memory budget");
+  budget_option("--ram", paging.ram, "page-locked memory budget");
+  add_device_and_source(run, paging);
+  run.add_option_function<std::string>(
+         "--policy",
+         [&paging](std::string const& name) {
+           auto const made = make_eviction_policy(name, 1);
+           if (!made.ok()) throw CLI::ValidationError("--policy", made.error().describe());
+           paging.policy = name;
+         },
+         "who is evicted first: auto, lru")
+      ->type_name("NAME");
+  run.add_option("--passes", into.passes,
+                 "how many passes to run (default: those of the order file, else 2); an order file's passes are "
+                 "repeated in turn")
+      ->check(CLI::Range(1U, 1'000'000'000U))
+      ->type_name("N");
+  run.add_option("--order", into.order, "acquire the tensors that FILE names: one a line, '# pass' between passes")
+      ->type_name("FILE");
+  add_repeatable(run, "--pin-vram", paging.pin_vram,
+                 "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
+  add_repeatable(run, "--pin-ram", paging.pin_ram, "the same for page-locked memory");
+  run.add_flag("--verify", into.verify, "checksum every acquired tensor on the device and hold it against the file");
+  run.add_option("--json", into.json, "write the report as JSON to FILE, or to standard output for -")
+      ->type_name("FILE|-");
+  run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")
+      ->type_name("FILE");
+}
+
+void add_verify(CLI::App& app, verify_options& into) {
+  CLI::App& verify =
+      *app.add_subcommand("verify", "page every tensor through both tiers, checksummed on the device against the file");
+  add_models(verify, into.paging.models);
+  verify
+      .add_option_function<std::string>(
+          "--vram", [&into](std::string const& text) { into.vram = parse_budget("--vram", text); },
+          std::string("device memory budget (default: two of the largest tensors): ") + budget_help)
+      ->type_name("SIZE");
+  verify
+      .add_option_function<std::string>(
+          "--ram", [&into](std::string const& text) { into.paging.ram = parse_budget("--ram", text); },
+          std::string("page-locked memory budget (default: the smallest that works): ") + budget_help)
+      ->type_name("SIZE");
+  add_device_and_source(verify, into.paging);
+}
+
+}  // namespace
+
+command_line parse_command_line(int count, char const* const* arguments) {
+  inspect_options inspect;
+  run_options run;
+  verify_options verify;
+  verify.paging.ram = std::uint64_t{0};
+  CLI::App app("Pages the tensors of a model file through two memory tiers, VRAM and page-locked RAM.", "tierpager");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "tierpager " TIERPAGER_VERSION);
+  add_inspect(app, inspect);
+  add_run(app, run);
+  add_verify(app, verify);
+  try {
+    app.parse(count, arguments);
+  } catch (CLI::Success const& asked) {
+    std::ostringstream text;
+    app.exit(asked, text, text);
+    return information{text.str()};
+  } catch (CLI::ParseError const& wrong) {
+    throw usage_error(wrong.what());
+  }
+  if (app.got_subcommand("inspect")) return inspect;
+  if (app.got_subcommand("run")) return run;
+  return verify;
+}
+
+}  // namespace tierpager::tools

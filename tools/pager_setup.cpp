@@ -1,0 +1,52 @@
+#include <tools/pager_setup.hpp>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace tierpager::tools {
+
+namespace {
+
+pager_options paging(paging_options const& options, std::uint64_t scratch_bytes) {
+  return {.vram = options.vram,
+          .ram = options.ram,
+          .pin_vram = options.pin_vram,
+          .pin_ram = options.pin_ram,
+          .policy = options.policy,
+          .scratch_bytes = options.vram.what() == budget::kind::none ? 0 : scratch_bytes};
+}
+
+}  // namespace
+
+paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
+                         std::uint64_t scratch_bytes)
+    : device_(std::move(on)),
+      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes)) {
+  if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
+}
+
+paged_model::~paged_model() {
+  try {
+    synchronize();
+  } catch (error const&) {  // a device that cannot say when it is done will not get there
+  }
+}
+
+handle paged_model::acquire(tensor_id id, std::stop_token const& stop) {
+  wait_options const wait{.stop = stop};
+  return on_device() ? pages_.acquire(id, *stream_, wait) : pages_.acquire_host(id, wait);
+}
+
+void paged_model::synchronize() {
+  if (!on_device()) return;
+  fence const end = value_or_throw(device_->record(*stream_));
+  // A fence can only be asked about; the wait is short and happens once a run.
+  while (!value_or_throw(device_->passed(end))) std::this_thread::sleep_for(std::chrono::microseconds(20));
+}
+
+open_options opening(paging_options const& options) {
+  return {.source = options.source, .device = options.device, .slice = options.slice};
+}
+
+}  // namespace tierpager::tools

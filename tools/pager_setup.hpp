@@ -1,0 +1,44 @@
+// A pager as the command line asked for it, with its model, its device and the one stream the command works on.
+// One thread. Throws tierpager::error.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include <tierpager/open.hpp>
+#include <tierpager/pager.hpp>
+
+#include <tools/options.hpp>
+
+namespace tierpager::tools {
+
+class paged_model {
+ public:
+  /// `scratch_bytes` of device memory are for the caller, inside the VRAM budget; none where there is no device tier.
+  paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes);
+  paged_model(paged_model const&) = delete;
+  paged_model& operator=(paged_model const&) = delete;
+  ~paged_model();  // waits for what still uses the scratch memory
+
+  [[nodiscard]] pager& pages() { return pages_; }
+  [[nodiscard]] catalog const& tensors() const { return pages_.tensors(); }
+  /// False where the VRAM budget is `none`: tensors are then acquired in RAM, for the CPU.
+  [[nodiscard]] bool on_device() const { return stream_.has_value(); }
+  [[nodiscard]] stream_ref stream() const { return *stream_; }
+  [[nodiscard]] device& hardware() const { return *device_; }
+
+  [[nodiscard]] handle acquire(tensor_id id, std::stop_token const& stop);
+  /// Waits until everything queued on the stream has run.
+  void synchronize();
+
+ private:
+  std::shared_ptr<device> device_;
+  pager pages_;
+  std::optional<stream_ref> stream_;
+};
+
+/// What `options` say about opening files.
+open_options opening(paging_options const& options);
+
+}  // namespace tierpager::tools

@@ -1,0 +1,140 @@
+#include <tools/report.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <tierpager/budget.hpp>
+
+#include <tools/text.hpp>
+
+namespace tierpager::tools {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json budget_json(std::uint64_t bytes) { return bytes == unlimited_bytes ? json(nullptr) : json(bytes); }
+
+json pass_json(pass_report const& pass) {
+  statistics const& counted = pass.counted;
+  return {{"seconds", pass.seconds},
+          {"acquires", counted.acquires},
+          {"vram_hits", counted.vram_hits},
+          {"ram_hits", counted.ram_hits},
+          {"disk_reads", counted.disk_reads},
+          {"bytes_to_device", counted.bytes_to_device},
+          {"bytes_from_disk", counted.bytes_from_disk},
+          {"vram_evictions", counted.vram.evictions()},
+          {"ram_evictions", counted.ram.evictions()},
+          {"stall_seconds", counted.stall_seconds}};
+}
+
+std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
+  return b > unlimited_bytes - a ? unlimited_bytes : a + b;
+}
+
+// "1.33x", or what can be said where the bound is nothing.
+std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
+  if (!bound) return "-";
+  if (*bound == 0) return bytes == 0 ? "=" : "-";
+  return fmt::format("{:.2f}x", static_cast<double>(bytes) / static_cast<double>(*bound));
+}
+
+std::string tier_line(std::string_view name, tier_statistics const& tier) {
+  if (!tier.present) return fmt::format("{:<5}none\n", name);
+  return fmt::format("{:<5}budget {}, effective {}, peak {}\n", name, readable_budget(tier.budget_bytes),
+                     readable_budget(tier.effective_bytes), readable_bytes(tier.peak_bytes));
+}
+
+}  // namespace
+
+statistics difference(statistics const& after, statistics const& before) {
+  statistics counted;
+  for (std::size_t reason = 0; reason < eviction_reasons; ++reason) {
+    counted.vram.evictions_by_reason[reason] =
+        after.vram.evictions_by_reason[reason] - before.vram.evictions_by_reason[reason];
+    counted.ram.evictions_by_reason[reason] =
+        after.ram.evictions_by_reason[reason] - before.ram.evictions_by_reason[reason];
+  }
+  counted.acquires = after.acquires - before.acquires;
+  counted.vram_hits = after.vram_hits - before.vram_hits;
+  counted.ram_hits = after.ram_hits - before.ram_hits;
+  counted.disk_reads = after.disk_reads - before.disk_reads;
+  counted.bytes_to_device = after.bytes_to_device - before.bytes_to_device;
+  counted.bytes_from_disk = after.bytes_from_disk - before.bytes_from_disk;
+  counted.stall_seconds = after.stall_seconds - before.stall_seconds;
+  return counted;
+}
+
+std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
+                                      statistics const& tiers) {
+  if (passes.empty() || std::ranges::any_of(passes, [&](pass_order const& order) { return order != passes.front(); })) {
+    return std::nullopt;
+  }
+  std::uint64_t distinct_bytes = 0;
+  for (tensor_id const id : std::set(passes.front().begin(), passes.front().end())) distinct_bytes += tensors[id].bytes;
+  std::uint64_t const vram = tiers.vram.present ? tiers.vram.effective_bytes : 0;
+  std::uint64_t const both = saturated_sum(vram, tiers.ram.effective_bytes);
+  byte_bound bound{.from_disk_bytes = distinct_bytes - std::min(distinct_bytes, both)};
+  if (tiers.vram.present) bound.to_device_bytes = distinct_bytes - std::min(distinct_bytes, vram);
+  return bound;
+}
+
+std::string json_of(run_report const& report) {
+  json passes = json::array();
+  for (pass_report const& pass : report.passes) passes.push_back(pass_json(pass));
+  statistics const& last = report.last;
+  json verify;
+  if (report.verify) verify = {{"checked", report.verify->checked}, {"mismatches", report.verify->mismatches}};
+  json bound;
+  if (report.bound)
+    bound = {{"bytes_to_device", report.bound->to_device_bytes}, {"bytes_from_disk", report.bound->from_disk_bytes}};
+  json const all{{"device", report.device},
+                 {"model", {{"files", report.files}, {"tensors", report.tensors}, {"bytes", report.model_bytes}}},
+                 {"budget",
+                  {{"vram", budget_json(last.vram.budget_bytes)},
+                   {"ram", budget_json(last.ram.budget_bytes)},
+                   {"vram_effective", budget_json(last.vram.effective_bytes)},
+                   {"ram_effective", budget_json(last.ram.effective_bytes)}}},
+                 {"policy", report.policy},
+                 {"passes", passes},
+                 {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
+                 {"verify", verify},
+                 {"lower_bound", bound}};
+  // A path may hold bytes that are not UTF-8; the rest of the report is worth having all the same.
+  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+std::string text_of(run_report const& report) {
+  std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors,
+                                 readable_bytes(report.model_bytes), report.files.size(),
+                                 report.files.size() == 1 ? "" : "s", report.device, report.policy);
+  text += tier_line("vram", report.last.vram) + tier_line("ram", report.last.ram);
+  text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
+                      "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
+                      "stalled s");
+  std::optional<std::uint64_t> device_bound;
+  std::optional<std::uint64_t> disk_bound;
+  if (report.bound) {
+    device_bound = report.bound->to_device_bytes;
+    disk_bound = report.bound->from_disk_bytes;
+  }
+  std::size_t number = 0;
+  for (auto const& [seconds, counted] : report.passes) {
+    std::uint64_t const moved_bytes = report.last.vram.present ? counted.bytes_to_device : counted.bytes_from_disk;
+    text += fmt::format(
+        "{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number, seconds,
+        seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits, counted.ram_hits,
+        counted.disk_reads, readable_bytes(counted.bytes_to_device), over_bound(counted.bytes_to_device, device_bound),
+        readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
+        fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
+  }
+  if (report.verify)
+    text += fmt::format("verified {} acquires: {} mismatches\n", report.verify->checked, report.verify->mismatches);
+  return text;
+}
+
+}  // namespace tierpager::tools

@@ -1,0 +1,55 @@
+// What `run` found out, and its two forms: JSON for scripts, whose keys are a contract, and text for people. Pure;
+// any thread. Does not measure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tierpager/catalog.hpp>
+#include <tierpager/statistics.hpp>
+
+#include <tools/order_file.hpp>
+
+namespace tierpager::tools {
+
+/// The least that any pager moves in a pass that comes again and again.
+struct byte_bound {
+  std::uint64_t to_device_bytes = 0;
+  std::uint64_t from_disk_bytes = 0;
+};
+
+struct check_counts {
+  std::uint64_t checked = 0;
+  std::uint64_t mismatches = 0;
+};
+
+struct pass_report {
+  double seconds = 0;
+  statistics counted;  // during the pass; only its sums are set
+};
+
+struct run_report {
+  std::string device;
+  std::vector<std::string> files;
+  std::uint64_t tensors = 0;
+  std::uint64_t model_bytes = 0;
+  std::string policy;
+  std::vector<pass_report> passes;
+  statistics last;  // at the end
+  std::optional<check_counts> verify;
+  std::optional<byte_bound> bound;  // none where passes differ
+};
+
+/// What was counted between two snapshots of one pager.
+statistics difference(statistics const& after, statistics const& before);
+
+/// None where the passes differ.
+std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
+                                      statistics const& tiers);
+
+std::string json_of(run_report const& report);
+std::string text_of(run_report const& report);
+
+}  // namespace tierpager::tools

@@ -1,0 +1,62 @@
+#include <tools/verify.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <tools/interrupt.hpp>
+#include <tools/order_file.hpp>
+#include <tools/output.hpp>
+#include <tools/pager_setup.hpp>
+#include <tools/progress.hpp>
+#include <tools/tensor_checker.hpp>
+#include <tools/text.hpp>
+
+namespace tierpager::tools {
+
+namespace {
+
+// Two of the largest, so that one is copied while the other is summed; what is free sets the limit.
+budget modest_vram(catalog const& tensors, device& on) {
+  std::uint64_t largest_bytes = 0;
+  for (tensor_info const& tensor : tensors.tensors()) largest_bytes = std::max(largest_bytes, tensor.bytes);
+  std::uint64_t const granule_bytes = on.granule_bytes(tier::vram);
+  std::uint64_t const one_bytes = round_up(largest_bytes, granule_bytes);
+  std::uint64_t const scratch_bytes = round_up(tensor_checker::scratch_bytes, granule_bytes);
+  bool const two_fit = scratch_bytes + 2 * one_bytes <= value_or_throw(on.free_vram_bytes());
+  return scratch_bytes + (two_fit ? 2 : 1) * one_bytes;
+}
+
+}  // namespace
+
+void verify(verify_options const& options) {
+  interrupt const signals;
+  std::stop_token const stop = signals.token();
+  model opened = read_model(options.paging.models, opening(options.paging));
+  open_options second = opening(options.paging);
+  second.source = source_kind::pread;
+  model const reread = read_model(options.paging.models, second);
+
+  std::shared_ptr<device> const on = open_device(options.paging.device);
+  paging_options paging = options.paging;
+  paging.vram = options.vram ? *options.vram : modest_vram(opened.tensors, *on);
+  paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes);
+  tensor_checker checker(pages, *reread.bytes);
+  {
+    progress bar(pages.tensors().bytes());
+    for (tensor_id const id : file_order(pages.tensors())) {
+      if (stop.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted"});
+      bar.label(printable(pages.tensors()[id].name));
+      checker.learn(id);
+      handle const acquired = pages.acquire(id, stop);
+      checker.check(acquired);
+      bar.add(acquired.size_bytes());
+    }
+    checker.finish();
+  }
+  if (checker.first_mismatch()) throw error(*checker.first_mismatch());
+  write_standard_output(fmt::format("{} tensors, {}, on the {} device: every one as in the file\n", checker.checked(),
+                                    readable_bytes(pages.tensors().bytes()), on->name()));
+}
+
+}  // namespace tierpager::tools
