@@ -68,8 +68,8 @@ class residency {
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until a later fence on `stream` is known.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t stream);
-  /// Proves the uses that release_unproven left on that stream: the fence was recorded after them.
-  void prove(fence recorded);
+  /// Proves the uses that release_unproven left under that number: the fence was recorded on their stream, after them.
+  void prove(fence recorded, std::uint32_t stream);
 
   // Pins and budgets -----------------------------------------------------------------------------------------------
   /// budget_too_small, and nothing pinned, where the pins would leave no room for the largest unpinned tensor.

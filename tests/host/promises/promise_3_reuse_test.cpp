@@ -18,11 +18,12 @@ struct promise_3_reuse : testing::Test {
   stream_reader reader{model.tensors};
   stream_gate gate, second_gate;
   host_stream stream, other, third;
-  std::shared_ptr<faulty_device> faulty = std::make_shared<faulty_device>(jittery_device());
+  std::shared_ptr<faulty_device> faulty, unfenced;  // one over the other, so that calls of two kinds can fail
   pager paged = open(2);
 
   pager open(std::uint64_t vram_tensors) {
-    faulty = std::make_shared<faulty_device>(jittery_device());
+    unfenced = std::make_shared<faulty_device>(jittery_device());
+    faulty = std::make_shared<faulty_device>(unfenced);
     return {model.tensors, model.bytes, faulty, {.vram = vram_tensors * 3 * page, .ram = 24 * page}};
   }
   void use(std::uint32_t tensor, host_stream& on) { reader.read(paged.acquire(tensor_id{tensor}, on), on); }
@@ -101,7 +102,7 @@ TEST_F(promise_3_reuse, keeps_a_tensor_whose_last_fence_could_not_be_recorded_un
   EXPECT_FALSE(paged.resident(tensor_id{0}, tier::vram));
   for (handle const& each : now) reader.read(each, other);
   gate.open();
-  expect_right(5);
+  expect_right(6);
 }
 
 TEST_F(promise_3_reuse, keeps_a_tensor_of_a_stream_that_cannot_even_be_named) {
@@ -136,9 +137,21 @@ TEST_F(promise_3_reuse, quarantines_the_target_of_a_copy_that_failed_but_may_run
   eventually([&] { return paged.stats().vram.quarantined_bytes + paged.stats().ram.quarantined_bytes == 0; });
 }
 
-TEST_F(promise_3_reuse, does_not_reuse_what_is_quarantined_until_it_is_proved) {
-  faulty->fail({.for_ever = true, .only = device_call::copy_async, .carried_out = true});
-  use(0, other);
+TEST_F(promise_3_reuse, keeps_what_is_quarantined_until_its_order_is_proved) {
+  gate.block(stream);
+  use(0, stream);
+  use(1, stream);
+  unfenced->fail({.for_ever = true, .only = device_call::record});
+  faulty->fail({.only = device_call::copy_async, .carried_out = true});
+  EXPECT_EQ(code_of([&] { return paged.acquire(tensor_id{2}, other); }), errc::device_failed);
+  EXPECT_EQ(paged.stats().vram.quarantined_bytes, 3 * page);
+  std::vector<tensor_id> const both = {tensor_id{3}, tensor_id{4}};
+  EXPECT_EQ(code_of([&] { return paged.acquire(both, other); }), errc::device_failed);
+  EXPECT_EQ(paged.stats().vram.quarantined_bytes, 3 * page);
+  unfenced->lift();
+  for (handle const& each : paged.acquire(both, other)) reader.read(each, other);
+  gate.open();
+  expect_right(4);
 }
 
 TEST_F(promise_3_reuse, makes_no_device_call_for_a_hit_whose_copy_is_complete) {

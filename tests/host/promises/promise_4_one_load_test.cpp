@@ -53,8 +53,7 @@ void expect_one_load(path by, bool held, std::uint64_t seed) {
   EXPECT_EQ(now.acquires, callers);
   EXPECT_EQ(now.disk_reads, 1U);
   EXPECT_EQ(now.bytes_from_disk, model.tensors[wanted].bytes);
-  if (by == path::host) EXPECT_EQ(now.bytes_to_device, 0U);
-  else EXPECT_EQ(now.bytes_to_device, model.tensors[wanted].bytes);
+  EXPECT_EQ(now.bytes_to_device, by == path::host ? 0U : model.tensors[wanted].bytes);
 }
 
 constexpr std::uint64_t seeds = under_thread_sanitizer ? 5 : 25;
