@@ -65,8 +65,8 @@ TEST_F(promise_2_handles, stay_right_while_the_budget_shrinks_and_hold_it_up_unt
   expect_right(8);
   EXPECT_GE(paged.stats().vram.committed_bytes, 3 * page);
   kept.release();
-  eventually([&] { return paged.stats().vram.committed_bytes == 0; });
-  EXPECT_EQ(paged.stats().vram.effective_bytes, 0U);
+  eventually([&] { return paged.stats().vram.effective_bytes == 0; });
+  EXPECT_EQ(paged.stats().vram.committed_bytes, 0U);
   EXPECT_EQ(paged.stats().vram.pending_bytes, 0U);
 }
 
