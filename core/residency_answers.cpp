@@ -167,12 +167,9 @@ void residency::settled(result<fence> const& outcome) {
     one.until = until;
     if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
   }
-  if (known_passed(until)) {
-    passed(until);
-    return;
-  }
+  settle_if_needed();  // for what failed since this fence was asked for
+  if (known_passed(until)) return passed(until);
   watch(until);
-  settle_if_needed();
   pump();
 }
 
