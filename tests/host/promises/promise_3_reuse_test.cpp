@@ -154,6 +154,31 @@ TEST_F(promise_3_reuse, keeps_what_is_quarantined_until_its_order_is_proved) {
   expect_right(4);
 }
 
+TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_ordered) {
+  faulty = std::make_shared<faulty_device>(jittery_device());
+  pager chunked(model.tensors, model.bytes, faulty, {.vram = 3 * page, .ram = 24 * page, .chunk_bytes = page});
+  (void)chunked.acquire_host(tensor_id{1});  // so that all its chunks are to be copied at once
+  gate.block(stream);
+  reader.read(chunked.acquire(tensor_id{0}, stream), stream);
+  faulty->fail({.only = device_call::wait});
+  EXPECT_EQ(code_of([&] { return chunked.acquire(tensor_id{1}, other); }), errc::device_failed);
+  eventually([&] { return faulty->failed() == 1; });
+  reader.read(chunked.acquire(tensor_id{1}, other), other);
+  gate.open();
+  expect_right(2);
+}
+
+TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_about) {
+  faulty = std::make_shared<faulty_device>(jittery_device());
+  pager ring(model.tensors, model.bytes, faulty, {.vram = 3 * page, .ram = 0, .chunk_bytes = page});
+  faulty->fail({.for_ever = true, .only = device_call::passed});
+  EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{0}, stream); }), errc::device_failed);
+  EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{1}, stream); }), errc::device_failed);
+  faulty->lift();
+  reader.read(ring.acquire(tensor_id{1}, stream), stream);
+  expect_right(1);
+}
+
 TEST_F(promise_3_reuse, makes_no_device_call_for_a_hit_whose_copy_is_complete) {
   auto metered = std::make_shared<metered_device>(jittery_device());
   pager hits(model.tensors, model.bytes, metered, {.vram = 6 * page, .ram = 6 * page});
