@@ -72,13 +72,16 @@ residency::load* residency::find_load(tensor_id id) {
   return found == loads_.end() ? nullptr : &found->second;
 }
 
-bool residency::known_passed(fence which) const {
-  return lost_ || (which.stream < passed_.size() && passed_[which.stream] >= which.sequence);
-}
+bool residency::has_passed(fence which) const { return which.stream < passed_.size() && passed_[which.stream] >= which.sequence; }
 
 std::optional<fence> residency::ready(tensor_id id) const {
   std::optional<fence> const copied = slot_of(id, tier::vram).ready;
-  return copied && known_passed(*copied) ? std::nullopt : copied;
+  return copied && has_passed(*copied) ? std::nullopt : copied;
+}
+
+bool residency::wants_copy(tensor_id id) const {
+  auto const found = loads_.find(static_cast<std::uint32_t>(id));
+  return found != loads_.end() && !found->second.failed;
 }
 
 tier_statistics residency::stats_of(tier where) const {

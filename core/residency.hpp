@@ -68,8 +68,8 @@ class residency {
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until a later fence on `stream` is known.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t stream);
-  /// Proves the uses that release_unproven left on that stream: the fence was recorded after them.
-  void prove(fence recorded);
+  /// Proves the uses that release_unproven left under that number: the fence was recorded on their stream, after them.
+  void prove(fence recorded, std::uint32_t stream);
 
   // Pins and budgets -----------------------------------------------------------------------------------------------
   /// budget_too_small, and nothing pinned, where the pins would leave no room for the largest unpinned tensor.
@@ -98,7 +98,11 @@ class residency {
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
   /// Where a tensor in use lies.
   [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
-  /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed.
+  /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
+  /// order that the first one made) may be missing. It is answered with copy_failed then.
+  [[nodiscard]] bool wants_copy(tensor_id id) const;
+  /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
+  /// device's fences do not pass: waiting for one says so.
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
@@ -275,7 +279,8 @@ class residency {
   void remap_served(tensor_id id, load& one, tier where);
   void unstage(tensor_id id, load& one);
   void end_drains();
-  [[nodiscard]] bool known_passed(fence which) const;
+  [[nodiscard]] bool has_passed(fence which) const;
+  [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   void add_use(slot& one, fence last_use) const;
   void settle_if_needed();
   void pump();

@@ -167,12 +167,9 @@ void residency::settled(result<fence> const& outcome) {
     one.until = until;
     if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
   }
-  if (known_passed(until)) {
-    passed(until);
-    return;
-  }
+  settle_if_needed();  // for what failed since this fence was asked for
+  if (known_passed(until)) return passed(until);
   watch(until);
-  settle_if_needed();
   pump();
 }
 
@@ -214,7 +211,7 @@ void residency::add_use(slot& one, fence last_use) const {
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
   if (last_use && where == tier::vram) {
     add_use(slot_of(id, where), *last_use);
-    if (!unproven_.empty()) prove(*last_use);
+    if (!unproven_.empty()) prove(*last_use, last_use->stream);
   }
   unuse(id, where, caller);
   pump();
@@ -227,10 +224,10 @@ void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t s
   pump();
 }
 
-void residency::prove(fence recorded) {
+void residency::prove(fence recorded, std::uint32_t stream) {
   bool any = false;
   std::erase_if(unproven_, [&](auto const& use) {
-    if (use.first != recorded.stream) return false;
+    if (use.first != stream) return false;
     add_use(slot_of(use.second, tier::vram), recorded);
     change(use.second, tier::vram, [](slot& one) { --one.unproven; });
     return any = true;

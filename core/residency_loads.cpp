@@ -56,11 +56,13 @@ bool residency::stage(tensor_id id, load& one) {
   std::uint64_t const free = limit > others ? limit - others : 0;
   bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
   std::uint64_t const ring_chunk = std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
-  one.starved = !whole && ring_chunk == 0;
-  if (one.starved) return false;
+  // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
+  bool const draining = std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
+  one.starved = !whole && ring_chunk == 0 && !draining;
+  if (!whole && ring_chunk == 0) return false;
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
   room const made = make_room(tier::ram, bytes);
-  one.starved = made == room::none && own.uses == 0;
+  one.starved = made == room::none && own.uses == 0 && !draining;
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
   auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
@@ -275,6 +277,11 @@ void residency::fail_stalled(failure const& why) {
     if (load* one = find_load(id); one != nullptr && (!one->starved || unproved)) fail(id, *one, why);
   for (tensor_id id : std::vector(placing_))
     if (load* one = find_load(id); one != nullptr && may_place(id, *one)) fail(id, *one, why);
+  std::vector<tensor_id> rings;  // that wait for a copy to leave a slot
+  for (auto const& [id, one] : loads_)
+    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed) rings.push_back(static_cast<tensor_id>(id));
+  for (tensor_id id : rings)
+    if (load* one = find_load(id)) fail(id, *one, why);
 }
 
 }  // namespace tierpager

@@ -13,6 +13,9 @@ namespace {
 // Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
 std::uint64_t this_caller() { return std::hash<std::thread::id>{}(std::this_thread::get_id()) & 0xffU; }
 
+// From here down: numbers of our own for streams that the device would not name; above all of the device's.
+constexpr std::uint32_t unnamed_stream = ~std::uint32_t{0};
+
 caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
 
 }  // namespace
@@ -45,9 +48,12 @@ void executor::open_core(residency_options const& core, pager_options const& opt
                  .what = "vram budget of " + std::to_string(core.vram.budget_bytes) + " bytes: scratch memory alone needs at least " +
                          std::to_string(round_up(options.scratch_bytes, core.vram.granule_bytes)) + " bytes"});
   open_arenas();
-  for (tier where : {tier::vram, tier::ram})
+  for (tier where : {tier::vram, tier::ram}) {
+    std::vector<tensor_id> pins;  // as one set: a refusal names what all of them need
     for (std::string const& text : where == tier::vram ? options.pin_vram : options.pin_ram)
-      value_or_throw(core_->pin(value_or_throw(match_pins(tensors_, text)), where));
+      for (tensor_id id : value_or_throw(match_pins(tensors_, text))) pins.push_back(id);
+    if (!pins.empty()) value_or_throw(core_->pin(pins, where));
+  }
 }
 
 executor::~executor() {
@@ -262,12 +268,14 @@ void executor::release(handle const& one, std::optional<stream_ref> stream) noex
   if (fenced) {
     if (auto const recorded = device_->record(*stream); recorded.ok()) last_use = *recorded;
     else if (auto const number = device_->stream_number(*stream); number.ok()) unproven = *number;
+    else unproven = unnamed_stream;
   }
   bool last = false;
   {
     scoped_lock const lock(mutex_);
     if (last_use) note_use(*last_use);
     if (unproven) {
+      if (*unproven == unnamed_stream) *unproven -= ++unnamed_streams_;
       unproven_.emplace_back(*stream, *unproven);
       core_->release_unproven(one.id_, caller_of(one.caller_), *unproven);
     } else {
@@ -283,34 +291,6 @@ void executor::note_use(fence last_use) {
   auto const known = std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
   if (known == last_uses_.end()) last_uses_.push_back(last_use);
   else known->sequence = std::max(known->sequence, last_use.sequence);
-}
-
-// An earlier release on this stream could not record its fence: this thread may, now.
-void executor::prove_uses_on(stream_ref stream) {
-  bool const any = std::any_of(unproven_.begin(), unproven_.end(), [&](auto const& one) { return one.first == stream; });
-  if (!any) return;
-  mutex_.unlock();
-  auto const recorded = device_->record(stream);
-  mutex_.lock();
-  if (!recorded.ok()) return;
-  std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
-  note_use(*recorded);
-  core_->prove(*recorded);
-  dispatch();
-}
-
-void executor::retire_stream(stream_ref stream) {
-  auto const recorded = device_->record(stream);
-  {
-    scoped_lock const lock(mutex_);
-    std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
-    if (recorded.ok()) {
-      note_use(*recorded);
-      core_->prove(*recorded);
-      dispatch();
-    }
-  }
-  value_or_throw(device_->retire(stream));
 }
 
 // One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.

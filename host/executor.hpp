@@ -71,6 +71,7 @@ class executor {
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  void proved(stream_ref stream, fence recorded) TIERPAGER_REQUIRES(mutex_);
   handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
@@ -105,6 +106,7 @@ class executor {
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<std::pair<stream_ref, std::uint32_t>> unproven_ TIERPAGER_GUARDED_BY(mutex_);
+  std::uint32_t unnamed_streams_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // one a stream: what must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;

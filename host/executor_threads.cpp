@@ -98,6 +98,11 @@ void executor::copy_loop() {
 }
 
 void executor::run_copy(copy_command const& what) {
+  if (!core_->wants_copy(what.tensor)) {
+    core_->copy_failed(what.tensor, what.chunk, {.code = errc::device_failed, .what = "an earlier copy failed"}, false);
+    dispatch();
+    return;
+  }
   mutex_.unlock();
   status ordered;
   for (fence const use : what.after)

@@ -1,0 +1,314 @@
+// The fault loop: one workload on a pager whose ports fail at the n-th call, for each n that a clean run makes, once
+// and for ever until lifted, and with the device lost. No hang, no wrong byte, no leak; and a full pass afterwards.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <functional>
+
+#include <tests/support/faulty_device.hpp>
+#include <tests/support/faulty_source.hpp>
+#include <tests/support/metered_device.hpp>
+#include <tests/support/paged_reading.hpp>
+
+namespace tierpager::test {
+namespace {
+
+using tests::device_call;
+using tests::device_calls;
+using tests::faulty_device;
+using tests::faulty_source;
+
+constexpr tensor_id id(std::uint32_t number) { return tensor_id{number}; }
+
+constexpr std::uint32_t small_tensors = 8;
+constexpr tensor_id ring_tensor = id(small_tensors);  // larger than RAM
+constexpr tensor_id empty_tensor = id(small_tensors + 1);
+constexpr std::uint64_t vram_bytes = 18 * page;
+constexpr std::uint64_t vram_bytes_later = 22 * page;
+constexpr std::uint64_t ram_bytes = 7 * page;
+
+std::vector<std::uint64_t> sizes() {
+  std::vector<std::uint64_t> all(small_tensors, 2 * page);
+  all[1] = 3 * page - 7;
+  all[5] = page + 1;
+  all.push_back(11 * page + 5);
+  all.push_back(0);
+  return all;
+}
+
+class fault_run {
+ public:
+  explicit fault_run(std::uint64_t seed)
+      : metered_(std::make_shared<metered_device>(jittery_device(seed))),
+        device_(std::make_shared<faulty_device>(metered_)),
+        source_(std::make_shared<faulty_source>(model_.bytes)) {}
+
+  faulty_device& on() { return *device_; }
+  faulty_source& from() { return *source_; }
+
+  // What is not to fail for ever is tried once; every failure must be one that the ports gave.
+  void work() {
+    attempt([&] {
+      paged_.emplace(model_.tensors, source_, device_,
+                     pager_options{.vram = vram_bytes, .ram = ram_bytes, .pin_vram = {"t6"}, .chunk_bytes = page, .reader_threads = 2,
+                                   .scratch_bytes = page});
+      return 0;
+    });
+    if (!paged_) return;
+    for (std::uint32_t i = 0; i < small_tensors; ++i) use({id(i)}, i % 2);
+    use({ring_tensor}, 0);
+    use({id(1), id(2), id(1)}, 1);
+    use({id(3), ring_tensor}, 0);
+    for (std::uint32_t i = 0; i < small_tensors; i += 2) use_host(id(i));
+    hold(id(4), 1);
+    for (std::uint32_t i = 0; i < 4; ++i) use({id(i)}, (i / 2) % 2);
+    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes_later).effective_bytes; });
+    use({id(5), id(6), id(7)}, 0);
+    use({ring_tensor, empty_tensor}, 1);
+    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes).effective_bytes; });
+    held_.release(streams_[0]);
+    attempt([&] { return paged_->pin(id(2), tier::ram), 0; });
+    for (std::uint32_t i = small_tensors; i-- > 0;) use({id(i)}, i % 2);
+    use_host(id(2));
+    attempt([&] { return paged_->unpin(id(2), tier::ram), 0; });
+    attempt([&] {
+      if (auto const one = paged_->try_acquire(id(0), streams_[0])) read(*one, 0);
+      return 0;
+    });
+    attempt([&] { return paged_->set_budget(tier::ram, 0).effective_bytes; });
+    use({id(1)}, 0);
+    use({ring_tensor}, 1);
+    attempt([&] { return paged_->set_budget(tier::ram, ram_bytes).effective_bytes; });
+    use({id(7), id(0)}, 1);
+    check_budgets();
+  }
+
+  // The ports work again: so does everything.
+  void expect_recovered() {
+    device_->lift();
+    source_->lift();
+    if (!paged_) return;  // not even opened: the failure said so
+    // Uses that could not be fenced are proved to be over by the next fence of their stream.
+    for (std::size_t on = 0; on < streams_.size(); ++on) use({id(0)}, on);
+    may_fail_ = false;
+    for (std::uint32_t i = 0; i < model_.tensors.size(); ++i) use({id(i)}, i % 2);
+    for (std::uint32_t i = 0; i < small_tensors; ++i) use_host(id(i));
+    use({id(1), ring_tensor}, 0);
+    for (host_stream& each : streams_) each.synchronize();
+    expect_right();
+    check_budgets();
+    // Nothing is left behind: both tiers can be emptied.
+    paged_->unpin(id(6), tier::vram);
+    paged_->set_budget(tier::vram, 0);
+    paged_->set_budget(tier::ram, 0);
+    eventually([&] { return metered_->committed_bytes(tier::vram) <= page && metered_->committed_bytes(tier::ram) <= 2 * page; });
+    statistics const now = paged_->stats();
+    EXPECT_EQ(now.vram.quarantined_bytes + now.ram.quarantined_bytes, 0U);
+    EXPECT_EQ(now.vram.resident_bytes, 0U);
+    expect_gone();
+  }
+
+  // The device is lost: every call says so, nothing hangs, destructors return.
+  void expect_lost() {
+    if (!paged_) return;
+    for (std::uint32_t i = 0; i < small_tensors; ++i) use({id(i)}, i % 2);
+    for (std::uint32_t i = 0; i < small_tensors; ++i) {
+      EXPECT_EQ(code_of([&] { return paged_->acquire(id(i), streams_[0]); }), errc::device_lost);
+      EXPECT_EQ(code_of([&] { return paged_->acquire_host(id(i)); }), errc::device_lost);
+      EXPECT_EQ(code_of([&] { return paged_->try_acquire(id(i), streams_[1]); }), errc::device_lost);
+    }
+    expect_right();
+    check_budgets();
+    expect_gone();
+  }
+
+  [[nodiscard]] std::uint64_t failures() const { return failures_; }
+  [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
+
+ private:
+  template <class Call>
+  void attempt(Call&& call) {
+    ++attempts_;
+    auto const why = failure_of(std::forward<Call>(call));
+    if (!why) return;
+    ++failures_;
+    bool const known = why->code == errc::device_failed || why->code == errc::read_failed || why->code == errc::device_lost;
+    EXPECT_TRUE(may_fail_ && known) << why->describe();
+  }
+  void read(handle const& one, std::size_t on) { reader_.read(one, streams_[on]); }
+  [[nodiscard]] static wait_options in_time() {
+    return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(under_thread_sanitizer ? 20 : 5)};
+  }
+  void use(std::vector<tensor_id> const& ids, std::size_t on) {
+    attempt([&] {
+      for (handle const& one : paged_->acquire(ids, streams_[on], in_time())) read(one, on);
+      return 0;
+    });
+  }
+  void use_host(tensor_id wanted) {
+    attempt([&] {
+      reader_.read_now(paged_->acquire_host(wanted, in_time()));
+      return 0;
+    });
+  }
+  void hold(tensor_id wanted, std::size_t on) {
+    attempt([&] {
+      held_ = paged_->acquire(wanted, streams_[on], in_time());
+      read(held_, on);
+      streams_[on].synchronize();
+      return 0;
+    });
+  }
+  void expect_right() {
+    for (host_stream& each : streams_) each.synchronize();
+    EXPECT_EQ(reader_.wrong(), 0U);
+  }
+  void check_budgets() {
+    statistics const now = paged_->stats();
+    EXPECT_LE(metered_->peak_bytes(tier::vram), vram_bytes_later);
+    EXPECT_LE(metered_->peak_bytes(tier::ram), ram_bytes);
+    EXPECT_LE(now.vram.committed_bytes, now.vram.effective_bytes);
+    EXPECT_LE(now.ram.committed_bytes, now.ram.effective_bytes);
+  }
+  // The pager, and with it the device, is let go by the last handle.
+  void expect_gone() {
+    std::weak_ptr<device> const left = device_;
+    held_.release();
+    paged_.reset();
+    device_.reset();
+    EXPECT_TRUE(left.expired());
+  }
+
+  std::vector<std::uint64_t> const sizes_ = sizes();
+  pattern_model model_ = make_pattern_model(sizes_);
+  stream_reader reader_{model_.tensors};
+  std::array<host_stream, 2> streams_;
+  std::shared_ptr<metered_device> metered_;
+  std::shared_ptr<faulty_device> device_;
+  std::shared_ptr<faulty_source> source_;
+  std::optional<pager> paged_;
+  handle held_;
+  bool may_fail_ = true;
+  std::uint64_t failures_ = 0, attempts_ = 0;
+};
+
+// Every n up to this many calls, then ever further apart: calls that only poll are many, and much alike.
+constexpr std::uint64_t dense_calls = under_thread_sanitizer ? 4 : 120;
+
+std::uint64_t next_of(std::uint64_t n) { return n < dense_calls ? n + 1 : n + 1 + n / (under_thread_sanitizer ? 3 : 8); }
+
+char const* name_of(device_call kind) {
+  constexpr std::array<char const*, device_calls> names = {"free_vram_bytes", "reserve", "commit", "decommit", "copy_async",
+                                                           "record", "wait", "passed", "stream_number", "retire",
+                                                           "checksum_async", "read_back", "make_stream"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::uint64_t clean_calls(std::optional<device_call> kind) {
+  fault_run clean(3);
+  clean.work();
+  std::uint64_t const calls = kind ? clean.on().calls(*kind) : clean.on().calls();
+  EXPECT_EQ(clean.failures(), 0U);
+  EXPECT_GE(clean.attempts(), 40U);
+  clean.expect_recovered();
+  return calls;
+}
+
+void report(char const* what, std::uint64_t runs, std::uint64_t failures) {
+  std::printf("%s: %llu fault runs, %llu calls of the facade failed\n", what, static_cast<unsigned long long>(runs),
+              static_cast<unsigned long long>(failures));
+}
+
+void expect_survives(char const* what, std::uint64_t calls, std::function<void(fault_run&, std::uint64_t)> const& arm, bool must_fail = true) {
+  std::uint64_t runs = 0;
+  std::uint64_t failures = 0;
+  for (std::uint64_t n = 1; n <= calls; n = next_of(n)) {
+    watchdog const limit(std::string(what) + ", call " + std::to_string(n));
+    SCOPED_TRACE(std::string(what) + ", call " + std::to_string(n));
+    fault_run run(n);
+    arm(run, n);
+    run.work();
+    run.expect_recovered();
+    ++runs;
+    failures += run.failures();
+    if (testing::Test::HasFailure()) return;
+  }
+  report(what, runs, failures);
+  EXPECT_GE(runs, std::min(calls, dense_calls));
+  EXPECT_TRUE(failures > 0 || !must_fail);
+}
+
+TEST(fault_loop, survives_every_read_that_fails) {
+  fault_run clean(3);
+  clean.work();
+  std::uint64_t const reads = clean.from().calls();
+  clean.expect_recovered();
+  ASSERT_GE(reads, 40U);
+  expect_survives("a read fails once", reads, [](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n}); });
+  expect_survives("every read fails from one on", reads, [](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n, .for_ever = true}); });
+}
+
+struct device_faults_of_a_kind : testing::TestWithParam<device_call> {};
+
+TEST_P(device_faults_of_a_kind, are_survived_once_and_for_ever) {
+  device_call const kind = GetParam();
+  std::uint64_t const calls = clean_calls(kind);
+  ASSERT_GE(calls, 1U);
+  std::string const what = name_of(kind);
+  // A query that fails once is asked again, and nobody is told.
+  bool const told = kind != device_call::passed && kind != device_call::record && kind != device_call::decommit;
+  expect_survives((what + " fails once").c_str(), calls,
+                  [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .only = kind}); }, told);
+  expect_survives((what + " fails from one on").c_str(), calls,
+                  [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .for_ever = true, .only = kind}); });
+}
+
+INSTANTIATE_TEST_SUITE_P(each, device_faults_of_a_kind,
+                         testing::Values(device_call::reserve, device_call::commit, device_call::decommit, device_call::copy_async,
+                                         device_call::record, device_call::wait, device_call::passed),
+                         [](auto const& each) { return std::string(name_of(each.param)); });
+
+TEST(fault_loop, survives_copies_and_waits_that_were_carried_out_though_reported_as_failed) {
+  for (device_call kind : {device_call::copy_async, device_call::wait}) {
+    std::uint64_t const calls = clean_calls(kind);
+    expect_survives(name_of(kind), calls,
+                    [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .only = kind, .carried_out = true}); });
+    expect_survives(name_of(kind), calls, [&](fault_run& run, std::uint64_t n) {
+      run.on().fail({.at_call = n, .for_ever = true, .only = kind, .carried_out = true});
+    });
+  }
+}
+
+TEST(fault_loop, survives_a_device_on_which_everything_fails) {
+  std::uint64_t const calls = clean_calls(std::nullopt);
+  expect_survives("every device call fails from one on", calls,
+                  [](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .for_ever = true}); });
+}
+
+TEST(fault_loop, survives_a_source_and_a_device_that_fail_together) {
+  std::uint64_t const calls = clean_calls(device_call::copy_async);
+  expect_survives("a read and a copy fail from one on", calls, [](fault_run& run, std::uint64_t n) {
+    run.from().fail({.at_call = n + 2, .for_ever = true});
+    run.on().fail({.at_call = n, .for_ever = true, .only = device_call::copy_async});
+  });
+}
+
+TEST(fault_loop, a_device_that_is_lost_at_any_call_stays_lost_and_nothing_hangs) {
+  failure const lost{.code = errc::device_lost, .what = "lost, as the test asked"};
+  std::uint64_t runs = 0;
+  for (std::uint64_t n = 1, calls = clean_calls(std::nullopt); n <= calls; n = next_of(n)) {
+    watchdog const limit("lost at call " + std::to_string(n));
+    SCOPED_TRACE("lost at call " + std::to_string(n));
+    fault_run run(n);
+    run.on().fail({.at_call = n, .for_ever = true, .why = lost});
+    run.work();
+    run.expect_lost();
+    ++runs;
+    if (HasFailure()) return;
+  }
+  report("the device is lost", runs, 0);
+  EXPECT_GE(runs, dense_calls / 2);
+}
+
+}  // namespace
+}  // namespace tierpager::test
