@@ -44,7 +44,7 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   errno = ENOMEM;
   if (__builtin_add_overflow(bytes, 2 * alignment, &mapped_bytes)) return no_memory(bytes, "cannot reserve address space for");
   mapped_bytes = round_down(mapped_bytes, alignment);
-  void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return no_memory(bytes, "cannot reserve address space for");
   mapping_ = {reinterpret_cast<std::uintptr_t>(at), mapped_bytes};
   auto* const aligned = reinterpret_cast<std::byte*>(round_up(mapping_.offset, alignment));
