@@ -1,5 +1,6 @@
 # tierpager_thrust_cpp: Thrust for code compiled by the host compiler, its algorithms run on the CPU (the CPP system).
 # The headers come from the toolkit that toolkit.cmake found, else from the distribution (libthrust-dev).
+include_guard(GLOBAL)
 set(tierpager_thrust_places "")
 if(CUDAToolkit_FOUND)
   foreach(dir IN LISTS CUDAToolkit_INCLUDE_DIRS)

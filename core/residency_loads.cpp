@@ -44,6 +44,12 @@ bool residency::stage(tensor_id id, load& one) {
   assert(!one.staged && !one.stage_asked && !one.failed);
   tier_state const& ram = at(tier::ram);
   slot const& own = slot_of(id, tier::ram);
+  if (!one.to_vram && own.uses == 0) {  // whoever wanted it in RAM was cancelled before it had a place
+    std::erase(staging_, id);
+    loads_.erase(static_cast<std::uint32_t>(id));
+    at(tier::ram).policy->erased(id);
+    return true;
+  }
   std::uint64_t const others = ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
   std::uint64_t const free = limit > others ? limit - others : 0;

@@ -20,14 +20,16 @@ caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number
 executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)
     : tensors_(std::move(tensors)), source_(std::move(from)), device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr) throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
-  residency_options core{.chunk_bytes = options.chunk_bytes, .scratch_bytes = options.scratch_bytes, .overcommit_pins = options.overcommit_pins};
   auto tier_of = [&](tier where, budget const& asked) {
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
                         .granule_bytes = device_->granule_bytes(where)};
   };
-  core.vram = tier_of(tier::vram, options.vram);
-  core.ram = tier_of(tier::ram, options.ram);
+  residency_options const core{.vram = tier_of(tier::vram, options.vram),
+                               .ram = tier_of(tier::ram, options.ram),
+                               .chunk_bytes = options.chunk_bytes,
+                               .scratch_bytes = options.scratch_bytes,
+                               .overcommit_pins = options.overcommit_pins};
   if (!core.vram.present && !core.ram.present)
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   open_core(core, options);
@@ -35,7 +37,7 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
 }
 
 void executor::open_core(residency_options const& core, pager_options const& options) {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
                                       value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
   open_arenas();
@@ -45,7 +47,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
 }
 
 executor::~executor() {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   assert(closed_ && outstanding_ == 0);
   // The last word on uses whose fence could not be recorded; then the memory may go once all of them have run.
   for (auto const& [stream, number] : unproven_)
@@ -140,7 +142,7 @@ void executor::end(request_id request, std::optional<failure> why) {
 // Acquire ----------------------------------------------------------------------------------------------------------
 
 // Blocks until the request is over; why it was rejected, if it was.
-std::optional<failure> executor::wait_for(request_id request, scoped_lock& lock, wait_options const& wait) {
+std::optional<failure> executor::wait_for(request_id request, wait_options const& wait) {
   blocked me;
   blocked_.emplace(request, &me);
   dispatch();
@@ -148,7 +150,7 @@ std::optional<failure> executor::wait_for(request_id request, scoped_lock& lock,
   auto const over = [&] { return me.over; };
   auto const deadline = wait.deadline.value_or(std::chrono::steady_clock::time_point::max());
   bool const timed = wait.deadline.has_value();
-  bool const in_time = timed ? me.wake.wait_until(lock, wait.stop, deadline, over) : me.wake.wait(lock, wait.stop, over);
+  bool const in_time = timed ? me.wake.wait_until(mutex_, wait.stop, deadline, over) : me.wake.wait(mutex_, wait.stop, over);
   if (!in_time) {
     bool const stopped = wait.stop.stop_requested();
     core_->cancel(request, {.code = stopped ? errc::cancelled : errc::timed_out,
@@ -170,29 +172,30 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
   std::vector<handle> handles;
   handles.reserve(ids.size());
   std::optional<fence> until;
+  std::optional<failure> why;
+  bool last = false;
   {
-    scoped_lock lock(mutex_);
-    if (stream) prove_uses_on(*stream, lock);
+    scoped_lock const lock(mutex_);
+    if (stream) prove_uses_on(*stream);
     ++outstanding_;
     auto const outcome = core_->acquire(ids, where, caller_of(caller));
-    std::optional<failure> why;
     if (!outcome.ok()) {
       why = outcome.error();
     } else if (!outcome->granted) {
-      why = wait_for(outcome->request, lock, wait);
+      why = wait_for(outcome->request, wait);
     }
     dispatch();
-    if (why) {
-      leave(lock);
-      throw error(std::move(*why));
+    if (!why) {
+      for (tensor_id id : ids) {
+        handles.push_back(handle_of(id, where, stream, caller));
+        if (where == tier::vram)
+          if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
+      }
     }
-    for (tensor_id id : ids) {
-      handles.push_back(handle_of(id, where, stream, caller));
-      if (where == tier::vram)
-        if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
-    }
-    --outstanding_;  // the handles count from here on
+    last = leave();  // the handles count from here on
   }
+  if (last) delete this;
+  if (why) throw error(std::move(*why));
   if (stream) order_after(handles, *stream, until);
   return handles;
 }
@@ -214,7 +217,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   std::optional<handle> one;
   std::optional<fence> until;
   {
-    scoped_lock lock(mutex_);
+    scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
     one = handle_of(id, tier::vram, stream, caller);
     until = core_->ready(id);
@@ -224,7 +227,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
 }
 
 handle executor::share(handle const& one) {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   std::uint64_t const caller = this_caller();
   core_->share(one.id_, one.tier_, caller_of(caller));
   std::optional<stream_ref> stream;
@@ -256,16 +259,20 @@ void executor::release(handle const& one, std::optional<stream_ref> stream) noex
     if (auto const recorded = device_->record(*stream); recorded.ok()) last_use = *recorded;
     else if (auto const number = device_->stream_number(*stream); number.ok()) unproven = *number;
   }
-  scoped_lock lock(mutex_);
-  if (last_use) note_use(*last_use);
-  if (unproven) {
-    unproven_.emplace_back(*stream, *unproven);
-    core_->release_unproven(one.id_, caller_of(one.caller_), *unproven);
-  } else {
-    core_->release(one.id_, one.tier_, caller_of(one.caller_), last_use);
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    if (last_use) note_use(*last_use);
+    if (unproven) {
+      unproven_.emplace_back(*stream, *unproven);
+      core_->release_unproven(one.id_, caller_of(one.caller_), *unproven);
+    } else {
+      core_->release(one.id_, one.tier_, caller_of(one.caller_), last_use);
+    }
+    dispatch();
+    last = leave();
   }
-  dispatch();
-  leave(lock);
+  if (last) delete this;
 }
 
 void executor::note_use(fence last_use) {
@@ -275,12 +282,12 @@ void executor::note_use(fence last_use) {
 }
 
 // An earlier release on this stream could not record its fence: this thread may, now.
-void executor::prove_uses_on(stream_ref stream, scoped_lock& lock) {
+void executor::prove_uses_on(stream_ref stream) {
   bool const any = std::any_of(unproven_.begin(), unproven_.end(), [&](auto const& one) { return one.first == stream; });
   if (!any) return;
-  lock.unlock();
+  mutex_.unlock();
   auto const recorded = device_->record(stream);
-  lock.lock();
+  mutex_.lock();
   if (!recorded.ok()) return;
   std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
   note_use(*recorded);
@@ -291,7 +298,7 @@ void executor::prove_uses_on(stream_ref stream, scoped_lock& lock) {
 void executor::retire_stream(stream_ref stream) {
   auto const recorded = device_->record(stream);
   {
-    scoped_lock lock(mutex_);
+    scoped_lock const lock(mutex_);
     std::erase_if(unproven_, [&](auto const& one) { return one.first == stream; });
     if (recorded.ok()) {
       note_use(*recorded);
@@ -302,17 +309,16 @@ void executor::retire_stream(stream_ref stream) {
   value_or_throw(device_->retire(stream));
 }
 
-// One handle or one caller less; the last one out of an abandoned executor deletes it.
-void executor::leave(scoped_lock& lock) {
-  if (--outstanding_ > 0 || !abandoned_) return;
-  lock.unlock();
-  delete this;
+// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
+bool executor::leave() {
+  --outstanding_;
+  return outstanding_ == 0 && abandoned_;
 }
 
 // The rest of the facade -------------------------------------------------------------------------------------------
 
 void executor::pin(std::span<tensor_id const> ids, tier where) {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   status const done = core_->pin(ids, where);
   dispatch();
   value_or_throw(done);
@@ -320,7 +326,7 @@ void executor::pin(std::span<tensor_id const> ids, tier where) {
 
 void executor::unpin(std::span<tensor_id const> ids, tier where) {
   for (tensor_id id : ids) check_id(id);
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   core_->unpin(ids, where);
   dispatch();
 }
@@ -329,7 +335,7 @@ budget_report executor::set_budget(tier where, budget const& to) {
   if (to.what() == budget::kind::none)
     throw error({.code = errc::invalid_argument, .what = "a tier cannot be removed while the pager is open"});
   std::uint64_t const bytes = resolve(where, to);
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   status const done = core_->set_budget(where, bytes);
   dispatch();
   value_or_throw(done);
@@ -340,24 +346,24 @@ budget_report executor::set_budget(tier where, budget const& to) {
 
 bool executor::resident(tensor_id id, tier where) const {
   check_id(id);
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   return core_->resident(id, where);
 }
 
 bool executor::pinned(tensor_id id, tier where) const {
   check_id(id);
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   return core_->pinned(id, where);
 }
 
 std::uint64_t executor::generation(tensor_id id) const {
   check_id(id);
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   return core_->generation(id);
 }
 
 statistics executor::stats() const {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   if (core_ == nullptr) return {};
   statistics now = core_->stats();
   now.stall_seconds = stall_seconds_;
@@ -367,7 +373,7 @@ statistics executor::stats() const {
 
 void executor::close() noexcept {
   {
-    scoped_lock lock(mutex_);
+    scoped_lock const lock(mutex_);
     if (closed_) return;
     closed_ = true;
     core_->close();
@@ -381,10 +387,13 @@ void executor::close() noexcept {
 
 void executor::abandon() noexcept {
   close();
-  scoped_lock lock(mutex_);
-  abandoned_ = true;
-  ++outstanding_;
-  leave(lock);
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    abandoned_ = true;
+    last = outstanding_ == 0;
+  }
+  if (last) delete this;
 }
 
 }  // namespace tierpager

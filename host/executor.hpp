@@ -69,23 +69,23 @@ class executor {
   void dispatch() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
-  std::optional<failure> wait_for(request_id request, scoped_lock& lock, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
-  void prove_uses_on(stream_ref stream, scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
+  void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
-  void leave(scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
+  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
 
   // executor_threads.cpp
   void start_threads(unsigned readers) TIERPAGER_EXCLUDES(mutex_);
   void read_loop() TIERPAGER_EXCLUDES(mutex_);
   void copy_loop() TIERPAGER_EXCLUDES(mutex_);
   void wait_loop() TIERPAGER_EXCLUDES(mutex_);
-  void run_remap(remap_command const& what, scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
-  void run_read(read_command const& what, scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
-  void run_copy(copy_command const& what, scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
-  void run_settle(scoped_lock& lock) TIERPAGER_REQUIRES(mutex_);
-  bool poll(scoped_lock& lock, unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+  void run_remap(remap_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_read(read_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_copy(copy_command const& what) TIERPAGER_REQUIRES(mutex_);
+  void run_settle() TIERPAGER_REQUIRES(mutex_);
+  bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
 
   // Constant after construction.
   catalog const tensors_;

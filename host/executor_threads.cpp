@@ -38,24 +38,24 @@ void executor::start_threads(unsigned readers) {
 }
 
 void executor::read_loop() {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   while (!closed_) {
     if (!remaps_.empty()) {
       remap_command const next = std::move(remaps_.front());
       remaps_.pop_front();
-      run_remap(next, lock);
+      run_remap(next);
     } else if (!reads_.empty()) {
       read_command const next = reads_.front();
       reads_.pop_front();
-      run_read(next, lock);
+      run_read(next);
     } else {
-      reader_wake_.wait(lock);
+      reader_wake_.wait(mutex_);
     }
   }
 }
 
-void executor::run_remap(remap_command const& what, scoped_lock& lock) {
-  lock.unlock();
+void executor::run_remap(remap_command const& what) {
+  mutex_.unlock();
   std::size_t decommitted = 0;
   std::size_t committed = 0;
   status outcome;
@@ -67,43 +67,43 @@ void executor::run_remap(remap_command const& what, scoped_lock& lock) {
     outcome = device_->commit(what.where, what.commits[committed]);
     if (outcome.ok()) ++committed;
   }
-  lock.lock();
+  mutex_.lock();
   core_->remapped(what.where, decommitted, committed, outcome);
   if (!outcome.ok() && outcome.error().code == errc::device_lost) core_->device_lost(outcome.error());
   dispatch();
 }
 
-void executor::run_read(read_command const& what, scoped_lock& lock) {
-  lock.unlock();
+void executor::run_read(read_command const& what) {
+  mutex_.unlock();
   tensor_info const& info = tensors_[what.tensor];
   std::span const target(ram_base_ + what.ram_offset, what.in_tensor.bytes);
   status const outcome = read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
-  lock.lock();
+  mutex_.lock();
   core_->read_done(what.tensor, what.chunk, outcome);
   dispatch();
 }
 
 void executor::copy_loop() {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   while (!closed_) {
     if (copies_.empty()) {
-      copier_wake_.wait(lock);
+      copier_wake_.wait(mutex_);
       continue;
     }
     std::optional<copy_command> const next = std::move(copies_.front());
     copies_.pop_front();
-    if (next) run_copy(*next, lock);
-    else run_settle(lock);
+    if (next) run_copy(*next);
+    else run_settle();
   }
 }
 
-void executor::run_copy(copy_command const& what, scoped_lock& lock) {
-  lock.unlock();
+void executor::run_copy(copy_command const& what) {
+  mutex_.unlock();
   status ordered;
   for (fence const use : what.after)
     if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
   result<fence> queued = ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
-  lock.lock();
+  mutex_.lock();
   if (queued.ok()) {
     note_use(*queued);
     core_->copy_queued(what.tensor, what.chunk, *queued);
@@ -114,41 +114,41 @@ void executor::run_copy(copy_command const& what, scoped_lock& lock) {
   dispatch();
 }
 
-void executor::run_settle(scoped_lock& lock) {
-  lock.unlock();
+void executor::run_settle() {
+  mutex_.unlock();
   auto const recorded = device_->record(device_->copy_stream());
-  lock.lock();
+  mutex_.lock();
   if (recorded.ok()) note_use(*recorded);
   core_->settled(recorded);
   dispatch();
 }
 
 void executor::wait_loop() {
-  scoped_lock lock(mutex_);
+  scoped_lock const lock(mutex_);
   auto interval = poll_interval_min;
   unsigned failures = 0;
   while (!closed_) {
     if (watches_.empty()) {
-      waiter_wake_.wait(lock);
+      waiter_wake_.wait(mutex_);
       interval = poll_interval_min;
-    } else if (poll(lock, failures)) {
+    } else if (poll(failures)) {
       interval = poll_interval_min;
     } else {
-      waiter_wake_.wait_for(lock, interval);
+      waiter_wake_.wait_for(mutex_, interval);
       interval = std::min(2 * interval, poll_interval_max);
     }
   }
 }
 
 // Asks about the oldest watched fence of each stream; never blocks on one while another's has passed.
-bool executor::poll(scoped_lock& lock, unsigned& failures) {
+bool executor::poll(unsigned& failures) {
   std::vector<fence> heads;
   for (auto const& [stream, sequences] : watches_) heads.push_back({stream, *sequences.begin()});
   bool any = false;
   for (fence const head : heads) {
-    lock.unlock();
+    mutex_.unlock();
     auto const over = device_->passed(head);
-    lock.lock();
+    mutex_.lock();
     if (!over.ok()) {
       bool const lost = over.error().code == errc::device_lost;
       if (lost) watches_.erase(head.stream);  // nothing runs there any more

@@ -1,1 +1,92 @@
 #include <tierpager/host_stream.hpp>
+
+#include <cassert>
+#include <chrono>
+
+#include <host/host_stream_queue.hpp>
+#include <tierpager/checksum.hpp>
+
+namespace tierpager {
+
+void jitter(std::uint64_t seed, std::uint64_t point) {
+  if (seed == 0) return;
+  std::uint64_t const draw = checksum_term(seed, point);
+  switch (draw % 8) {
+    case 0: std::this_thread::sleep_for(std::chrono::microseconds(50 + (draw >> 8U) % 400)); break;
+    case 1:
+    case 2:
+      for (std::uint64_t i = 0; i < (draw >> 8U) % 16; ++i) std::this_thread::yield();
+      break;
+    default: break;
+  }
+}
+
+std::uint64_t host_stream::queue::push(std::function<void()> work) {
+  scoped_lock const lock(mutex_);
+  work_.push_back(std::move(work));
+  queued_.notify_one();
+  return ++pushed_;
+}
+
+std::uint64_t host_stream::queue::pushed() const {
+  scoped_lock const lock(mutex_);
+  return pushed_;
+}
+
+bool host_stream::queue::has_run(std::uint64_t sequence) const {
+  scoped_lock const lock(mutex_);
+  return run_ >= sequence;
+}
+
+void host_stream::queue::wait_until_run(std::uint64_t sequence) const {
+  scoped_lock lock(mutex_);
+  while (run_ < sequence) progressed_.wait(lock);
+}
+
+void host_stream::queue::set_jitter(std::uint64_t seed) {
+  scoped_lock const lock(mutex_);
+  jitter_seed_ = seed;
+}
+
+void host_stream::queue::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void host_stream::queue::finish() {
+  assert(thread_.get_id() != std::this_thread::get_id());
+  {
+    scoped_lock const lock(mutex_);
+    ending_ = true;
+    queued_.notify_one();
+  }
+  thread_.join();
+}
+
+void host_stream::queue::run() noexcept {
+  scoped_lock lock(mutex_);
+  while (true) {
+    while (work_.empty() && !ending_) queued_.wait(lock);
+    if (work_.empty()) return;
+    std::function<void()> next = std::move(work_.front());
+    work_.pop_front();
+    std::uint64_t const seed = jitter_seed_;
+    std::uint64_t const point = run_;
+    lock.unlock();
+    jitter(seed, point);
+    next();
+    next = nullptr;  // what it held is let go before anyone sees it as done
+    lock.lock();
+    ++run_;
+    progressed_.notify_all();
+  }
+}
+
+host_stream::host_stream() : queue_(std::make_shared<queue>()) { queue_->start(); }
+
+host_stream::~host_stream() { queue_->finish(); }
+
+void host_stream::submit(std::function<void()> work) { (void)queue_->push(std::move(work)); }
+
+void host_stream::synchronize() { queue_->wait_until_run(queue_->pushed()); }
+
+}  // namespace tierpager

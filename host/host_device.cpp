@@ -1,0 +1,167 @@
+#include <host/host_device.hpp>
+
+#include <cstring>
+
+#include <unistd.h>
+
+#include <host/host_checksum.hpp>
+#include <host/host_stream_queue.hpp>
+
+namespace tierpager {
+namespace {
+
+std::uint64_t half_of_ram() {
+  long const pages = ::sysconf(_SC_PHYS_PAGES);
+  long const page_bytes = ::sysconf(_SC_PAGESIZE);
+  return pages <= 0 || page_bytes <= 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) / 2;
+}
+
+failure refuse(errc code, std::string what) { return {.code = code, .what = "host device: " + std::move(what)}; }
+
+}  // namespace
+
+host_device::host_device(host_device_options const& options)
+    : options_(options),
+      total_bytes_(options.vram_bytes != 0 ? options.vram_bytes : half_of_ram()),
+      vram_({.granule_bytes = options.granule_bytes, .lock_pages = false, .poison = options.poison}),
+      ram_({.granule_bytes = options.granule_bytes, .lock_pages = options.lock_pages, .poison = options.poison}) {
+  (void)find(copies_);  // number 0
+}
+
+host_device::~host_device() {
+  // Streams end before what they work on does; one that waits for another is released by that one's own end.
+  std::vector<std::unique_ptr<host_stream>> made;
+  {
+    scoped_lock const lock(streams_mutex_);
+    made.swap(made_);
+  }
+}
+
+result<std::uint64_t> host_device::free_vram_bytes() {
+  std::uint64_t const used = vram_.committed_bytes();
+  return used < total_bytes_ ? total_bytes_ - used : 0;
+}
+
+result<host_device::known_stream> host_device::find(stream_ref stream) {
+  if (stream.get() == nullptr) return refuse(errc::invalid_argument, "a null stream");
+  queue_ref const queue = static_cast<host_stream*>(stream.get())->queue_;
+  scoped_lock const lock(streams_mutex_);
+  auto const known = numbers_.find(queue);
+  if (known != numbers_.end()) {
+    if (streams_[known->second].retired)
+      return refuse(errc::invalid_argument, "stream " + std::to_string(known->second) + " was retired");
+    return known_stream{known->second, queue};
+  }
+  std::erase_if(numbers_, [](auto const& each) { return each.first.expired(); });
+  auto const number = static_cast<std::uint32_t>(streams_.size());
+  streams_.push_back({.queue = queue});
+  numbers_.emplace(queue, number);
+  if (options_.jitter_seed != 0) queue->set_jitter(options_.jitter_seed + number);
+  return known_stream{number, queue};
+}
+
+result<host_device::queue_ref> host_device::queue_of(fence which) const {
+  queue_ref queue;
+  {
+    scoped_lock const lock(streams_mutex_);
+    if (which.stream >= streams_.size()) return refuse(errc::invalid_argument, "a fence of an unknown stream");
+    queue = streams_[which.stream].queue.lock();
+  }
+  if (queue && which.sequence > queue->pushed()) return refuse(errc::invalid_argument, "a fence that was never recorded");
+  return queue;
+}
+
+result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
+  if (!vram_.committed({vram_offset, bytes}) || !ram_.committed({ram_offset, bytes}))
+    return refuse(errc::device_failed, "a copy of " + std::to_string(bytes) + " bytes from RAM offset " + std::to_string(ram_offset) +
+                                           " to VRAM offset " + std::to_string(vram_offset) + " touches memory that is not committed");
+  auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed] {
+    if (bytes == 0) return;
+    // The far half first, and a pause: whoever reads or writes in between without a fence shows.
+    std::uint64_t const half = bytes / 2;
+    std::memcpy(to + half, from + half, bytes - half);
+    jitter(seed, reinterpret_cast<std::uintptr_t>(to));
+    std::memcpy(to, from, half);
+  };
+  return fence{.stream = 0, .sequence = copies_.queue_->push(copy)};
+}
+
+result<fence> host_device::record(stream_ref stream) {
+  auto const known = find(stream);
+  if (!known.ok()) return known.error();
+  return fence{.stream = known->number, .sequence = known->queue->pushed()};
+}
+
+result<std::uint32_t> host_device::stream_number(stream_ref stream) {
+  auto const known = find(stream);
+  if (!known.ok()) return known.error();
+  return known->number;
+}
+
+status host_device::wait(stream_ref stream, fence until) {
+  auto const waiting = find(stream);
+  if (!waiting.ok()) return waiting.error();
+  auto const other = queue_of(until);
+  if (!other.ok()) return other.error();
+  queue_ref const& awaited = *other;
+  if (!awaited || awaited == waiting->queue || awaited->has_run(until.sequence)) return {};
+  (void)waiting->queue->push([awaited, sequence = until.sequence] { awaited->wait_until_run(sequence); });
+  return {};
+}
+
+result<bool> host_device::passed(fence which) {
+  auto const queue = queue_of(which);
+  if (!queue.ok()) return queue.error();
+  return !*queue || (*queue)->has_run(which.sequence);
+}
+
+status host_device::retire(stream_ref stream) {
+  auto const known = find(stream);
+  if (!known.ok()) return known.error();
+  if (known->number == 0) return refuse(errc::invalid_argument, "the copy stream cannot be retired");
+  scoped_lock const lock(streams_mutex_);
+  streams_[known->number].retired = true;
+  return {};
+}
+
+status host_device::check_vram(std::byte const* at, std::uint64_t bytes, char const* what) const {
+  if (reinterpret_cast<std::uintptr_t>(at) % 8 != 0) return refuse(errc::invalid_argument, std::string(what) + " is not aligned to 8 bytes");
+  if (bytes == 0 || vram_.committed({vram_.offset_of(at), bytes})) return {};
+  return refuse(errc::device_failed, std::string(what) + " is not committed device memory");
+}
+
+status host_device::checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) {
+  auto const known = find(stream);
+  if (!known.ok()) return known.error();
+  if (status readable = check_vram(data, bytes, "what the checksum reads"); !readable.ok()) return readable;
+  if (status writable = check_vram(result, 8, "where the checksum goes"); !writable.ok()) return writable;
+  (void)known->queue->push([data, bytes, result] {
+    std::uint64_t const value = host_checksum(std::span(data, bytes));
+    std::memcpy(result, &value, sizeof value);
+  });
+  return {};
+}
+
+result<std::uint64_t> host_device::read_back(stream_ref stream, std::byte const* from) {
+  auto const known = find(stream);
+  if (!known.ok()) return known.error();
+  if (status readable = check_vram(from, 8, "what is read back"); !readable.ok()) return readable.error();
+  std::uint64_t value = 0;
+  known->queue->wait_until_run(known->queue->push([from, &value] { std::memcpy(&value, from, sizeof value); }));
+  return value;
+}
+
+result<stream_ref> host_device::make_stream() {
+  try {
+    auto made = std::make_unique<host_stream>();
+    stream_ref const stream = *made;
+    if (auto const known = find(stream); !known.ok()) return known.error();
+    scoped_lock const lock(streams_mutex_);
+    made_.push_back(std::move(made));
+    return stream;
+  } catch (std::exception const& refused) {
+    return refuse(errc::out_of_memory, std::string("no stream: ") + refused.what());
+  }
+}
+
+}  // namespace tierpager

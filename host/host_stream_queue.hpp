@@ -1,0 +1,52 @@
+// What a host_stream shares with the host device: the queue, its progress, its thread. Any thread; the destructor of
+// the stream alone ends it. A queue outlives its stream as long as other streams wait on its fences.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <thread>
+
+#include <host/thread_annotations.hpp>
+#include <tierpager/host_stream.hpp>
+
+namespace tierpager {
+
+struct host_stream::queue {
+ public:
+  queue() = default;
+  queue(queue const&) = delete;
+  queue& operator=(queue const&) = delete;
+
+  /// Queues an operation; returns how many were queued by then: the sequence a fence behind it has.
+  std::uint64_t push(std::function<void()> work) TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t pushed() const TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] bool has_run(std::uint64_t sequence) const TIERPAGER_EXCLUDES(mutex_);
+  /// Waits until that many operations have run.
+  void wait_until_run(std::uint64_t sequence) const TIERPAGER_EXCLUDES(mutex_);
+  /// From the next operation on the thread pauses at points that follow from the seed; 0 ends that.
+  void set_jitter(std::uint64_t seed) TIERPAGER_EXCLUDES(mutex_);
+
+ private:
+  friend class host_stream;
+  void start();
+  void finish() TIERPAGER_EXCLUDES(mutex_);  // runs what was queued, then joins the thread
+  void run() noexcept TIERPAGER_EXCLUDES(mutex_);
+
+  std::thread thread_;  // touched by start and finish only
+
+  mutable annotated_mutex mutex_;
+  mutable std::condition_variable_any queued_, progressed_;
+  std::deque<std::function<void()>> work_ TIERPAGER_GUARDED_BY(mutex_);
+  std::uint64_t pushed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  std::uint64_t run_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  std::uint64_t jitter_seed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  bool ending_ TIERPAGER_GUARDED_BY(mutex_) = false;
+};
+
+/// Pauses the calling thread, or not, as `seed` and `point` say: mostly not, sometimes for long enough that a missing
+/// fence elsewhere shows.
+void jitter(std::uint64_t seed, std::uint64_t point);
+
+}  // namespace tierpager

@@ -1,0 +1,33 @@
+// The checks that every source over files makes before and after it reads. Pure but for fstat; any thread.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include <host/open_file.hpp>
+#include <tierpager/error.hpp>
+
+namespace tierpager {
+
+/// Whether file number `file` exists and held [offset, offset + bytes) when it was opened.
+inline status check_extent(std::span<open_file const> files, std::uint32_t file, std::uint64_t offset, std::uint64_t bytes) {
+  if (file >= files.size())
+    return failure{.code = errc::invalid_argument, .what = "file " + std::to_string(file) + " of " + std::to_string(files.size())};
+  open_file const& from = files[file];
+  if (offset <= from.bytes() && bytes <= from.bytes() - offset) return {};
+  return failure{.code = errc::file_truncated,
+                 .what = "ends before the bytes asked for",
+                 .file = from.path(),
+                 .byte = std::max(offset, from.bytes())};
+}
+
+/// Whether the file is still what it was when opened, asked after bytes from `offset` on were read from it.
+inline status check_unchanged(open_file const& from, std::uint64_t offset) {
+  status now = from.unchanged();
+  if (now.ok() || now.error().byte) return now;
+  failure why = now.error();
+  why.byte = offset;  // none of what was read can be trusted
+  return why;
+}
+
+}  // namespace tierpager

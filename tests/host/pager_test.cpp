@@ -1,0 +1,91 @@
+#include <tierpager/pager.hpp>
+
+#include <gtest/gtest.h>
+
+#include <host/host_device.hpp>
+#include <tests/support/pattern_model.hpp>
+#include <tierpager/host_stream.hpp>
+
+namespace tierpager::test {
+namespace {
+
+constexpr std::uint64_t page = 4096;
+
+std::shared_ptr<device> jittery_device() { return std::make_shared<host_device>(host_device_options{.jitter_seed = 7, .poison = true}); }
+
+// Reads a handle's bytes the way a kernel would: in the order of a stream.
+std::uint64_t wrong_byte(pager const& from, handle const& one, host_stream& stream) {
+  std::uint64_t wrong = 0;
+  stream.submit([&] { wrong = first_wrong_byte(from.tensors()[one.id()], {one.data(), one.size_bytes()}); });
+  stream.synchronize();
+  return wrong;
+}
+
+TEST(pager, pages_a_model_through_both_tiers) {
+  pattern_model model = make_pattern_model(8, 3 * page);
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 9 * page, .ram = 12 * page});
+  host_stream stream;
+  for (int pass = 0; pass < 3; ++pass) {
+    for (std::uint32_t i = 0; i < 8; ++i) {
+      handle const one = paged.acquire(tensor_id{i}, stream);
+      EXPECT_EQ(wrong_byte(paged, one, stream), one.size_bytes()) << "pass " << pass << " tensor " << i;
+    }
+  }
+  statistics const stats = paged.stats();
+  EXPECT_EQ(stats.acquires, 24U);
+  EXPECT_EQ(stats.disk_reads, 24U);  // an LRU never hits on a scan
+  EXPECT_EQ(stats.vram.peak_bytes, 9 * page);
+  EXPECT_EQ(stats.ram.peak_bytes, 12 * page);
+  EXPECT_EQ(stats.vram.evictions(), 21U);
+  EXPECT_EQ(stats.ram.evictions(), 20U);
+  paged.retire_stream(stream);
+}
+
+TEST(pager, moves_a_tensor_larger_than_ram_through_a_ring) {
+  std::uint64_t const sizes[] = {40 * page + 5, page, 30 * page};
+  pattern_model model = make_pattern_model(sizes);
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 41 * page, .ram = 0, .chunk_bytes = 4 * page});
+  host_stream stream;
+  for (int pass = 0; pass < 4; ++pass) {
+    for (std::uint32_t i = 0; i < 3; ++i) {
+      handle const one = paged.acquire(tensor_id{i}, stream);
+      EXPECT_EQ(wrong_byte(paged, one, stream), one.size_bytes()) << "pass " << pass << " tensor " << i;
+    }
+  }
+  EXPECT_EQ(paged.stats().ram.effective_bytes, 8 * page);
+  EXPECT_EQ(paged.stats().ram.peak_bytes, 8 * page);
+  paged.retire_stream(stream);
+}
+
+TEST(pager, without_a_device_tier_hands_out_host_pointers) {
+  pattern_model model = make_pattern_model(6, 2 * page);
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = "none", .ram = 6 * page});
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::uint32_t i = 0; i < 6; ++i) {
+      handle const one = paged.acquire_host(tensor_id{i});
+      EXPECT_EQ(first_wrong_byte(paged.tensors()[one.id()], {one.data(), one.size_bytes()}), one.size_bytes());
+    }
+  }
+  EXPECT_EQ(paged.stats().ram.peak_bytes, 6 * page);
+  host_stream stream;
+  EXPECT_THROW((void)paged.acquire(tensor_id{0}, stream), error);
+}
+
+TEST(pager, handles_outlive_the_pager) {
+  pattern_model model = make_pattern_model(2, page);
+  host_stream stream;
+  handle kept;
+  catalog const tensors = model.tensors;
+  {
+    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 2 * page, .ram = 2 * page});
+    kept = paged.acquire(tensor_id{1}, stream);
+  }
+  std::uint64_t wrong = 0;
+  stream.submit([&] { wrong = first_wrong_byte(tensors[tensor_id{1}], {kept.data(), kept.size_bytes()}); });
+  stream.synchronize();
+  EXPECT_EQ(wrong, page);
+  kept.release();
+}
+
+}  // namespace
+}  // namespace tierpager::test
