@@ -203,7 +203,10 @@ class residency {
   void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
   static bool lasting(slot const& one) { return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident); }
   static bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
-  void emit(command what) { commands_.push_back(std::move(what)); }
+  template <class Command>
+  void emit(Command what) {
+    commands_.emplace_back(std::move(what));
+  }
   void watch(fence until) { emit(watch_command{until}); }
 
   // residency.cpp: construction, questions
