@@ -1,5 +1,7 @@
 #include <tierpager/error.hpp>
 
+#include <string_view>
+
 namespace tierpager {
 namespace {
 
@@ -30,6 +32,23 @@ class category final : public std::error_category {
   }
 };
 
+// Names come from files and may hold anything; a line stays a line, and a terminal is not told what to do.
+std::string printable(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string safe;
+  for (char const each : text) {
+    auto const code = static_cast<unsigned char>(each);
+    if (code >= 0x20 && code != 0x7f) {
+      safe += each;
+    } else {
+      safe += "\\x";
+      safe += digits[code >> 4U];
+      safe += digits[code & 0xfU];
+    }
+  }
+  return safe;
+}
+
 }  // namespace
 
 std::error_category const& error_category() noexcept {
@@ -39,9 +58,9 @@ std::error_category const& error_category() noexcept {
 
 std::string failure::describe() const {
   std::string line;
-  if (!file.empty()) line += file + ": ";
-  if (!tensor.empty()) line += "tensor '" + tensor + "': ";
-  line += what.empty() ? make_error_code(code).message() : what;
+  if (!file.empty()) line += printable(file) + ": ";
+  if (!tensor.empty()) line += "tensor '" + printable(tensor) + "': ";
+  line += what.empty() ? make_error_code(code).message() : printable(what);
   if (system_error != 0) line += " (" + std::generic_category().message(system_error) + ")";
   if (byte) line += ", at byte " + std::to_string(*byte);
   return line;

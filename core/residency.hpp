@@ -204,8 +204,8 @@ class residency {
   static bool lasting(slot const& one) { return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident); }
   static bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
   template <class Command>
-  void emit(Command what) {
-    commands_.emplace_back(std::move(what));
+  void emit(Command&& what) {
+    commands_.emplace_back(std::forward<Command>(what));
   }
   void watch(fence until) { emit(watch_command{until}); }
 

@@ -1,4 +1,5 @@
-// Which reader a model file is for. Pure; any thread.
+// Which reader a model file is for, and how the parts of a split one are named. Pure; any thread.
+// Only guesses: whether the file is what it looks like, its reader says.
 #pragma once
 
 #include <cstdint>

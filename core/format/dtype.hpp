@@ -1,4 +1,5 @@
-// The element types of both formats: how many elements make a block, and how many bytes a block takes. Pure; any thread.
+// The element types of both formats: how many elements make a block, and how many bytes a block takes.
+// Pure; any thread. Knows sizes only, not what the bits mean.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Checks on text that comes out of a model file: encoding, names of files, names given twice. Pure; any thread.
+// Checks on text that comes out of a model file: encoding, names of files, names given twice.
+// Pure; any thread. Looks at no file system: a plain name may still be a symbolic link.
 #pragma once
 
 #include <cstddef>

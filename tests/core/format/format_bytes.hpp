@@ -1,4 +1,5 @@
-// Files of each format, built byte by byte, right or wrong as a test wants them. Tests only.
+// Files of each format, built byte by byte, right or wrong as a test wants them.
+// Tests only. Checks nothing.
 #pragma once
 
 #include <cstdint>

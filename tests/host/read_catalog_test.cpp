@@ -1,0 +1,219 @@
+#include <host/read_catalog.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tests/core/format/format_bytes.hpp>
+
+#include "temporary_folder.hpp"
+
+namespace tierpager {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::gguf_file;
+using testing::metadata;
+using testing::temporary_folder;
+using testing::u32;
+
+std::string safetensors_of(std::vector<std::string> const& names) {
+  std::string json = "{";
+  for (std::size_t i = 0; i < names.size(); ++i)
+    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" + std::to_string(2 * i) + "," +
+            std::to_string(2 * i + 2) + "]}";
+  return testing::safetensors_file(json + "}", 2 * names.size());
+}
+
+std::string gguf_of(std::string const& name, std::vector<std::string> entries = {}) {
+  return gguf_file{.metadata = std::move(entries), .tensors = {{.name = name, .shape = {8}}}, .data_bytes = 32}.build();
+}
+
+std::string part_of(std::string const& tensor, std::uint32_t number, std::uint32_t count, std::uint32_t tensors) {
+  return gguf_of(tensor, {metadata("split.no", 4, u32(number)), metadata("split.count", 4, u32(count)),
+                          metadata("split.tensors.count", 4, u32(tensors))});
+}
+
+std::vector<std::string> names_of(opened_model const& model) {
+  std::vector<std::string> names;
+  for (tensor_info const& each : model.tensors.tensors()) names.push_back(each.name);
+  return names;
+}
+
+failure why_not(std::vector<std::string> const& paths) {
+  auto const model = read_catalog(paths);
+  return model.ok() ? failure{.code = errc::cancelled, .what = "was read"} : model.error();
+}
+
+TEST(read_catalog, goes_by_the_bytes_of_a_file_and_not_by_its_name) {
+  temporary_folder const folder;
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("a.safetensors", gguf_of("g"))}))), ElementsAre("g"));
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("a.gguf", safetensors_of({"s"}))}))), ElementsAre("s"));
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("blob", safetensors_of({"s"}))}))), ElementsAre("s"));
+}
+
+TEST(read_catalog, makes_one_catalog_of_several_models_and_names_both_files_of_a_clash) {
+  temporary_folder const folder;
+  std::string const one = folder.write("1.gguf", gguf_of("a"));
+  std::string const two = folder.write("2.safetensors", safetensors_of({"b", "c"}));
+  std::string const three = folder.write("3.safetensors", safetensors_of({"d", "a"}));
+  auto const model = value_or_throw(read_catalog({two, one}));
+  EXPECT_THAT(names_of(model), ElementsAre("b", "c", "a"));
+  EXPECT_THAT(model.tensors.files(), ElementsAre(two, one));
+  EXPECT_EQ(model.files[1].path(), one);
+  failure const why = why_not({one, three});
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_EQ(why.file, three);
+  EXPECT_EQ(why.tensor, "a");
+  EXPECT_THAT(why.what, HasSubstr(one));
+  EXPECT_EQ(why_not({}).code, errc::invalid_argument);
+}
+
+TEST(read_catalog, reads_a_header_longer_than_its_first_look_at_the_file) {
+  temporary_folder const folder;
+  std::string const bytes = gguf_of("a", {metadata("k", 8, testing::text(std::string(3 << 20, 'v'))), metadata("l", 0, "v")});
+  auto const model = value_or_throw(read_catalog({folder.write("m.gguf", bytes)}));
+  EXPECT_EQ(model.tensors.tensors()[0].offset + 32, bytes.size());
+}
+
+TEST(read_catalog, finds_all_parts_of_a_split_model_from_any_of_them) {
+  temporary_folder const folder;
+  std::vector<std::string> parts;
+  std::vector<std::string> const names = {"a", "b", "c"};
+  for (std::uint32_t i = 0; i < 3; ++i)
+    parts.push_back(folder.write("m-0000" + std::to_string(i + 1) + "-of-00003.gguf", part_of(names[i], i, 3, 3)));
+  for (std::vector<std::string> const& paths : {std::vector{parts[0]}, std::vector{parts[1]}, std::vector{parts[2]}, parts,
+                                                std::vector{folder.path()}}) {
+    auto const model = value_or_throw(read_catalog(paths));
+    EXPECT_THAT(names_of(model), ElementsAre("a", "b", "c"));
+    EXPECT_EQ(model.tensors.files(), parts);
+  }
+}
+
+TEST(read_catalog, refuses_split_models_whose_parts_are_missing_or_disagree) {
+  temporary_folder const folder;
+  std::string const first = folder.write("m-00001-of-00002.gguf", part_of("a", 0, 2, 2));
+  failure const missing = why_not({first});
+  EXPECT_EQ(missing.code, errc::file_not_found);
+  EXPECT_EQ(missing.file, folder.path("m-00002-of-00002.gguf"));
+  for (std::string const& bad : {part_of("b", 0, 2, 2), part_of("b", 1, 3, 2), part_of("b", 1, 2, 3), gguf_of("b"), std::string("GGUF")}) {
+    folder.write("m-00002-of-00002.gguf", bad);
+    failure const why = why_not({first});
+    EXPECT_EQ(why.code, errc::malformed_file) << why.describe();
+    EXPECT_EQ(why.file, folder.path("m-00002-of-00002.gguf"));
+  }
+  folder.write("m-00001-of-00002.gguf", part_of("a", 0, 2, 3));
+  folder.write("m-00002-of-00002.gguf", part_of("b", 1, 2, 3));
+  EXPECT_THAT(why_not({first}).what, HasSubstr("3 tensors"));
+  for (char const* name : {"renamed.gguf", "m-00002-of-00003.gguf", "m-00001-of-00004.gguf"})
+    EXPECT_EQ(why_not({folder.write(name, part_of("a", 0, 3, 3))}).code, errc::malformed_file) << name;
+}
+
+TEST(read_catalog, reads_a_sharded_model_through_symbolic_links_as_download_caches_have_them) {
+  temporary_folder const folder;
+  folder.write("blobs/1", safetensors_of({"a", "b"}));
+  folder.write("blobs/2", safetensors_of({"c"}));
+  folder.write("blobs/3", R"({"metadata":{},"weight_map":{"c":"m-2.safetensors","a":"m-1.safetensors","b":"m-1.safetensors"}})");
+  std::filesystem::create_directories(folder.path("snapshot"));
+  std::filesystem::create_symlink("../blobs/1", folder.path("snapshot/m-1.safetensors"));
+  std::filesystem::create_symlink("../blobs/2", folder.path("snapshot/m-2.safetensors"));
+  std::filesystem::create_symlink("../blobs/3", folder.path("snapshot/m.safetensors.index.json"));
+  folder.write("snapshot/other.safetensors", "not asked for");
+  for (char const* name : {"snapshot", "snapshot/m.safetensors.index.json"}) {
+    auto const model = value_or_throw(read_catalog({folder.path(name)}));
+    EXPECT_THAT(names_of(model), ElementsAre("a", "b", "c"));
+    EXPECT_EQ(model.tensors.files()[1], folder.path("snapshot/m-2.safetensors"));
+  }
+}
+
+TEST(read_catalog, refuses_an_index_and_shards_that_do_not_agree) {
+  temporary_folder const folder;
+  folder.write("1", safetensors_of({"a"}));
+  folder.write("2", safetensors_of({"b"}));
+  auto index = [&](std::string const& weights) { return folder.write("m.safetensors.index.json", R"({"weight_map":{)" + weights + "}}"); };
+  struct disagreement {
+    char const* row;
+    char const* weights;
+    errc code;
+    char const* file;
+    char const* tensor;
+  };
+  ASSERT_EQ(::mkfifo(folder.path("fifo").c_str(), 0600), 0);
+  folder.write("short", safetensors_of({"a"}).substr(0, 8 + 52 + 1));
+  folder.write("pointer", "version https://git-lfs.github.com/spec/v1\n");
+  std::filesystem::create_directories(folder.path("directory"));
+  for (auto const& bad : std::vector<disagreement>{
+           {"I4", R"("a":"fifo")", errc::malformed_file, "fifo", ""},
+           {"I4", R"("a":"directory")", errc::malformed_file, "directory", ""},
+           {"I6", R"("a":"1","b":"1")", errc::malformed_file, "m.safetensors.index.json", "b"},
+           {"I7", R"("a":"1","b":"2","c":"2x")", errc::malformed_file, "2x", "b"},
+           {"I8", R"("z":"1")", errc::malformed_file, "1", "a"},
+           {"I9", R"("a":"gone")", errc::file_not_found, "gone", ""},
+           {"I9", R"("a":"short")", errc::malformed_file, "short", "a"},
+           {"LFS", R"("a":"pointer")", errc::malformed_file, "pointer", ""},
+           {"I1", R"("a":"/etc/passwd")", errc::malformed_file, "m.safetensors.index.json", "a"},
+       }) {
+    folder.write("2x", safetensors_of({"c", "b"}));
+    failure const why = why_not({index(bad.weights)});
+    EXPECT_EQ(why.code, bad.code) << bad.row << " " << why.describe();
+    EXPECT_EQ(why.file, folder.path(bad.file)) << bad.row << " " << why.describe();
+    EXPECT_EQ(why.tensor, bad.tensor) << bad.row;
+  }
+}
+
+TEST(read_catalog, takes_a_directory_only_where_it_leaves_no_choice) {
+  temporary_folder const folder;
+  EXPECT_EQ(why_not({folder.path()}).code, errc::invalid_argument);
+  folder.write("b.safetensors", safetensors_of({"b"}));
+  folder.write("a.safetensors", safetensors_of({"a"}));
+  folder.write("._a.safetensors", "left by another system");
+  folder.write("config.json", "{}");
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.path()}))), ElementsAre("a", "b"));
+  folder.write("c.gguf", gguf_of("c"));
+  EXPECT_THAT(why_not({folder.path()}).what, HasSubstr("safetensors and GGUF"));
+  folder.write("x.safetensors.index.json", R"({"weight_map":{"b":"b.safetensors"}})");
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.path()}))), ElementsAre("b"));
+  folder.write("y.safetensors.index.json", R"({"weight_map":{"a":"a.safetensors"}})");
+  EXPECT_EQ(why_not({folder.path()}).code, errc::invalid_argument);
+}
+
+TEST(read_catalog, reads_a_raw_manifest_and_refuses_extents_past_its_files) {
+  temporary_folder const folder;
+  folder.write("weights.bin", std::string(100, 'w'));
+  auto tensor = [](char const* name, int offset) {
+    return R"({"name":")" + std::string(name) + R"(","file":"weights.bin","offset":)" + std::to_string(offset) +
+           R"(,"bytes":40,"dtype":"F32","shape":[10]})";
+  };
+  std::string const path = folder.write("m.json", R"({"tensors":[)" + tensor("b", 60) + "," + tensor("a", 0) + "]}");
+  auto const model = value_or_throw(read_catalog({path}));
+  EXPECT_THAT(names_of(model), ElementsAre("a", "b"));
+  EXPECT_THAT(model.tensors.files(), ElementsAre(folder.path("weights.bin")));
+  folder.write("m.json", R"({"tensors":[)" + tensor("b", 61) + "]}");
+  failure const why = why_not({path});
+  EXPECT_EQ(why.code, errc::malformed_file);
+  EXPECT_EQ(why.file, folder.path("weights.bin"));
+  EXPECT_EQ(why.tensor, "b");
+  EXPECT_EQ(why.byte, 100U);
+  std::filesystem::remove(folder.path("weights.bin"));
+  EXPECT_EQ(why_not({path}).code, errc::file_not_found);
+  EXPECT_EQ(value_or_throw(read_manifest_catalog(path)).tensors()[0].offset, 61U);
+}
+
+TEST(read_catalog, names_the_file_and_byte_of_what_is_no_model) {
+  temporary_folder const folder;
+  for (auto const& [name, content] : std::vector<std::pair<char const*, std::string>>{
+           {"m.bin", "PK"}, {"m", ""}, {"m.gguf", "version https://git-lfs.github.com/spec/v1\n"}, {"m.gguf", "GGUF"}, {"m.json", "{"}}) {
+    failure const why = why_not({folder.write(name, content)});
+    EXPECT_EQ(why.code, errc::malformed_file) << name;
+    EXPECT_EQ(why.file, folder.path(name));
+    EXPECT_TRUE(why.byte) << name;
+  }
+  EXPECT_EQ(why_not({folder.path("none")}).code, errc::file_not_found);
+  EXPECT_EQ(why_not({"/dev/null"}).code, errc::malformed_file);
+}
+
+}  // namespace
+}  // namespace tierpager
