@@ -41,9 +41,10 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
                                       value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
   open_arenas();
-  for (tier where : {tier::vram, tier::ram})
-    for (std::string const& text : where == tier::vram ? options.pin_vram : options.pin_ram)
-      value_or_throw(core_->pin(value_or_throw(match_pins(tensors_, text)), where));
+  for (tier where : {tier::vram, tier::ram}) {
+    auto const pins = value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));
+    if (!pins.empty()) value_or_throw(core_->pin(pins, where));
+  }
 }
 
 executor::~executor() {
