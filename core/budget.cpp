@@ -37,7 +37,8 @@ struct number {
 std::optional<std::uint64_t> parse_whole(std::string_view digits) {
   std::uint64_t value = 0;
   for (char const c : digits)
-    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) || __builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value))
+    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) ||
+        __builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value))
       return std::nullopt;
   return value;
 }

@@ -44,12 +44,13 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   errno = ENOMEM;
   if (__builtin_add_overflow(bytes, 2 * alignment, &mapped_bytes)) return no_memory(bytes, "cannot reserve address space for");
   mapped_bytes = round_down(mapped_bytes, alignment);
-  void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return no_memory(bytes, "cannot reserve address space for");
   mapping_ = {reinterpret_cast<std::uintptr_t>(at), mapped_bytes};
   auto* const aligned = reinterpret_cast<std::byte*>(round_up(mapping_.offset, alignment));
   // Asked once, on a page that is in no tensor's way yet: most systems that refuse at all refuse this.
-  if (locks_pages_ && (::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) != 0 || ::mlock(aligned, page_bytes_) != 0)) locks_pages_ = false;
+  bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 && ::mlock(aligned, page_bytes_) == 0;
+  locks_pages_ = locks;
   (void)::munlock(aligned, page_bytes_);
   (void)::mprotect(aligned, page_bytes_, PROT_NONE);
   (void)::madvise(aligned, page_bytes_, MADV_DONTNEED);

@@ -2,19 +2,12 @@
 
 #include <cstring>
 
-#include <unistd.h>
-
+#include <host/auto_budget.hpp>
 #include <host/host_checksum.hpp>
 #include <host/host_stream_queue.hpp>
 
 namespace tierpager {
 namespace {
-
-std::uint64_t half_of_ram() {
-  long const pages = ::sysconf(_SC_PHYS_PAGES);
-  long const page_bytes = ::sysconf(_SC_PAGESIZE);
-  return pages <= 0 || page_bytes <= 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) / 2;
-}
 
 failure refuse(errc code, std::string what) { return {.code = code, .what = "host device: " + std::move(what)}; }
 
@@ -22,7 +15,7 @@ failure refuse(errc code, std::string what) { return {.code = code, .what = "hos
 
 host_device::host_device(host_device_options const& options)
     : options_(options),
-      total_bytes_(options.vram_bytes != 0 ? options.vram_bytes : half_of_ram()),
+      total_bytes_(options.vram_bytes != 0 ? options.vram_bytes : auto_ram_bytes() / 3),
       vram_({.granule_bytes = options.granule_bytes, .lock_pages = false, .poison = options.poison}),
       ram_({.granule_bytes = options.granule_bytes, .lock_pages = options.lock_pages, .poison = options.poison}) {
   (void)find(copies_);  // number 0
@@ -75,12 +68,12 @@ result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
   if (!vram_.committed({vram_offset, bytes}) || !ram_.committed({ram_offset, bytes}))
     return refuse(errc::device_failed, "a copy of " + std::to_string(bytes) + " bytes from RAM offset " + std::to_string(ram_offset) +
                                            " to VRAM offset " + std::to_string(vram_offset) + " touches memory that is not committed");
-  auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed] {
+  auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed, point = vram_offset] {
     if (bytes == 0) return;
     // The far half first, and a pause: whoever reads or writes in between without a fence shows.
     std::uint64_t const half = bytes / 2;
     std::memcpy(to + half, from + half, bytes - half);
-    jitter(seed, reinterpret_cast<std::uintptr_t>(to));
+    jitter(seed, point);
     std::memcpy(to, from, half);
   };
   return fence{.stream = 0, .sequence = copies_.queue_->push(copy)};
@@ -125,7 +118,8 @@ status host_device::retire(stream_ref stream) {
 }
 
 status host_device::check_vram(std::byte const* at, std::uint64_t bytes, char const* what) const {
-  if (reinterpret_cast<std::uintptr_t>(at) % 8 != 0) return refuse(errc::invalid_argument, std::string(what) + " is not aligned to 8 bytes");
+  bool const aligned = reinterpret_cast<std::uintptr_t>(at) % 8 == 0;
+  if (!aligned) return refuse(errc::invalid_argument, std::string(what) + " is not aligned to 8 bytes");
   if (bytes == 0 || vram_.committed({vram_.offset_of(at), bytes})) return {};
   return refuse(errc::device_failed, std::string(what) + " is not committed device memory");
 }

@@ -16,7 +16,9 @@ namespace tierpager {
 
 struct host_device_options {
   std::uint64_t granule_bytes = 4096;
-  std::uint64_t vram_bytes = 0;   // reported as free while nothing is committed; 0: half of the machine's RAM
+  /// Reported as free while nothing is committed, and not enforced. 0: a third of what `auto` gives the RAM tier, a
+  /// quarter of what this process may take, so that both tiers on `auto` fit into one memory.
+  std::uint64_t vram_bytes = 0;
   std::uint64_t jitter_seed = 0;  // non-zero: streams pause at seeded points, so that a missing fence gives wrong bytes
   bool lock_pages = true;         // where the system allows it
   bool poison = false;            // fresh memory holds a pattern, not zeros

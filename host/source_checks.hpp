@@ -1,4 +1,5 @@
-// The checks that every source over files makes before and after it reads. Pure but for fstat; any thread.
+// The checks that every source over files makes before and after it reads. Any thread. They ask the system about the
+// file, and read nothing.
 #pragma once
 
 #include <algorithm>
