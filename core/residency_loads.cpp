@@ -17,7 +17,6 @@ residency::load& residency::start_load(tensor_id id, tier where) {
     one.stage = ram.range;
     prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
     ++ram.busy;
-    if (ram.pinned) fix_if_room(id, tier::ram);
     one.staged = true;
   } else {
     staging_.push_back(id);
@@ -76,7 +75,6 @@ bool residency::stage(tensor_id id, load& one) {
     change(id, tier::ram, [&](slot& coming) {
       coming.state = slot_state::loading;
       coming.range = placed->range;
-      coming.fixed = coming.pinned;
       ++coming.busy;
     });
     at(tier::ram).policy->touched(id);
