@@ -205,7 +205,7 @@ void driver::prove(std::uint32_t stream) {
   fence const recorded = device_.record(stream);
   begin("prove " + text(recorded));
   unproven_[stream] = false;
-  core_->prove(recorded);
+  core_->prove(recorded, (recorded).stream);
   end();
 }
 
