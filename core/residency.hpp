@@ -273,6 +273,7 @@ class residency {
   void give_up_stage(tensor_id id, load const& gone);
   void drain_ram(ram_drain one, bool over);
   void end_drain(ram_drain const& one);
+  [[nodiscard]] std::vector<tensor_id> stalled();
   void fail_stalled(failure const& why);
 
   // residency_answers.cpp
@@ -284,6 +285,7 @@ class residency {
   void add_use(slot& one, fence last_use) const;
   void settle_if_needed();
   void pump();
+  void go_on();
 
   catalog const& tensors_;
   residency_options options_;

@@ -235,8 +235,15 @@ void residency::prove(fence recorded, std::uint32_t stream) {
   if (any) pump();
 }
 
-// Everything that became possible, until nothing more is. Free where nothing waits.
+// Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
+// for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump() {
+  go_on();
+  bool const waits = !staging_.empty() || !placing_.empty();
+  if (waits && !stalled().empty()) settle_if_needed();
+}
+
+void residency::go_on() {
   auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
   while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;

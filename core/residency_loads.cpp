@@ -270,17 +270,20 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
   drain_ram(drain, !copied || lost_.has_value());
 }
 
-// What waits for memory that only the device can free.
+// Loads that wait for memory which only the device can free. Where RAM is quarantined, handles may not be all that
+// stands in the way of a starved one.
+std::vector<tensor_id> residency::stalled() {
+  bool const unproved = at(tier::ram).quarantined_bytes > 0;
+  std::vector<tensor_id> ids;
+  for (tensor_id id : staging_)
+    if (!find_load(id)->starved || unproved) ids.push_back(id);
+  for (tensor_id id : placing_)
+    if (may_place(id, *find_load(id))) ids.push_back(id);
+  return ids;
+}
+
 void residency::fail_stalled(failure const& why) {
-  bool const unproved = at(tier::ram).quarantined_bytes > 0;  // then handles may not be all that stands in the way
-  for (tensor_id id : std::vector(staging_))
-    if (load* one = find_load(id); one != nullptr && (!one->starved || unproved)) fail(id, *one, why);
-  for (tensor_id id : std::vector(placing_))
-    if (load* one = find_load(id); one != nullptr && may_place(id, *one)) fail(id, *one, why);
-  std::vector<tensor_id> rings;  // that wait for a copy to leave a slot
-  for (auto const& [id, one] : loads_)
-    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed) rings.push_back(static_cast<tensor_id>(id));
-  for (tensor_id id : rings)
+  for (tensor_id id : stalled())
     if (load* one = find_load(id)) fail(id, *one, why);
 }
 

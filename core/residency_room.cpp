@@ -118,9 +118,6 @@ void residency::set_target(tier where) {
 }
 
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
-  std::uint64_t const scratch = where == tier::vram ? scratch_.bytes : 0;
-  if (scratch > effective_bytes)
-    return failure{.code = errc::budget_too_small, .what = "scratch memory alone needs at least " + std::to_string(scratch) + " bytes"};
   if (options_.overcommit_pins || pinned_bytes == 0) return {};
   std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
   if (needed <= round_down(effective_bytes, at(where).options.granule_bytes)) return {};

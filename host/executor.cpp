@@ -43,10 +43,6 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   scoped_lock const lock(mutex_);
   core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
                                       value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
-  if (core.vram.present && core_->scratch().bytes < options.scratch_bytes)
-    throw error({.code = errc::budget_too_small,
-                 .what = "vram budget of " + std::to_string(core.vram.budget_bytes) + " bytes: scratch memory alone needs at least " +
-                         std::to_string(round_up(options.scratch_bytes, core.vram.granule_bytes)) + " bytes"});
   open_arenas();
   for (tier where : {tier::vram, tier::ram}) {
     auto const pins = value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));

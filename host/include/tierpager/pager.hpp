@@ -129,7 +129,8 @@ class pager {
   /// Changes whenever the tensor's device bytes were loaded anew or its address changed; 0 before the first load.
   [[nodiscard]] std::uint64_t generation(tensor_id id) const;
   [[nodiscard]] statistics stats() const;
-  /// The caller's own device memory (see pager_options::scratch_bytes).
+  /// The caller's own device memory (see pager_options::scratch_bytes); empty where the budget could not hold it, and
+  /// then every acquire is refused with the figure.
   [[nodiscard]] std::span<std::byte> scratch() const;
   [[nodiscard]] device& on() const;
   /// To be called before a stream that was ever passed to this pager is destroyed. Does not wait.
