@@ -83,4 +83,14 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
   return failure{.code = errc::unknown_tensor, .what = "no tensor matches the pin '" + std::string(glob_or_preset) + "'"};
 }
 
+result<std::vector<tensor_id>> match_all_pins(catalog const& tensors, std::vector<std::string> const& globs_and_presets) {
+  std::vector<tensor_id> all;
+  for (std::string const& each : globs_and_presets) {
+    result<std::vector<tensor_id>> const ids = match_pins(tensors, each);
+    if (!ids.ok()) return ids.error();
+    all.insert(all.end(), ids->begin(), ids->end());
+  }
+  return all;
+}
+
 }  // namespace tierpager

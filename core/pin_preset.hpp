@@ -3,6 +3,7 @@
 // embed_tokens, lm_head, ...) give these parts; a model with other names is pinned by glob.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,7 @@ namespace tierpager {
 /// Ids in catalog order; slices count as their tensor. `unknown_tensor` where nothing matches, `invalid_argument` for
 /// "last:" without a positive number.
 result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_view glob_or_preset);
+/// The same for several, to be pinned at once, so that a refusal says what all of them need; an id may come twice.
+result<std::vector<tensor_id>> match_all_pins(catalog const& tensors, std::vector<std::string> const& globs_and_presets);
 
 }  // namespace tierpager

@@ -125,7 +125,7 @@ status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t
   std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
   if (needed <= round_down(effective_bytes, at(where).options.granule_bytes)) return {};
   return failure{.code = errc::budget_too_small,
-                 .what = std::string(name_of(where)) + " pins: with room for the largest unpinned tensor they need at least " +
+                 .what = std::string(name_of(where)) + " pins with room for the largest unpinned tensor: needs at least " +
                          std::to_string(needed) + " bytes, the budget is " + std::to_string(effective_bytes)};
 }
 

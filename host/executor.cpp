@@ -49,9 +49,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
                          std::to_string(round_up(options.scratch_bytes, core.vram.granule_bytes)) + " bytes"});
   open_arenas();
   for (tier where : {tier::vram, tier::ram}) {
-    std::vector<tensor_id> pins;  // as one set: a refusal names what all of them need
-    for (std::string const& text : where == tier::vram ? options.pin_vram : options.pin_ram)
-      for (tensor_id id : value_or_throw(match_pins(tensors_, text))) pins.push_back(id);
+    auto const pins = value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));
     if (!pins.empty()) value_or_throw(core_->pin(pins, where));
   }
 }

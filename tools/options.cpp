@@ -143,6 +143,9 @@ command_line parse_command_line(int count, char const* const* arguments) {
     std::ostringstream text;
     app.exit(asked, text, text);
     return information{text.str()};
+  } catch (CLI::RequiredError const& wrong) {
+    std::vector<std::string> const unknown = app.remaining();
+    throw usage_error(unknown.empty() ? wrong.what() : "there is no '" + unknown.front() + "' (see --help)");
   } catch (CLI::ParseError const& wrong) {
     throw usage_error(wrong.what());
   }

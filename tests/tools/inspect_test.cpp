@@ -94,7 +94,8 @@ TEST(inspect, keeps_any_name_in_json_and_commands_no_terminal_in_its_table) {
 }
 
 TEST(model_writer, gives_each_piece_the_bytes_of_the_whole) {
-  tools::written_model const model{.seed = 3, .tensors = tools::equal_sized_tensors({.count = 2, .bytes = 1003})};
+  tools::written_model const model{
+      .seed = 3, .tensors = tools::equal_sized_tensors({.count = 2, .bytes = 1003}), .shape = {}};
   std::string const whole = expected_bytes(model, 1);
   std::vector<std::byte> tail(1003 - 512);
   tools::fill_tensor_bytes(model, 1, 512, tail);
