@@ -103,7 +103,7 @@ class fault_run {
     check_budgets();
     // Nothing is left behind: both tiers can be emptied.
     paged_->unpin(id(6), tier::vram);
-    paged_->set_budget(tier::vram, 0);
+    paged_->set_budget(tier::vram, page);  // the scratch memory
     paged_->set_budget(tier::ram, 0);
     eventually([&] {
       return metered_->committed_bytes(tier::vram) <= page && metered_->committed_bytes(tier::ram) <= 2 * page;
