@@ -50,7 +50,11 @@ class fault_run {
   void work() {
     attempt([&] {
       paged_.emplace(model_.tensors, source_, device_,
-                     pager_options{.vram = vram_bytes, .ram = ram_bytes, .pin_vram = {"t6"}, .chunk_bytes = page, .reader_threads = 2,
+                     pager_options{.vram = vram_bytes,
+                                   .ram = ram_bytes,
+                                   .pin_vram = {"t6"},
+                                   .chunk_bytes = page,
+                                   .reader_threads = 2,
                                    .scratch_bytes = page});
       return 0;
     });
@@ -99,9 +103,11 @@ class fault_run {
     check_budgets();
     // Nothing is left behind: both tiers can be emptied.
     paged_->unpin(id(6), tier::vram);
-    paged_->set_budget(tier::vram, 0);
+    paged_->set_budget(tier::vram, page);  // the scratch memory
     paged_->set_budget(tier::ram, 0);
-    eventually([&] { return metered_->committed_bytes(tier::vram) <= page && metered_->committed_bytes(tier::ram) <= 2 * page; });
+    eventually([&] {
+      return metered_->committed_bytes(tier::vram) <= page && metered_->committed_bytes(tier::ram) <= 2 * page;
+    });
     statistics const now = paged_->stats();
     EXPECT_EQ(now.vram.quarantined_bytes + now.ram.quarantined_bytes, 0U);
     EXPECT_EQ(now.vram.resident_bytes, 0U);
@@ -132,7 +138,8 @@ class fault_run {
     auto const why = failure_of(std::forward<Call>(call));
     if (!why) return;
     ++failures_;
-    bool const known = why->code == errc::device_failed || why->code == errc::read_failed || why->code == errc::device_lost;
+    bool const known =
+        why->code == errc::device_failed || why->code == errc::read_failed || why->code == errc::device_lost;
     EXPECT_TRUE(may_fail_ && known) << why->describe();
   }
   void read(handle const& one, std::size_t on) { reader_.read(one, streams_[on]); }
@@ -193,14 +200,16 @@ class fault_run {
 };
 
 // Every n up to this many calls, then ever further apart: calls that only poll are many, and much alike.
-constexpr std::uint64_t dense_calls = under_thread_sanitizer ? 4 : 120;
+constexpr std::uint64_t dense_calls = under_thread_sanitizer ? 10 : 120;
 
-std::uint64_t next_of(std::uint64_t n) { return n < dense_calls ? n + 1 : n + 1 + n / (under_thread_sanitizer ? 3 : 8); }
+std::uint64_t next_of(std::uint64_t n) {
+  return n < dense_calls ? n + 1 : n + 1 + n / (under_thread_sanitizer ? 5 : 8);
+}
 
 char const* name_of(device_call kind) {
-  constexpr std::array<char const*, device_calls> names = {"free_vram_bytes", "reserve", "commit", "decommit", "copy_async",
-                                                           "record", "wait", "passed", "stream_number", "retire",
-                                                           "checksum_async", "read_back", "make_stream"};
+  constexpr std::array<char const*, device_calls> names = {
+      "free_vram_bytes", "reserve",       "commit", "decommit",       "copy_async", "record",     "wait",
+      "passed",          "stream_number", "retire", "checksum_async", "read_back",  "make_stream"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -219,7 +228,8 @@ void report(char const* what, std::uint64_t runs, std::uint64_t failures) {
               static_cast<unsigned long long>(failures));
 }
 
-void expect_survives(char const* what, std::uint64_t calls, std::function<void(fault_run&, std::uint64_t)> const& arm, bool must_fail = true) {
+void expect_survives(char const* what, std::uint64_t calls, std::function<void(fault_run&, std::uint64_t)> const& arm,
+                     bool must_fail = true) {
   std::uint64_t runs = 0;
   std::uint64_t failures = 0;
   for (std::uint64_t n = 1; n <= calls; n = next_of(n)) {
@@ -245,7 +255,8 @@ TEST(fault_loop, survives_every_read_that_fails) {
   clean.expect_recovered();
   ASSERT_GE(reads, 40U);
   expect_survives("a read fails once", reads, [](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n}); });
-  expect_survives("every read fails from one on", reads, [](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n, .for_ever = true}); });
+  expect_survives("every read fails from one on", reads,
+                  [](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n, .for_ever = true}); });
 }
 
 struct device_faults_of_a_kind : testing::TestWithParam<device_call> {};
@@ -259,20 +270,23 @@ TEST_P(device_faults_of_a_kind, are_survived_once_and_for_ever) {
   bool const told = kind != device_call::passed && kind != device_call::record && kind != device_call::decommit;
   expect_survives((what + " fails once").c_str(), calls,
                   [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .only = kind}); }, told);
-  expect_survives((what + " fails from one on").c_str(), calls,
-                  [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .for_ever = true, .only = kind}); });
+  expect_survives((what + " fails from one on").c_str(), calls, [&](fault_run& run, std::uint64_t n) {
+    run.on().fail({.at_call = n, .for_ever = true, .only = kind});
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(each, device_faults_of_a_kind,
-                         testing::Values(device_call::reserve, device_call::commit, device_call::decommit, device_call::copy_async,
-                                         device_call::record, device_call::wait, device_call::passed),
+                         testing::Values(device_call::reserve, device_call::commit, device_call::decommit,
+                                         device_call::copy_async, device_call::record, device_call::wait,
+                                         device_call::passed),
                          [](auto const& each) { return std::string(name_of(each.param)); });
 
 TEST(fault_loop, survives_copies_and_waits_that_were_carried_out_though_reported_as_failed) {
   for (device_call kind : {device_call::copy_async, device_call::wait}) {
     std::uint64_t const calls = clean_calls(kind);
-    expect_survives(name_of(kind), calls,
-                    [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .only = kind, .carried_out = true}); });
+    expect_survives(name_of(kind), calls, [&](fault_run& run, std::uint64_t n) {
+      run.on().fail({.at_call = n, .only = kind, .carried_out = true});
+    });
     expect_survives(name_of(kind), calls, [&](fault_run& run, std::uint64_t n) {
       run.on().fail({.at_call = n, .for_ever = true, .only = kind, .carried_out = true});
     });

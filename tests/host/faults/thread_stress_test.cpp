@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::uint32_t tensors = 14;
 constexpr std::uint32_t threads = 5;
-constexpr std::uint64_t steps = under_thread_sanitizer ? 120 : 500;
+constexpr std::uint64_t steps = under_thread_sanitizer ? 300 : 600;
 
 std::vector<std::uint64_t> sizes() {
   std::vector<std::uint64_t> all;
@@ -31,13 +31,17 @@ struct stress {
   std::array<host_stream, threads> streams;
   std::shared_ptr<metered_device> device;
   std::atomic<std::uint64_t> granted = 0;  // tensors
-  pager paged{model.tensors, model.bytes, device, {.vram = 24 * page, .ram = 8 * page, .chunk_bytes = page, .reader_threads = 2}};
+  pager paged{model.tensors,
+              model.bytes,
+              device,
+              {.vram = 24 * page, .ram = 8 * page, .chunk_bytes = page, .reader_threads = 2}};
 };
 
 /// One thread's random acts. Holds no handle while it asks for more but by try_acquire, so nobody waits for ever.
 class actor {
  public:
-  actor(stress& shared, std::uint32_t number, std::uint64_t seed) : shared_(shared), stream_(shared.streams[number]), random_(seed) {}
+  actor(stress& shared, std::uint32_t number, std::uint64_t seed)
+      : shared_(shared), stream_(shared.streams[number]), random_(seed) {}
 
   void step() {
     pager& paged = shared_.paged;
@@ -57,7 +61,9 @@ class actor {
   }
 
  private:
-  std::uint64_t draw(std::uint64_t from, std::uint64_t to) { return std::uniform_int_distribution<std::uint64_t>(from, to)(random_); }
+  std::uint64_t draw(std::uint64_t from, std::uint64_t to) {
+    return std::uniform_int_distribution<std::uint64_t>(from, to)(random_);
+  }
   tensor_id any() { return static_cast<tensor_id>(draw(0, tensors - 1)); }
 
   // Pins and budgets change meanwhile, so any request may become one that can never fit.

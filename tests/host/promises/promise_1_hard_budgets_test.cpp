@@ -36,7 +36,8 @@ struct promise_1_hard_budgets : testing::Test {
 /// A pager under a random load, measured from below. Holds handles only where the budget leaves room for more.
 class random_run {
  public:
-  explicit random_run(std::uint64_t seed) : random_(seed), model_(make_pattern_model(random_sizes())), reader_(model_.tensors) {
+  explicit random_run(std::uint64_t seed)
+      : random_(seed), model_(make_pattern_model(random_sizes())), reader_(model_.tensors) {
     device_ = std::make_shared<metered_device>(jittery_device(seed + 1));
     scratch_bytes_ = draw(0, 2) == 0 ? draw(1, 3 * page) : 0;
     tight_ = draw(0, 1) == 0;
@@ -229,7 +230,8 @@ void expect_exact_figure(attempt const& with_budget, std::uint64_t expected_byte
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_one_tensor_works_and_one_byte_less_is_refused) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = page}, {tensor_id{0}}); }, 6 * page);
+  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = page}, {tensor_id{0}}); },
+                      6 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_counts_a_tensor_named_twice_once) {
@@ -239,45 +241,67 @@ TEST_F(promise_1_hard_budgets, the_figure_of_a_set_counts_a_tensor_named_twice_o
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_beside_pins_counts_the_pins) {
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{1}, tensor_id{4}};  // beside t2; t4 is pinned too
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, ids); },
-                      12 * page, 11 * page);
+  expect_exact_figure(
+      [&](std::uint64_t bytes) {
+        return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, ids);
+      },
+      12 * page, 11 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_pins_leaves_room_for_the_largest_unpinned_tensor) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2"}}, {tensor_id{0}}); },
-                      9 * page);
+  expect_exact_figure(
+      [&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2"}}, {tensor_id{0}}); },
+      9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_several_pin_options_counts_them_all) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, {tensor_id{0}}); },
-                      11 * page);
+  expect_exact_figure(
+      [&](std::uint64_t bytes) {
+        return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, {tensor_id{0}});
+      },
+      11 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_counts_scratch) {
   expect_exact_figure(
-      [&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .scratch_bytes = 2 * page + 1}, {tensor_id{0}}); },
-      9 * page);
+      [&](std::uint64_t bytes) {
+        return acquire({.vram = bytes, .ram = 0, .scratch_bytes = 2 * page + 1}, {tensor_id{0}});
+      },
+      9 * page, 3 * page);
   expect_exact_figure(
       [&](std::uint64_t bytes) {
         return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t3"}, .scratch_bytes = page}, {tensor_id{0}});
       },
-      8 * page);
+      8 * page, page);
+  expect_exact_figure(  // of the scratch alone, which the constructor takes
+      [&](std::uint64_t bytes) {
+        return failure_of([&] {
+          return pager(model_.tensors, model_.bytes, jittery_device(), {.vram = bytes, .scratch_bytes = 2 * page + 1})
+              .stats();
+        });
+      },
+      3 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_host_pointers_is_that_of_the_ram_tier) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes}, {tensor_id{0}}); }, 6 * page);
+  expect_exact_figure([&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes}, {tensor_id{0}}); },
+                      6 * page);
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{2}};
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes, .pin_ram = {"t4"}}, ids); },
-                      11 * page, 8 * page);
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire_host({.vram = page, .ram = bytes, .chunk_bytes = page}, ids); },
-                      9 * page);
+  expect_exact_figure(
+      [&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes, .pin_ram = {"t4"}}, ids); },
+      11 * page, 8 * page);
+  expect_exact_figure(
+      [&](std::uint64_t bytes) { return acquire_host({.vram = page, .ram = bytes, .chunk_bytes = page}, ids); },
+      9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, a_figure_binds_a_budget_that_is_lowered_while_running) {
   pager paged(model_.tensors, model_.bytes, jittery_device(), {.vram = 20 * page, .ram = 0});
   (void)paged.acquire(tensor_id{0}, stream_);
   paged.set_budget(tier::vram, 6 * page - 1);
-  auto const refused = failure_of([&] { return paged.acquire(tensor_id{0}, stream_).size_bytes() + paged.acquire(tensor_id{2}, stream_).size_bytes(); });
+  auto const refused = failure_of([&] {
+    return paged.acquire(tensor_id{0}, stream_).size_bytes() + paged.acquire(tensor_id{2}, stream_).size_bytes();
+  });
   // What is there already may still be used; the first load is refused.
   if (refused) {
     EXPECT_EQ(figure_of(*refused), 6 * page);

@@ -15,7 +15,8 @@ struct promise_2_handles : testing::Test {
   host_stream stream, other;
 
   pager open(std::uint64_t vram_tensors, std::uint64_t ram_tensors = 8) {
-    return {model.tensors, model.bytes, jittery_device(), {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page}};
+    return {
+        model.tensors, model.bytes, jittery_device(), {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page}};
   }
   // Every other tensor passes through the device, so that all that may leave does.
   void press(pager& paged, tensor_id but) {

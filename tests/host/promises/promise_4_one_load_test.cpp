@@ -34,8 +34,10 @@ void expect_one_load(path by, bool held, std::uint64_t seed) {
       threads.emplace_back([&, i] {
         for (std::uint64_t spin = 0; spin < (seed * 7 + i * 13) % 50; ++spin) std::this_thread::yield();
         bool const on_host = by == path::host || (by == path::mixed && i % 2 == 0);
-        if (on_host) reader.read_now(paged.acquire_host(wanted));
-        else reader.read(paged.acquire(wanted, streams[i]), streams[i]);
+        if (on_host)
+          reader.read_now(paged.acquire_host(wanted));
+        else
+          reader.read(paged.acquire(wanted, streams[i]), streams[i]);
       });
     }
     if (held) {
@@ -78,7 +80,8 @@ TEST(promise_4_one_load, through_a_ring_is_one_read_too) {
   gated->hold();
   {
     std::vector<std::jthread> threads;
-    for (host_stream& stream : streams) threads.emplace_back([&] { reader.read(paged.acquire(tensor_id{0}, stream), stream); });
+    for (host_stream& stream : streams)
+      threads.emplace_back([&] { reader.read(paged.acquire(tensor_id{0}, stream), stream); });
     eventually([&] { return paged.stats().acquires == callers; });
     gated->release();
   }
@@ -153,12 +156,14 @@ struct promise_4_one_load_failed : testing::Test {
 
 TEST_F(promise_4_one_load_failed, evicts_nothing_from_full_vram_and_leaves_the_others_as_they_were) {
   for (std::uint64_t read = 1; read <= 4; ++read)
-    expect_nothing_changed_by_a_failed_load({.vram = 16 * page, .ram = 24 * page, .chunk_bytes = page, .reader_threads = 1}, read);
+    expect_nothing_changed_by_a_failed_load(
+        {.vram = 16 * page, .ram = 24 * page, .chunk_bytes = page, .reader_threads = 1}, read);
 }
 
 TEST_F(promise_4_one_load_failed, through_a_ring_evicts_nothing_while_the_ring_is_first_filled) {
   for (std::uint64_t read = 1; read <= 2; ++read)
-    expect_nothing_changed_by_a_failed_load({.vram = 16 * page, .ram = 0, .chunk_bytes = page, .reader_threads = 1}, read);
+    expect_nothing_changed_by_a_failed_load({.vram = 16 * page, .ram = 0, .chunk_bytes = page, .reader_threads = 1},
+                                            read);
 }
 
 TEST_F(promise_4_one_load_failed, tells_every_caller_that_joined_it_and_the_next_acquire_tries_again) {
@@ -171,7 +176,8 @@ TEST_F(promise_4_one_load_failed, tells_every_caller_that_joined_it_and_the_next
   {
     std::vector<std::jthread> threads;
     for (host_stream& each : streams)
-      threads.emplace_back([&] { told += code_of([&] { return paged.acquire(tensor_id{5}, each); }) == errc::read_failed ? 1U : 0U; });
+      threads.emplace_back(
+          [&] { told += code_of([&] { return paged.acquire(tensor_id{5}, each); }) == errc::read_failed ? 1U : 0U; });
     eventually([&] { return paged.stats().acquires == callers; });
     gated->release();
   }

@@ -72,7 +72,10 @@ TEST_F(promise_5_sets, come_in_the_order_asked_for_and_may_name_a_tensor_twice) 
 
 TEST_F(promise_5_sets, that_can_never_fit_are_refused_at_once_even_while_others_hold_everything) {
   std::vector<handle> const held = paged.acquire(ids{id(0), id(1), id(2), id(3)}, stream);
-  EXPECT_EQ(code_of([&] { return paged.acquire(ids{id(4), id(5), id(6), id(7), id(8)}, stream); }), errc::budget_too_small);
+  EXPECT_EQ(code_of([&] {
+              return paged.acquire(ids{id(4), id(5), id(6), id(7), id(8)}, stream);
+            }),
+            errc::budget_too_small);
   paged.pin(id(0), tier::vram);
   EXPECT_EQ(code_of([&] { return paged.acquire(ids{id(4), id(5), id(6), id(7)}, stream); }), errc::budget_too_small);
 }
@@ -156,7 +159,10 @@ TEST_F(promise_5_sets, that_wait_are_cancelled_by_a_stop_token) {
 TEST_F(promise_5_sets, that_wait_end_with_their_deadline) {
   std::vector<handle> const held = paged.acquire(ids{id(0), id(1), id(2), id(3)}, stream);
   auto const until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2);
-  EXPECT_EQ(code_of([&] { return paged.acquire(ids{id(4), id(5)}, streams[0], {.deadline = until}); }), errc::timed_out);
+  EXPECT_EQ(code_of([&] {
+              return paged.acquire(ids{id(4), id(5)}, streams[0], {.deadline = until});
+            }),
+            errc::timed_out);
   EXPECT_GE(std::chrono::steady_clock::now(), until);
   EXPECT_FALSE(somebody_waits(id(0)));
 }
@@ -189,7 +195,8 @@ TEST(promise_5_sets_loading, that_are_cancelled_leave_no_use_behind) {
   }
   EXPECT_EQ(outcome, errc::cancelled);
   gated->release();
-  for (handle const& one : paged.acquire(ids{id(2), id(3)}, stream)) reader.read(one, stream);  // needs all of both tiers
+  for (handle const& one : paged.acquire(ids{id(2), id(3)}, stream))
+    reader.read(one, stream);  // needs all of both tiers
   stream.synchronize();
   EXPECT_EQ(reader.checked(), 2U);
   EXPECT_EQ(reader.wrong(), 0U);

@@ -45,14 +45,18 @@ struct paged_file {
   pager paged = open(12 * page);
 
   pager open(std::uint64_t ram_bytes) {
-    return {opened.tensors, gated, jittery_device(), {.vram = 12 * page, .ram = ram_bytes, .chunk_bytes = page, .reader_threads = 1}};
+    return {opened.tensors,
+            gated,
+            jittery_device(),
+            {.vram = 12 * page, .ram = ram_bytes, .chunk_bytes = page, .reader_threads = 1}};
   }
   std::string write_manifest() const {
     std::string const path = file.path() + ".json";
     std::ofstream out(path);
     for (std::uint64_t i = 0; i < tensors; ++i) {
-      out << (i == 0 ? "{\"tensors\":[" : ",") << "{\"name\":\"t" << i << "\",\"file\":\"data\",\"offset\":" << i * tensor_bytes
-          << ",\"bytes\":" << tensor_bytes << ",\"dtype\":\"U8\",\"shape\":[" << tensor_bytes << "]}";
+      out << (i == 0 ? "{\"tensors\":[" : ",") << "{\"name\":\"t" << i
+          << "\",\"file\":\"data\",\"offset\":" << i * tensor_bytes << ",\"bytes\":" << tensor_bytes
+          << ",\"dtype\":\"U8\",\"shape\":[" << tensor_bytes << "]}";
     }
     out << "]}";
     return path;
@@ -146,7 +150,8 @@ TEST_P(promise_6_read_errors, a_file_cut_at_any_moment_gives_right_bytes_or_an_e
 
 TEST_P(promise_6_read_errors, a_file_changed_while_it_loads_is_an_error) {
   paged_file at(GetParam());
-  auto const why = at.failure_when(tensor_id{3}, 2, [&] { at.file.overwrite(0, std::vector<std::byte>(8, std::byte{1})); });
+  auto const why =
+      at.failure_when(tensor_id{3}, 2, [&] { at.file.overwrite(0, std::vector<std::byte>(8, std::byte{1})); });
   at.expect_names(why, errc::file_changed, tensor_id{3});
 }
 
@@ -185,7 +190,9 @@ struct promise_6_read_errors_of_the_system : testing::Test {
   pager open(pread_function read_at) {
     std::vector<open_file> files;
     files.push_back(file.open());
-    return {model.tensors, std::make_shared<pread_source>(std::move(files), std::move(read_at)), jittery_device(),
+    return {model.tensors,
+            std::make_shared<pread_source>(std::move(files), std::move(read_at)),
+            jittery_device(),
             {.vram = 12 * page, .ram = 12 * page, .chunk_bytes = 2 * page}};
   }
   void expect_right(pager& paged) {
@@ -236,7 +243,8 @@ TEST_F(promise_6_read_errors_of_the_system, eio_names_file_tensor_and_byte_and_t
 
 TEST_F(promise_6_read_errors_of_the_system, a_read_of_nothing_is_a_file_that_ended) {
   pager paged = open([](int descriptor, void* target, std::size_t bytes, off_t offset) -> ssize_t {
-    return static_cast<std::uint64_t>(offset) >= tensor_bytes + 4 * page ? 0 : ::pread(descriptor, target, bytes, offset);
+    return static_cast<std::uint64_t>(offset) >= tensor_bytes + 4 * page ? 0
+                                                                         : ::pread(descriptor, target, bytes, offset);
   });
   auto const why = failure_of([&] { return paged.acquire(tensor_id{1}, stream).size_bytes(); });
   ASSERT_TRUE(why);

@@ -43,10 +43,14 @@ struct promise_7_hostile_headers : testing::Test {
   }
   void TearDown() override { fs::remove_all(root); }
 
-  static void write(fs::path const& path, std::string const& content) { std::ofstream(path, std::ios::binary) << content; }
+  static void write(fs::path const& path, std::string const& content) {
+    std::ofstream(path, std::ios::binary) << content;
+  }
   static std::optional<failure> open(fs::path const& path) {
     return failure_of([&] {
-      return tierpager::open(path.string(), {.vram = 64 * page, .ram = 64 * page}, {.device = device_kind::host}).tensors().size();
+      return tierpager::open(path.string(), {.vram = 64 * page, .ram = 64 * page}, {.device = device_kind::host})
+          .tensors()
+          .size();
     });
   }
 };
@@ -78,8 +82,8 @@ TEST_F(promise_7_hostile_headers, open_no_file_outside_the_models_directory) {
   ASSERT_TRUE(watch.works());
   std::ifstream(secret).get();
   ASSERT_TRUE(watch.opened());  // it does see an open
-  std::vector<std::string> const names = {"../secret.safetensors", secret.string(), "./../secret.safetensors", "../model/../secret.safetensors",
-                                          "x/../../secret.safetensors"};
+  std::vector<std::string> const names = {"../secret.safetensors", secret.string(), "./../secret.safetensors",
+                                          "../model/../secret.safetensors", "x/../../secret.safetensors"};
   for (std::string const& name : names) {
     fs::path const index = directory / "model.safetensors.index.json";
     write(index, R"({"weight_map":{"a":")" + name + R"("}})");
@@ -89,7 +93,8 @@ TEST_F(promise_7_hostile_headers, open_no_file_outside_the_models_directory) {
     EXPECT_TRUE(why && why->code == errc::malformed_file) << name << ": " << (why ? why->describe() : "opened");
     fs::remove(index);
     fs::path const manifest = directory / "manifest.json";
-    write(manifest, R"({"tensors":[{"name":"a","file":")" + name + R"(","offset":0,"bytes":4,"dtype":"U8","shape":[4]}]})");
+    write(manifest,
+          R"({"tensors":[{"name":"a","file":")" + name + R"(","offset":0,"bytes":4,"dtype":"U8","shape":[4]}]})");
     why = open(manifest);
     EXPECT_TRUE(why && why->code == errc::malformed_file) << name << ": " << (why ? why->describe() : "opened");
     fs::remove(manifest);
@@ -99,7 +104,8 @@ TEST_F(promise_7_hostile_headers, open_no_file_outside_the_models_directory) {
 
 TEST_F(promise_7_hostile_headers, are_errors_wherever_a_file_is_cut) {
   std::string const whole = safetensors_of(
-      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"b":{"dtype":"U8","shape":[],"data_offsets":[24,25]}})",
+      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+      R"("b":{"dtype":"U8","shape":[],"data_offsets":[24,25]}})",
       25);
   fs::path const path = directory / "model.safetensors";
   write(path, whole);
@@ -113,17 +119,24 @@ TEST_F(promise_7_hostile_headers, are_errors_wherever_a_file_is_cut) {
 }
 
 TEST_F(promise_7_hostile_headers, are_errors_or_models_wherever_bytes_are_wrong) {
-  std::string const index = R"({"metadata":{"total_size":8},"weight_map":{"a":"one.safetensors","b":"one.safetensors"}})";
-  std::string const shard =
-      safetensors_of(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8);
-  std::string const manifest = R"({"tensors":[{"name":"a","file":"one.safetensors","offset":8,"bytes":4,"dtype":"U8","shape":[2,2]}]})";
-  std::string const gguf = "GGUF" + std::string("\3\0\0\0", 4) + header_length(1) + header_length(1) + header_length(3) + "key" +
-                           std::string("\4\0\0\0\7\0\0\0", 8) + header_length(1) + "t" + std::string("\1\0\0\0", 4) + header_length(4) +
-                           std::string(12, '\0') + std::string(64, '\0');
-  std::vector<std::pair<std::string, std::string>> const files = {
-      {"model.safetensors.index.json", index}, {"one.safetensors", shard}, {"manifest.json", manifest}, {"model.gguf", gguf}};
+  std::string const index =
+      R"({"metadata":{"total_size":8},"weight_map":{"a":"one.safetensors","b":"one.safetensors"}})";
+  std::string const shard = safetensors_of(
+      R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
+      8);
+  std::string const manifest =
+      R"({"tensors":[{"name":"a","file":"one.safetensors","offset":8,"bytes":4,"dtype":"U8","shape":[2,2]}]})";
+  std::string const gguf = "GGUF" + std::string("\3\0\0\0", 4) + header_length(1) + header_length(1) +
+                           header_length(3) + "key" + std::string("\4\0\0\0\7\0\0\0", 8) + header_length(1) + "t" +
+                           std::string("\1\0\0\0", 4) + header_length(4) + std::string(12, '\0') +
+                           std::string(64, '\0');
+  std::vector<std::pair<std::string, std::string>> const files = {{"model.safetensors.index.json", index},
+                                                                  {"one.safetensors", shard},
+                                                                  {"manifest.json", manifest},
+                                                                  {"model.gguf", gguf}};
   for (auto const& [name, content] : files) write(directory / name, content);
-  for (auto const& [name, content] : files) EXPECT_FALSE(open(directory / name)) << name << ": " << open(directory / name)->describe();
+  for (auto const& [name, content] : files)
+    EXPECT_FALSE(open(directory / name)) << name << ": " << open(directory / name)->describe();
   std::mt19937_64 random(11);
   std::uint64_t refused = 0;
   for (int round = 0; round < 400; ++round) {
@@ -146,7 +159,8 @@ TEST_F(promise_7_hostile_headers, leave_no_file_open) {
     return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
   };
   auto const before = open_files();
-  write(directory / "manifest.json", R"({"tensors":[{"name":"a","file":"data","offset":0,"bytes":99,"dtype":"U8","shape":[99]}]})");
+  write(directory / "manifest.json",
+        R"({"tensors":[{"name":"a","file":"data","offset":0,"bytes":99,"dtype":"U8","shape":[99]}]})");
   write(directory / "data", "too short");
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(open(directory / "manifest.json"));
   EXPECT_EQ(open_files(), before);

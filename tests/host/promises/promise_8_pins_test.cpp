@@ -137,13 +137,14 @@ TEST_F(promise_8_pins, come_by_glob_and_by_preset) {
   pattern_model llama;
   llama.tensors.add_file("pattern");
   std::uint64_t offset = 0;
-  for (char const* name : {"token_embd.weight", "blk.0.attn_q.weight", "blk.1.attn_q.weight", "blk.2.ffn_up.weight", "output_norm.weight",
-                           "output.weight"}) {
+  for (char const* name : {"token_embd.weight", "blk.0.attn_q.weight", "blk.1.attn_q.weight", "blk.2.ffn_up.weight",
+                           "output_norm.weight", "output.weight"}) {
     value_or_throw(llama.tensors.add({.name = name, .dtype = "U8", .shape = {page}, .offset = offset, .bytes = page}));
     offset += page;
   }
   llama.bytes = std::make_shared<pattern_source>(offset);
-  pager paged(llama.tensors, llama.bytes, metered, {.vram = 6 * page, .ram = 6 * page, .pin_vram = {"output"}, .pin_ram = {"last:1"}});
+  pager paged(llama.tensors, llama.bytes, metered,
+              {.vram = 6 * page, .ram = 6 * page, .pin_vram = {"output"}, .pin_ram = {"last:1"}});
   auto const pins = [&](tier where) {
     std::string text;
     for (std::uint32_t i = 0; i < 6; ++i) text += paged.pinned(id(i), where) ? '1' : '0';
