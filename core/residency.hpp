@@ -66,10 +66,10 @@ class residency {
   void share(tensor_id id, tier where, caller_id caller);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
-  /// Ends one use of VRAM whose fence could not be recorded: no victim until a later fence on `stream` is known.
-  void release_unproven(tensor_id id, caller_id caller, std::uint32_t stream);
-  /// Proves the uses that release_unproven left under that number: the fence was recorded on their stream, after them.
-  void prove(fence recorded, std::uint32_t stream);
+  /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
+  void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
+  /// The uses left under that key lie before this fence.
+  void prove(fence recorded, std::uint32_t key);
 
   // Pins and budgets -----------------------------------------------------------------------------------------------
   /// budget_too_small, and nothing pinned, where the pins would leave no room for the largest unpinned tensor.
@@ -261,6 +261,7 @@ class residency {
   bool stage(tensor_id id, load& one);
   bool place(tensor_id id, load& one);
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
+  void drop(tensor_id id, load& one);
   void staged(tensor_id id, load& one);
   void queue_reads(tensor_id id, load& one);
   void queue_copies(tensor_id id, load& one);
@@ -300,7 +301,7 @@ class residency {
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;
-  std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // stream, tensor
+  std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
   std::array<std::uint32_t, 256> held_by_caller_{};
   std::optional<failure> lost_;

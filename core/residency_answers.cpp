@@ -209,25 +209,22 @@ void residency::add_use(slot& one, fence last_use) const {
 }
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
-  if (last_use && where == tier::vram) {
-    add_use(slot_of(id, where), *last_use);
-    if (!unproven_.empty()) prove(*last_use, last_use->stream);
-  }
+  if (last_use && where == tier::vram) add_use(slot_of(id, where), *last_use);
   unuse(id, where, caller);
   pump();
 }
 
-void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t stream) {
-  unproven_.emplace_back(stream, id);
+void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t key) {
+  unproven_.emplace_back(key, id);
   change(id, tier::vram, [](slot& one) { ++one.unproven; });
   unuse(id, tier::vram, caller);
   pump();
 }
 
-void residency::prove(fence recorded, std::uint32_t stream) {
+void residency::prove(fence recorded, std::uint32_t key) {
   bool any = false;
   std::erase_if(unproven_, [&](auto const& use) {
-    if (use.first != stream) return false;
+    if (use.first != key) return false;
     add_use(slot_of(use.second, tier::vram), recorded);
     change(use.second, tier::vram, [](slot& one) { --one.unproven; });
     return any = true;

@@ -45,10 +45,8 @@ bool residency::stage(tensor_id id, load& one) {
   assert(!one.staged && !one.stage_asked && !one.failed);
   tier_state const& ram = at(tier::ram);
   slot const& own = slot_of(id, tier::ram);
-  if (!one.to_vram && own.uses == 0) {  // whoever wanted it in RAM was cancelled before it had a place
-    std::erase(staging_, id);
-    loads_.erase(static_cast<std::uint32_t>(id));
-    at(tier::ram).policy->erased(id);
+  if (one.waiters.empty()) {  // all who wanted it were cancelled before it had a place
+    drop(id, one);
     return true;
   }
   std::uint64_t const others = ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
@@ -87,6 +85,18 @@ bool residency::stage(tensor_id id, load& one) {
     staged(id, one);
   }
   return true;
+}
+
+// Destroys `one`, which has taken nothing yet but what it was promised.
+void residency::drop(tensor_id id, load& one) {
+  std::erase(staging_, id);
+  std::erase(placing_, id);
+  if (one.to_vram) {
+    change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
+    at(tier::vram).policy->erased(id);
+  }
+  loads_.erase(static_cast<std::uint32_t>(id));
+  at(tier::ram).policy->erased(id);
 }
 
 void residency::staged(tensor_id id, load& one) {
@@ -283,7 +293,10 @@ std::vector<tensor_id> residency::stalled() {
 }
 
 void residency::fail_stalled(failure const& why) {
-  for (tensor_id id : stalled())
+  std::vector<tensor_id> ids = stalled();
+  for (auto const& [id, one] : loads_)  // rings that wait for a copy to leave a slot
+    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed) ids.push_back(static_cast<tensor_id>(id));
+  for (tensor_id id : ids)
     if (load* one = find_load(id)) fail(id, *one, why);
 }
 

@@ -229,7 +229,7 @@ bool residency::stuck(request const& one) const {
   tier_state const& of = at(one.where);
   std::uint64_t unproved_bytes = settle_asked_ ? 0 : of.quarantined_bytes;
   std::vector<tensor_id> unproved;
-  for (auto const& [stream, id] : unproven_)
+  for (auto const& [key, id] : unproven_)
     if (one.where == tier::vram && slot_of(id, tier::vram).uses == 0) unproved.push_back(id);
   for (tensor_id id : distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
   if (unproved_bytes == 0) return false;

@@ -13,9 +13,6 @@ namespace {
 // Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
 std::uint64_t this_caller() { return std::hash<std::thread::id>{}(std::this_thread::get_id()) & 0xffU; }
 
-// From here down: numbers of our own for streams that the device would not name; above all of the device's.
-constexpr std::uint32_t unnamed_stream = ~std::uint32_t{0};
-
 caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
 
 }  // namespace
@@ -43,23 +40,11 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   scoped_lock const lock(mutex_);
   core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
                                       value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
-  open_arenas();
   for (tier where : {tier::vram, tier::ram}) {
     auto const pins = value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));
     if (!pins.empty()) value_or_throw(core_->pin(pins, where));
   }
-}
-
-executor::~executor() {
-  scoped_lock const lock(mutex_);
-  assert(closed_ && outstanding_ == 0);
-  // The last word on uses whose fence could not be recorded; then the memory may go once all of them have run.
-  for (auto const& [stream, number] : unproven_)
-    if (auto const recorded = device_->record(stream); recorded.ok()) note_use(*recorded);
-  for (fence const use : last_uses_) {
-    for (auto over = device_->passed(use); over.ok() && !*over; over = device_->passed(use))
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
+  open_arenas();  // last: what was refused so far has left the device as it was
 }
 
 void executor::open_arenas() {
@@ -180,8 +165,9 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
   bool last = false;
   {
     scoped_lock const lock(mutex_);
-    if (stream) prove_uses_on(*stream);
     ++outstanding_;
+    if (stream) revive(*stream);
+    if (stream) prove_uses_on(*stream);
     auto const outcome = core_->acquire(ids, where, caller_of(caller));
     if (!outcome.ok()) {
       why = outcome.error();
@@ -213,6 +199,11 @@ void executor::order_after(std::span<handle> handles, stream_ref stream, std::op
     one.stream_ = nullptr;
     one.release();
   }
+  {
+    scoped_lock const lock(mutex_);
+    tell_if_lost(ordered.error());
+    dispatch();
+  }
   throw error(ordered.error());
 }
 
@@ -222,6 +213,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   std::optional<fence> until;
   {
     scoped_lock const lock(mutex_);
+    revive(stream);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
     one = handle_of(id, tier::vram, stream, caller);
     until = core_->ready(id);
@@ -250,41 +242,6 @@ handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> s
   one.caller_ = caller;
   if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
   return one;
-}
-
-// Release ----------------------------------------------------------------------------------------------------------
-
-// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
-void executor::release(handle const& one, std::optional<stream_ref> stream) noexcept {
-  bool const fenced = one.tier_ == tier::vram && one.bytes_ > 0 && stream.has_value();
-  std::optional<fence> last_use;
-  std::optional<std::uint32_t> unproven;
-  if (fenced) {
-    if (auto const recorded = device_->record(*stream); recorded.ok()) last_use = *recorded;
-    else if (auto const number = device_->stream_number(*stream); number.ok()) unproven = *number;
-    else unproven = unnamed_stream;
-  }
-  bool last = false;
-  {
-    scoped_lock const lock(mutex_);
-    if (last_use) note_use(*last_use);
-    if (unproven) {
-      if (*unproven == unnamed_stream) *unproven -= ++unnamed_streams_;
-      unproven_.emplace_back(*stream, *unproven);
-      core_->release_unproven(one.id_, caller_of(one.caller_), *unproven);
-    } else {
-      core_->release(one.id_, one.tier_, caller_of(one.caller_), last_use);
-    }
-    dispatch();
-    last = leave();
-  }
-  if (last) delete this;
-}
-
-void executor::note_use(fence last_use) {
-  auto const known = std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
-  if (known == last_uses_.end()) last_uses_.push_back(last_use);
-  else known->sequence = std::max(known->sequence, last_use.sequence);
 }
 
 // One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.

@@ -3,6 +3,7 @@
 // Any thread may call any member. Lives until the pager is gone and the last handle is released; then deletes itself.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -70,12 +71,22 @@ class executor {
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
-  void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
-  void proved(stream_ref stream, fence recorded) TIERPAGER_REQUIRES(mutex_);
   handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
-  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
+
+  // executor_uses.cpp
+  /// A release whose fence could not be recorded. Keys count up.
+  struct unproven_use {
+    stream_ref stream;
+    std::uint32_t key;
+  };
+  result<fence> last_fence_of(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
+  void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
+  void revive(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  void tell_if_lost(failure const& why) TIERPAGER_REQUIRES(mutex_);
 
   // executor_threads.cpp
   void start_threads(unsigned readers) TIERPAGER_EXCLUDES(mutex_);
@@ -105,13 +116,15 @@ class executor {
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
-  std::vector<std::pair<stream_ref, std::uint32_t>> unproven_ TIERPAGER_GUARDED_BY(mutex_);
-  std::uint32_t unnamed_streams_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<std::pair<stream_ref, fence>> retired_ TIERPAGER_GUARDED_BY(mutex_);  // with their last fences
   std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // one a stream: what must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
+  std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
+  std::atomic<bool> any_retired_ = false;
   std::condition_variable_any reader_wake_, copier_wake_, waiter_wake_;
 };
 

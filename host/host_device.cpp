@@ -85,12 +85,6 @@ result<fence> host_device::record(stream_ref stream) {
   return fence{.stream = known->number, .sequence = known->queue->pushed()};
 }
 
-result<std::uint32_t> host_device::stream_number(stream_ref stream) {
-  auto const known = find(stream);
-  if (!known.ok()) return known.error();
-  return known->number;
-}
-
 status host_device::wait(stream_ref stream, fence until) {
   auto const waiting = find(stream);
   if (!waiting.ok()) return waiting.error();

@@ -44,7 +44,6 @@ class host_device final : public device {
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
   result<bool> passed(fence which) override;
-  result<std::uint32_t> stream_number(stream_ref stream) override;
   status retire(stream_ref stream) override;
 
   status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override;

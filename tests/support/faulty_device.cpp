@@ -45,10 +45,6 @@ result<bool> faulty_device::passed(fence which) {
   return through(device_call::passed, [&] { return real_->passed(which); });
 }
 
-result<std::uint32_t> faulty_device::stream_number(stream_ref stream) {
-  return through(device_call::stream_number, [&] { return real_->stream_number(stream); });
-}
-
 status faulty_device::retire(stream_ref stream) {
   return through(device_call::retire, [&] { return real_->retire(stream); });
 }

@@ -19,7 +19,6 @@ enum class device_call : std::uint8_t {
   record,
   wait,
   passed,
-  stream_number,
   retire,
   checksum_async,
   read_back,
@@ -54,7 +53,6 @@ class faulty_device final : public device {
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
   result<bool> passed(fence which) override;
-  result<std::uint32_t> stream_number(stream_ref stream) override;
   status retire(stream_ref stream) override;
   status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override;
   tierpager::result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) override;

@@ -43,7 +43,6 @@ class metered_device final : public device {
   result<fence> record(stream_ref stream) override { return counted().record(stream); }
   status wait(stream_ref stream, fence until) override { return counted().wait(stream, until); }
   result<bool> passed(fence which) override { return counted().passed(which); }
-  result<std::uint32_t> stream_number(stream_ref stream) override { return counted().stream_number(stream); }
   status retire(stream_ref stream) override { return counted().retire(stream); }
   status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override {
     return counted().checksum_async(stream, data, bytes, result);

@@ -47,8 +47,6 @@ class device {
   virtual status wait(stream_ref stream, fence until) = 0;
   /// Whether a fence has passed. True also means that everything before it on its stream is done.
   virtual result<bool> passed(fence which) = 0;
-  /// The number that fences of `stream` carry, also where recording one has just failed.
-  virtual result<std::uint32_t> stream_number(stream_ref stream) = 0;
   /// The caller is about to destroy `stream`: its fences stay valid, later calls with it are errors.
   virtual status retire(stream_ref stream) = 0;
 

@@ -95,9 +95,9 @@ class pager {
   pager& operator=(pager&&) noexcept;
   ~pager();  // close()
 
-  /// Makes the tensor's bytes available to work queued on `stream` after this call. A hit never waits; a miss waits
-  /// until every copy is queued. Throws `unknown_tensor`, `budget_too_small`, `cancelled`, `timed_out`, `closed`, or
-  /// what the source or the device reported.
+  /// Makes the tensor's bytes available to work queued on `stream` after this call. A hit waits
+  /// only behind requests that already wait for room; a miss waits until every copy is queued. Throws `unknown_tensor`,
+  /// `budget_too_small`, `cancelled`, `timed_out`, `closed`, or what the source or the device reported.
   [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
@@ -133,7 +133,8 @@ class pager {
   /// then every acquire is refused with the figure.
   [[nodiscard]] std::span<std::byte> scratch() const;
   [[nodiscard]] device& on() const;
-  /// To be called before a stream that was ever passed to this pager is destroyed. Does not wait.
+  /// To be called before a stream that was ever passed to this pager is destroyed, by the thread that queued the last
+  /// work there. A handle of that stream released later counts as last used now. Does not wait.
   void retire_stream(stream_ref stream);
 
   /// Refuses every later call, fails every waiting one with `closed`, stops the threads. Handles stay right.

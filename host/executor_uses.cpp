@@ -1,0 +1,119 @@
+// The end of uses: fences of releases, of streams that are retired, and of the executor itself.
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+
+#include <host/executor.hpp>
+
+namespace tierpager {
+
+// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
+void executor::release(handle const& one, std::optional<stream_ref> stream) noexcept {
+  bool const fenced = one.tier_ == tier::vram && one.bytes_ > 0 && stream.has_value();
+  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+  std::optional<result<fence>> recorded;
+  if (fenced) recorded = last_fence_of(*stream);
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    caller_id const caller = static_cast<caller_id>(one.caller_);
+    if (fenced && !recorded->ok()) {
+      std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
+      unproven_.push_back({*stream, key});
+      unproven_keys_.store(key + 1, std::memory_order_release);
+      core_->release_unproven(one.id_, caller, key);
+      tell_if_lost(recorded->error());
+    } else if (fenced) {
+      proved(*stream, **recorded, keys_before);
+      core_->release(one.id_, one.tier_, caller, **recorded);
+    } else {
+      core_->release(one.id_, one.tier_, caller, std::nullopt);
+    }
+    dispatch();
+    last = leave();
+  }
+  if (last) delete this;
+}
+
+// Of a retired stream, which may be gone: the fence it was retired with.
+result<fence> executor::last_fence_of(stream_ref stream) {
+  if (any_retired_.load(std::memory_order_acquire)) {
+    scoped_lock const lock(mutex_);
+    for (auto const& [retired, last] : retired_)
+      if (retired == stream) return last;
+  }
+  return device_->record(stream);
+}
+
+void executor::note_use(fence last_use) {
+  auto const known = std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
+  if (known == last_uses_.end()) last_uses_.push_back(last_use);
+  else known->sequence = std::max(known->sequence, last_use.sequence);
+}
+
+// What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
+void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
+  note_use(recorded);
+  std::erase_if(unproven_, [&](unproven_use const& one) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
+    if (one.stream != stream || one.key >= keys_before) return false;
+    core_->prove(recorded, one.key);
+    return true;
+  });
+}
+
+// An earlier release on this stream could not record its fence: this thread may, now.
+void executor::prove_uses_on(stream_ref stream) {
+  bool const any = std::any_of(unproven_.begin(), unproven_.end(), [&](unproven_use const& one) { return one.stream == stream; });
+  if (!any) return;
+  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_relaxed);
+  mutex_.unlock();
+  auto const recorded = device_->record(stream);
+  mutex_.lock();
+  if (recorded.ok()) proved(stream, *recorded, keys_before);
+  dispatch();
+}
+
+void executor::retire_stream(stream_ref stream) {
+  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+  fence const last = value_or_throw(device_->record(stream));
+  {
+    scoped_lock const lock(mutex_);
+    proved(stream, last, keys_before);
+    std::erase_if(retired_, [&](auto const& one) { return one.first == stream; });
+    retired_.emplace_back(stream, last);
+    any_retired_.store(true, std::memory_order_release);
+    dispatch();
+  }
+  value_or_throw(device_->retire(stream));
+}
+
+// A new stream may lie where a retired one did.
+void executor::revive(stream_ref stream) {
+  if (!retired_.empty()) std::erase_if(retired_, [&](auto const& one) { return one.first == stream; });
+}
+
+void executor::tell_if_lost(failure const& why) {
+  if (why.code == errc::device_lost) core_->device_lost(why);
+}
+
+// Memory goes when the device does: not before the last use of every stream, and every copy, has run. What a failing
+// device cannot say within this many questions, a second of them, is not waited for.
+executor::~executor() {
+  constexpr unsigned failures_max = 20000;
+  scoped_lock const lock(mutex_);
+  assert(closed_ && outstanding_ == 0);
+  for (unproven_use const& one : unproven_)
+    if (auto const recorded = device_->record(one.stream); recorded.ok()) note_use(*recorded);
+  if (vram_base_ != nullptr)  // also a copy whose call failed, and which may run after all
+    if (auto const recorded = device_->record(device_->copy_stream()); recorded.ok()) note_use(*recorded);
+  for (fence const use : last_uses_) {
+    unsigned failures = 0;
+    for (auto over = device_->passed(use); !over.ok() || !*over; over = device_->passed(use)) {
+      bool const lost = !over.ok() && over.error().code == errc::device_lost;
+      if (lost || (!over.ok() && ++failures == failures_max)) break;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+  }
+}
+
+}  // namespace tierpager
