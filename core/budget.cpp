@@ -16,7 +16,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::string lower(std::string_view text) {
   std::string lowered(text);
-  std::ranges::transform(lowered, lowered.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::ranges::transform(lowered, lowered.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return lowered;
 }
 
@@ -48,8 +49,14 @@ std::optional<std::uint64_t> unit_bytes(std::string_view unit) {
     std::string_view name;
     std::uint64_t bytes;
   };
-  static constexpr std::array<named, 8> units{{{"kib", 1ULL << 10U}, {"mib", 1ULL << 20U}, {"gib", 1ULL << 30U}, {"tib", 1ULL << 40U},
-                                               {"kb", 1'000}, {"mb", 1'000'000}, {"gb", 1'000'000'000}, {"tb", 1'000'000'000'000}}};
+  static constexpr std::array<named, 8> units{{{"kib", 1ULL << 10U},
+                                               {"mib", 1ULL << 20U},
+                                               {"gib", 1ULL << 30U},
+                                               {"tib", 1ULL << 40U},
+                                               {"kb", 1'000},
+                                               {"mb", 1'000'000},
+                                               {"gb", 1'000'000'000},
+                                               {"tb", 1'000'000'000'000}}};
   auto const* const at = std::ranges::find(units, unit, &named::name);
   if (at == units.end()) return std::nullopt;
   return at->bytes;
@@ -69,7 +76,8 @@ result<budget> budget::parse(std::string_view text) {
   if (rest == "none") return budget(kind::none, 0, 0);
 
   auto take_digits = [&rest] {
-    std::string_view const digits = rest.substr(0, static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin()));
+    std::string_view const digits =
+        rest.substr(0, static_cast<std::size_t>(std::ranges::find_if_not(rest, is_digit) - rest.begin()));
     rest.remove_prefix(digits.size());
     return digits;
   };

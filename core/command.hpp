@@ -59,6 +59,7 @@ struct reject_command {
   failure why;
 };
 
-using command = std::variant<read_command, copy_command, remap_command, watch_command, settle_command, grant_command, reject_command>;
+using command = std::variant<read_command, copy_command, remap_command, watch_command, settle_command, grant_command,
+                             reject_command>;
 
 }  // namespace tierpager

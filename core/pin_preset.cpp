@@ -9,8 +9,9 @@
 namespace tierpager {
 namespace {
 
-constexpr std::array embedding_names{"token_embd", "position_embd", "token_types", "embed_tokens", "embed_positions",
-                                     "wte", "wpe", "tok_embeddings", "word_embeddings", "position_embeddings"};
+constexpr std::array embedding_names{
+    "token_embd", "position_embd", "token_types",    "embed_tokens",    "embed_positions",
+    "wte",        "wpe",           "tok_embeddings", "word_embeddings", "position_embeddings"};
 constexpr std::array output_names{"output", "output_norm", "lm_head", "embed_out"};
 constexpr std::array layer_names{"blk", "layers", "layer", "h", "blocks", "block"};
 
@@ -68,7 +69,8 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
   } else if (glob_or_preset.starts_with("last:")) {
     auto const count = number_of(glob_or_preset.substr(5));
     if (!count || *count == 0)
-      return failure{.code = errc::invalid_argument, .what = "'" + std::string(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
+      return failure{.code = errc::invalid_argument,
+                     .what = "'" + std::string(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
     std::uint64_t layers = 0;
     for (tensor_info const& one : tensors.tensors())
       if (auto const layer = layer_of(one.name)) layers = std::max(layers, *layer + 1);
@@ -80,10 +82,12 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
     ids = tensors.match(glob_or_preset);
   }
   if (!ids.empty()) return ids;
-  return failure{.code = errc::unknown_tensor, .what = "no tensor matches the pin '" + std::string(glob_or_preset) + "'"};
+  return failure{.code = errc::unknown_tensor,
+                 .what = "no tensor matches the pin '" + std::string(glob_or_preset) + "'"};
 }
 
-result<std::vector<tensor_id>> match_all_pins(catalog const& tensors, std::vector<std::string> const& globs_and_presets) {
+result<std::vector<tensor_id>> match_all_pins(catalog const& tensors,
+                                              std::vector<std::string> const& globs_and_presets) {
   std::vector<tensor_id> all;
   for (std::string const& each : globs_and_presets) {
     result<std::vector<tensor_id>> const ids = match_pins(tensors, each);

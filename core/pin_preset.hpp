@@ -15,6 +15,7 @@ namespace tierpager {
 /// "last:" without a positive number.
 result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_view glob_or_preset);
 /// The same for several, to be pinned at once, so that a refusal says what all of them need; an id may come twice.
-result<std::vector<tensor_id>> match_all_pins(catalog const& tensors, std::vector<std::string> const& globs_and_presets);
+result<std::vector<tensor_id>> match_all_pins(catalog const& tensors,
+                                              std::vector<std::string> const& globs_and_presets);
 
 }  // namespace tierpager

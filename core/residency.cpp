@@ -5,8 +5,8 @@
 
 namespace tierpager {
 
-residency::residency(catalog const& tensors, residency_options const& options, std::unique_ptr<eviction_policy> vram_policy,
-                     std::unique_ptr<eviction_policy> ram_policy)
+residency::residency(catalog const& tensors, residency_options const& options,
+                     std::unique_ptr<eviction_policy> vram_policy, std::unique_ptr<eviction_policy> ram_policy)
     : tensors_(tensors), options_(options) {
   at(tier::vram).options = options.vram;
   at(tier::ram).options = options.ram;
@@ -38,7 +38,8 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   }
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   if (one.options.present || staging) {
-    std::uint64_t const gaps = std::min<std::uint64_t>(tensors_.size() + 1, 64 + 4 * (total / std::max<std::uint64_t>(largest, 1)));
+    std::uint64_t const gaps =
+        std::min<std::uint64_t>(tensors_.size() + 1, 64 + 4 * (total / std::max<std::uint64_t>(largest, 1)));
     std::uint64_t const rings = staging ? 8 * options_.chunk_bytes : 0;
     std::uint64_t const scratch = where == tier::vram ? round_up(options_.scratch_bytes, one.options.granule_bytes) : 0;
     one.reserve_bytes = total + gaps * largest + rings + scratch;
@@ -72,7 +73,9 @@ residency::load* residency::find_load(tensor_id id) {
   return found == loads_.end() ? nullptr : &found->second;
 }
 
-bool residency::has_passed(fence which) const { return which.stream < passed_.size() && passed_[which.stream] >= which.sequence; }
+bool residency::has_passed(fence which) const {
+  return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
+}
 
 std::optional<fence> residency::ready(tensor_id id) const {
   std::optional<fence> const copied = slot_of(id, tier::vram).ready;
@@ -110,7 +113,8 @@ statistics residency::stats() const {
 bool residency::idle() const {
   for (tier where : both_tiers)
     if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
-  bool const drained = std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
+  bool const drained =
+      std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
   return loads_.empty() && drained && !settle_asked_ && commands_.empty();
 }
 

@@ -16,9 +16,9 @@
 
 #include <core/command.hpp>
 #include <core/tier_arena.hpp>
+#include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/eviction_policy.hpp>
-#include <tierpager/budget.hpp>
 #include <tierpager/statistics.hpp>
 
 namespace tierpager {
@@ -92,7 +92,9 @@ class residency {
   void close();
 
   // Questions ------------------------------------------------------------------------------------------------------
-  [[nodiscard]] bool resident(tensor_id id, tier where) const { return slot_of(id, where).state == slot_state::resident; }
+  [[nodiscard]] bool resident(tensor_id id, tier where) const {
+    return slot_of(id, where).state == slot_state::resident;
+  }
   [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
   [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
@@ -122,10 +124,10 @@ class residency {
     std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
     std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
     slot_state state = slot_state::absent;
-    bool pinned = false;             // the user's pin set
-    bool fixed = false;              // pinned, and counted as immovable since its first acquire
-    std::optional<fence> ready;      // VRAM: of its own copy, until known to have passed
-    std::vector<fence> last_uses;    // VRAM: the latest of each stream that used it
+    bool pinned = false;           // the user's pin set
+    bool fixed = false;            // pinned, and counted as immovable since its first acquire
+    std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
+    std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
   };
 
   struct tier_state {
@@ -134,9 +136,9 @@ class residency {
     std::uint64_t target_bytes = 0;     // what the current budget allows, in whole granules
     std::uint64_t limit_bytes = 0;      // what binds: the old target until a lower one has drained
     std::uint64_t effective_bytes = 0;  // the same as `limit_bytes`, as a user counts
-    std::uint64_t held_bytes = 0;       // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
-    std::uint64_t lasting_bytes = 0;    // of these, what may stay for long: used, fixed, unproven, scratch
-    std::uint64_t pinned_bytes = 0;     // footprints of the pin set, loaded or not
+    std::uint64_t held_bytes = 0;     // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
+    std::uint64_t lasting_bytes = 0;  // of these, what may stay for long: used, fixed, unproven, scratch
+    std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
     std::uint64_t quarantined_bytes = 0;
     std::uint64_t resident_bytes = 0, resident_tensors = 0;
     std::array<std::uint64_t, eviction_reasons> evictions{};
@@ -169,8 +171,8 @@ class residency {
     bool stage_asked = false;  // it has its place, whose memory is still being committed
     bool placed = false;       // the same for its place in VRAM
     bool place_asked = false;
-    bool starved = false;      // what it lacks in RAM is held by others' handles
-    bool tainted = false;      // a copy call failed: what it left behind is quarantined
+    bool starved = false;  // what it lacks in RAM is held by others' handles
+    bool tainted = false;  // a copy call failed: what it left behind is quarantined
     std::optional<failure> failed;
     byte_range stage;
     std::uint64_t chunk_bytes = 0;
@@ -178,7 +180,7 @@ class residency {
     std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
     std::vector<chunk_state> chunks;
     std::array<std::optional<fence>, ring_slots> ring_fences{};  // of the copy that last left each ring slot
-    std::vector<fence> after;        // for its copies to wait for: each may be the first that is queued
+    std::vector<fence> after;  // for its copies to wait for: each may be the first that is queued
     std::optional<fence> last_copy;
     std::vector<request_id> waiters;
   };
@@ -186,10 +188,10 @@ class residency {
 
   /// RAM that a copy may still be reading: a slot that stays busy, or a range that becomes free.
   struct ram_drain {
-    std::optional<fence> until;    // none while its order is not proved
+    std::optional<fence> until;  // none while its order is not proved
     std::optional<tensor_id> busy;
     byte_range range;
-    bool settling = false;         // the settle under way covers it
+    bool settling = false;  // the settle under way covers it
   };
   struct quarantine {
     byte_range range;
@@ -205,7 +207,9 @@ class residency {
   [[nodiscard]] load* find_load(tensor_id id);
   template <class Change>
   void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
-  static bool lasting(slot const& one) { return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident); }
+  static bool lasting(slot const& one) {
+    return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident);
+  }
   static bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
   template <class Command>
   void emit(Command&& what) {

@@ -38,8 +38,10 @@ void residency::copy_queued(tensor_id id, std::uint32_t chunk, fence done) {
     vram_complete(id, *one);
   } else if (one->ring) {
     one->ring_fences[chunk % ring_slots] = done;
-    if (known_passed(done)) queue_reads(id, *one);
-    else watch(done);
+    if (known_passed(done))
+      queue_reads(id, *one);
+    else
+      watch(done);
   }
   pump();
 }
@@ -76,8 +78,10 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
       of.arena->free_uncommitted(one->stage, missing);
       unstage(*serves, *one);
     }
-    if (one->failed) clean_up(*serves, *one);
-    else fail(*serves, *one, outcome.error());
+    if (one->failed)
+      clean_up(*serves, *one);
+    else
+      fail(*serves, *one, outcome.error());
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
   of.shrink_failed = !outcome.ok() && !serves;
@@ -246,8 +250,10 @@ void residency::go_on() {
     bool any = false;
     for (tensor_id id : std::vector(staging_)) {
       load& one = *find_load(id);
-      if (stage(id, one)) any = true;
-      else if (!one.starved && slot_of(id, tier::ram).uses == 0) break;  // in order, so that the policy is followed exactly
+      if (stage(id, one))
+        any = true;
+      else if (!one.starved && slot_of(id, tier::ram).uses == 0)
+        break;  // in order, so that the policy is followed exactly
     }
     for (tensor_id id : std::vector(placing_)) any = place(id, *find_load(id)) || any;
     for (tier where : both_tiers) any = shrink(where) || any;

@@ -49,13 +49,16 @@ bool residency::stage(tensor_id id, load& one) {
     drop(id, one);
     return true;
   }
-  std::uint64_t const others = ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
+  std::uint64_t const others =
+      ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
   std::uint64_t const free = limit > others ? limit - others : 0;
   bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
-  std::uint64_t const ring_chunk = std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  std::uint64_t const ring_chunk =
+      std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
   // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
-  bool const draining = std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
+  bool const draining =
+      std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
   one.starved = !whole && ring_chunk == 0 && !draining;
   if (!whole && ring_chunk == 0) return false;
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
@@ -117,7 +120,8 @@ void residency::queue_reads(tensor_id id, load& one) {
     std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
     one.chunks[i] = chunk_state::reading;
     ++one.reads_out;
-    emit(read_command{id, i, {from, std::min(one.chunk_bytes, tensors_[id].bytes - from)}, one.stage.offset + slot_offset});
+    emit(read_command{
+        id, i, {from, std::min(one.chunk_bytes, tensors_[id].bytes - from)}, one.stage.offset + slot_offset});
   }
 }
 
@@ -197,7 +201,8 @@ void residency::finish(tensor_id id, load& one) {
   bool const ring = one.ring;
   byte_range const stage = one.stage;
   loads_.erase(static_cast<std::uint32_t>(id));
-  drain_ram({.until = until.value_or(fence{}), .busy = ring ? std::nullopt : std::optional(id), .range = stage}, !until);
+  drain_ram({.until = until.value_or(fence{}), .busy = ring ? std::nullopt : std::optional(id), .range = stage},
+            !until);
 }
 
 void residency::drain_ram(ram_drain one, bool over) {
@@ -295,7 +300,8 @@ std::vector<tensor_id> residency::stalled() {
 void residency::fail_stalled(failure const& why) {
   std::vector<tensor_id> ids = stalled();
   for (auto const& [id, one] : loads_)  // rings that wait for a copy to leave a slot
-    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed) ids.push_back(static_cast<tensor_id>(id));
+    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed)
+      ids.push_back(static_cast<tensor_id>(id));
   for (tensor_id id : ids)
     if (load* one = find_load(id)) fail(id, *one, why);
 }

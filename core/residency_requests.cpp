@@ -20,7 +20,8 @@ status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
   if (lost_) return *lost_;
   if (closed_) return failure{.code = errc::closed, .what = "the pager is closed"};
   if (!at(where).options.present)
-    return failure{.code = errc::invalid_argument, .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+    return failure{.code = errc::invalid_argument,
+                   .what = "this pager has no " + std::string(name_of(where)) + " tier"};
   if (ids.empty()) return failure{.code = errc::invalid_argument, .what = "an empty set of tensors"};
   for (tensor_id id : ids)
     if (index_of(id) >= tensors_.size())
@@ -43,7 +44,8 @@ status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
 }
 
 bool residency::all_there(std::span<tensor_id const> ids, tier where) const {
-  return std::all_of(ids.begin(), ids.end(), [&](tensor_id id) { return slot_of(id, where).state == slot_state::resident; });
+  return std::all_of(ids.begin(), ids.end(),
+                     [&](tensor_id id) { return slot_of(id, where).state == slot_state::resident; });
 }
 
 // A load that has failed, or one that passes RAM in a ring when RAM is wanted, must be over before the next can start.
@@ -214,7 +216,8 @@ bool residency::admit_waiting(tier where) {
       continue;
     }
     if (stuck(each)) {
-      reject(id, {.code = errc::device_failed, .what = "what must leave may still be in use: the order of a failed call is not proved"});
+      reject(id, {.code = errc::device_failed,
+                  .what = "what must leave may still be in use: the order of a failed call is not proved"});
       any = true;
       continue;
     }

@@ -86,12 +86,14 @@ std::uint64_t residency::largest_unpinned(tier where) const {
 std::uint64_t residency::ring_floor_bytes() const {
   std::uint64_t const chunk = std::min(options_.chunk_bytes, ring_chunk_bytes_max);
   std::uint64_t largest = 0;
-  for (std::size_t i = 0; i < tensors_.size(); ++i) largest = std::max(largest, footprint(static_cast<tensor_id>(i), tier::ram));
+  for (std::size_t i = 0; i < tensors_.size(); ++i)
+    largest = std::max(largest, footprint(static_cast<tensor_id>(i), tier::ram));
   return std::min(ring_slots * chunk, largest);
 }
 
 std::uint64_t residency::needed_beside_pins(tier where) const {
-  std::uint64_t const scratch = where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
+  std::uint64_t const scratch =
+      where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   std::uint64_t const largest = largest_unpinned(where);
   return scratch + (staging ? std::min(ring_floor_bytes(), largest) : largest);
@@ -122,8 +124,9 @@ status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t
   std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
   if (needed <= round_down(effective_bytes, at(where).options.granule_bytes)) return {};
   return failure{.code = errc::budget_too_small,
-                 .what = std::string(name_of(where)) + " pins with room for the largest unpinned tensor: needs at least " +
-                         std::to_string(needed) + " bytes, the budget is " + std::to_string(effective_bytes)};
+                 .what = std::string(name_of(where)) +
+                         " pins with room for the largest unpinned tensor: needs at least " + std::to_string(needed) +
+                         " bytes, the budget is " + std::to_string(effective_bytes)};
 }
 
 status residency::pin(std::span<tensor_id const> ids, tier where) {
@@ -177,7 +180,8 @@ void residency::unpin(std::span<tensor_id const> ids, tier where) {
 status residency::set_budget(tier where, std::uint64_t bytes) {
   tier_state& one = at(where);
   if (!one.options.present)
-    return failure{.code = errc::invalid_argument, .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+    return failure{.code = errc::invalid_argument,
+                   .what = "this pager has no " + std::string(name_of(where)) + " tier"};
   std::uint64_t const before = one.options.budget_bytes;
   one.options.budget_bytes = bytes;
   if (status const fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {

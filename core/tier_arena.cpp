@@ -178,7 +178,8 @@ std::vector<fence> tier_arena::fences_in(byte_range range) const {
   std::vector<fence> latest;  // one a stream: a later fence covers the earlier ones
   for (drain const& one : draining_) {
     if (!overlap(one.range, range)) continue;
-    auto const known = std::find_if(latest.begin(), latest.end(), [&](fence f) { return f.stream == one.until.stream; });
+    auto const known =
+        std::find_if(latest.begin(), latest.end(), [&](fence f) { return f.stream == one.until.stream; });
     if (known == latest.end()) {
       latest.push_back(one.until);
     } else {

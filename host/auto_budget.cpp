@@ -59,7 +59,8 @@ optional_bytes cgroup_headroom(fs::path const& group, cgroup_files const& files)
   if (files.soft_limit != nullptr) limit = least(limit, number_in(group / files.soft_limit));
   auto const used = number_in(group / files.used);
   if (!limit || !used) return std::nullopt;
-  std::uint64_t const reclaimable = std::min(*used, number_in(group / "memory.stat", files.reclaimable_key).value_or(0));
+  std::uint64_t const reclaimable =
+      std::min(*used, number_in(group / "memory.stat", files.reclaimable_key).value_or(0));
   std::uint64_t const held = *used - reclaimable;
   return held < *limit ? *limit - held : 0;
 }
@@ -95,7 +96,8 @@ std::optional<std::uint64_t> ram_headroom_bytes(fs::path const& root) {
     std::string const controllers = line.substr(first + 1, second - first - 1);
     std::string const path = line.substr(second + 1);
     if (controllers.empty()) headroom = least(headroom, least_cgroup_headroom(root / "sys/fs/cgroup", path, v2_files));
-    if (lists_memory(controllers)) headroom = least(headroom, least_cgroup_headroom(root / "sys/fs/cgroup/memory", path, v1_files));
+    if (lists_memory(controllers))
+      headroom = least(headroom, least_cgroup_headroom(root / "sys/fs/cgroup/memory", path, v1_files));
   }
   return headroom;
 }
@@ -105,7 +107,8 @@ std::uint64_t auto_ram_bytes(fs::path const& root) {
   if (!headroom) {
     long const pages = ::sysconf(_SC_AVPHYS_PAGES);
     long const page_bytes = ::sysconf(_SC_PAGESIZE);
-    headroom = pages <= 0 || page_bytes <= 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+    headroom =
+        pages <= 0 || page_bytes <= 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
   }
   return *headroom / 4 * 3;
 }
@@ -119,7 +122,8 @@ result<std::uint64_t> auto_vram_bytes(device& on) {
 
 environment_budget_texts environment_budgets() {
   auto const read = [](char const* name) -> std::optional<std::string> {
-    char const* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
+    char const* const text =
+        std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
     if (text == nullptr || *text == '\0') return std::nullopt;
     return text;
   };

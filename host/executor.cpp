@@ -4,8 +4,8 @@
 #include <cassert>
 #include <chrono>
 
-#include <host/auto_budget.hpp>
 #include <core/pin_preset.hpp>
+#include <host/auto_budget.hpp>
 
 namespace tierpager {
 namespace {
@@ -17,9 +17,11 @@ caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number
 
 }  // namespace
 
-executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)
+executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on,
+                   pager_options const& options)
     : tensors_(std::move(tensors)), source_(std::move(from)), device_(std::move(on)) {
-  if (source_ == nullptr || device_ == nullptr) throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
+  if (source_ == nullptr || device_ == nullptr)
+    throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
   auto tier_of = [&](tier where, budget const& asked) {
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
@@ -38,10 +40,12 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
 
 void executor::open_core(residency_options const& core, pager_options const& options) {
   scoped_lock const lock(mutex_);
-  core_ = std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
-                                      value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
+  core_ =
+      std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
+                                  value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
   for (tier where : {tier::vram, tier::ram}) {
-    auto const pins = value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));
+    auto const pins =
+        value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));
     if (!pins.empty()) value_or_throw(core_->pin(pins, where));
   }
   open_arenas();  // last: what was refused so far has left the device as it was
@@ -139,7 +143,8 @@ std::optional<failure> executor::wait_for(request_id request, wait_options const
   auto const over = [&] { return me.over; };
   auto const deadline = wait.deadline.value_or(std::chrono::steady_clock::time_point::max());
   bool const timed = wait.deadline.has_value();
-  bool const in_time = timed ? me.wake.wait_until(mutex_, wait.stop, deadline, over) : me.wake.wait(mutex_, wait.stop, over);
+  bool const in_time =
+      timed ? me.wake.wait_until(mutex_, wait.stop, deadline, over) : me.wake.wait(mutex_, wait.stop, over);
   if (!in_time) {
     bool const stopped = wait.stop.stop_requested();
     core_->cancel(request, {.code = stopped ? errc::cancelled : errc::timed_out,

@@ -27,8 +27,8 @@ class executor {
   executor(executor const&) = delete;
   executor& operator=(executor const&) = delete;
 
-  std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream, wait_options const& wait)
-      TIERPAGER_EXCLUDES(mutex_);
+  std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
+                              wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   handle acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait)
       TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
@@ -71,7 +71,8 @@ class executor {
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
-  handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
+  handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
+      TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
 
@@ -118,7 +119,7 @@ class executor {
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<std::pair<stream_ref, fence>> retired_ TIERPAGER_GUARDED_BY(mutex_);  // with their last fences
-  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // one a stream: what must pass before memory goes
+  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);   // one a stream: what must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;

@@ -33,7 +33,8 @@ void executor::start_threads(unsigned readers) {
     threads_.emplace_back([this] { wait_loop(); });
   } catch (std::system_error const& refused) {
     close();  // joins those that did start
-    throw error({.code = errc::out_of_memory, .what = "the system refused a thread", .system_error = refused.code().value()});
+    throw error(
+        {.code = errc::out_of_memory, .what = "the system refused a thread", .system_error = refused.code().value()});
   }
 }
 
@@ -92,8 +93,10 @@ void executor::copy_loop() {
     }
     std::optional<copy_command> const next = std::move(copies_.front());
     copies_.pop_front();
-    if (next) run_copy(*next);
-    else run_settle();
+    if (next)
+      run_copy(*next);
+    else
+      run_settle();
   }
 }
 
@@ -107,7 +110,8 @@ void executor::run_copy(copy_command const& what) {
   status ordered;
   for (fence const use : what.after)
     if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
-  result<fence> queued = ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
+  result<fence> queued =
+      ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
   mutex_.lock();
   if (queued.ok()) {
     note_use(*queued);

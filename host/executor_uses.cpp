@@ -46,9 +46,12 @@ result<fence> executor::last_fence_of(stream_ref stream) {
 }
 
 void executor::note_use(fence last_use) {
-  auto const known = std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
-  if (known == last_uses_.end()) last_uses_.push_back(last_use);
-  else known->sequence = std::max(known->sequence, last_use.sequence);
+  auto const known =
+      std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
+  if (known == last_uses_.end())
+    last_uses_.push_back(last_use);
+  else
+    known->sequence = std::max(known->sequence, last_use.sequence);
 }
 
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
@@ -63,7 +66,8 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
 
 // An earlier release on this stream could not record its fence: this thread may, now.
 void executor::prove_uses_on(stream_ref stream) {
-  bool const any = std::any_of(unproven_.begin(), unproven_.end(), [&](unproven_use const& one) { return one.stream == stream; });
+  bool const any =
+      std::any_of(unproven_.begin(), unproven_.end(), [&](unproven_use const& one) { return one.stream == stream; });
   if (!any) return;
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_relaxed);
   mutex_.unlock();

@@ -17,17 +17,22 @@ constexpr int poison_byte = 0xa5;
 
 failure refuse(byte_range range, char const* what) {
   return {.code = errc::invalid_argument,
-          .what = "arena range of " + std::to_string(range.bytes) + " bytes at " + std::to_string(range.offset) + ": " + what};
+          .what = "arena range of " + std::to_string(range.bytes) + " bytes at " + std::to_string(range.offset) + ": " +
+                  what};
 }
 
 failure no_memory(std::uint64_t bytes, char const* what) {
-  return {.code = errc::out_of_memory, .what = std::string(what) + " " + std::to_string(bytes) + " bytes", .system_error = errno};
+  return {.code = errc::out_of_memory,
+          .what = std::string(what) + " " + std::to_string(bytes) + " bytes",
+          .system_error = errno};
 }
 
 }  // namespace
 
 host_arena::host_arena(host_arena_options const& options)
-    : options_(options), page_bytes_(static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))), locks_pages_(options.lock_pages) {
+    : options_(options),
+      page_bytes_(static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))),
+      locks_pages_(options.lock_pages) {
   assert(options_.granule_bytes >= 256 && (options_.granule_bytes & (options_.granule_bytes - 1)) == 0);
 }
 
@@ -42,14 +47,16 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   std::uint64_t const alignment = std::max({options_.granule_bytes, huge_page_bytes, page_bytes_});
   std::uint64_t mapped_bytes = 0;
   errno = ENOMEM;
-  if (__builtin_add_overflow(bytes, 2 * alignment, &mapped_bytes)) return no_memory(bytes, "cannot reserve address space for");
+  if (__builtin_add_overflow(bytes, 2 * alignment, &mapped_bytes))
+    return no_memory(bytes, "cannot reserve address space for");
   mapped_bytes = round_down(mapped_bytes, alignment);
   void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return no_memory(bytes, "cannot reserve address space for");
   mapping_ = {reinterpret_cast<std::uintptr_t>(at), mapped_bytes};
   auto* const aligned = reinterpret_cast<std::byte*>(round_up(mapping_.offset, alignment));
   // Asked once, on a page that is in no tensor's way yet: most systems that refuse at all refuse this.
-  bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 && ::mlock(aligned, page_bytes_) == 0;
+  bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 &&
+                     ::mlock(aligned, page_bytes_) == 0;
   locks_pages_ = locks;
   (void)::munlock(aligned, page_bytes_);
   (void)::mprotect(aligned, page_bytes_, PROT_NONE);
@@ -60,7 +67,8 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
 }
 
 status host_arena::check_aligned(byte_range range) const {
-  if (range.offset % options_.granule_bytes != 0 || range.bytes % options_.granule_bytes != 0) return refuse(range, "not whole granules");
+  if (range.offset % options_.granule_bytes != 0 || range.bytes % options_.granule_bytes != 0)
+    return refuse(range, "not whole granules");
   std::uint64_t const end = round_up(reserved_bytes_, options_.granule_bytes);
   if (range.offset > end || range.bytes > end - range.offset) return refuse(range, "outside the reserved arena");
   return {};
@@ -100,7 +108,8 @@ status host_arena::commit(byte_range range) {
     pages = own_pages(range);
   }
   std::byte* const first = at(pages.offset);
-  if (pages.bytes != 0 && ::mprotect(first, pages.bytes, PROT_READ | PROT_WRITE) != 0) return no_memory(range.bytes, "cannot commit");
+  if (pages.bytes != 0 && ::mprotect(first, pages.bytes, PROT_READ | PROT_WRITE) != 0)
+    return no_memory(range.bytes, "cannot commit");
   if (pages.bytes >= huge_page_bytes) (void)::madvise(first, pages.bytes, MADV_HUGEPAGE);
   if (pages.bytes != 0 && locks_pages_ && ::mlock(first, pages.bytes) != 0) {
     (void)::munlock(first, pages.bytes);

@@ -53,10 +53,11 @@ class host_arena {
   std::atomic<bool> locks_pages_;
 
   mutable annotated_mutex mutex_;
-  byte_range mapping_ TIERPAGER_GUARDED_BY(mutex_);        // addresses, larger than the arena for alignment's sake
+  byte_range mapping_ TIERPAGER_GUARDED_BY(mutex_);  // addresses, larger than the arena for alignment's sake
   std::uint64_t reserved_bytes_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   std::uint64_t committed_bytes_ TIERPAGER_GUARDED_BY(mutex_) = 0;
-  std::map<std::uint64_t, std::uint64_t> committed_ TIERPAGER_GUARDED_BY(mutex_);  // offset -> end, apart from each other
+  std::map<std::uint64_t, std::uint64_t> committed_
+      TIERPAGER_GUARDED_BY(mutex_);  // offset -> end, apart from each other
 };
 
 }  // namespace tierpager

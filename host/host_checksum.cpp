@@ -38,8 +38,8 @@ std::uint64_t host_checksum(std::span<std::byte const> data) {
     std::memcpy(&word, data.data() + words * 8, rest);
     ends += checksum_term(word, words);
   }
-  return thrust::transform_reduce(thrust::device, first, first + static_cast<std::ptrdiff_t>(words), whole_word_term{data.data()}, ends,
-                                  thrust::plus<std::uint64_t>());
+  return thrust::transform_reduce(thrust::device, first, first + static_cast<std::ptrdiff_t>(words),
+                                  whole_word_term{data.data()}, ends, thrust::plus<std::uint64_t>());
 }
 
 }  // namespace tierpager

@@ -60,15 +60,18 @@ result<host_device::queue_ref> host_device::queue_of(fence which) const {
     if (which.stream >= streams_.size()) return refuse(errc::invalid_argument, "a fence of an unknown stream");
     queue = streams_[which.stream].queue.lock();
   }
-  if (queue && which.sequence > queue->pushed()) return refuse(errc::invalid_argument, "a fence that was never recorded");
+  if (queue && which.sequence > queue->pushed())
+    return refuse(errc::invalid_argument, "a fence that was never recorded");
   return queue;
 }
 
 result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
   if (!vram_.committed({vram_offset, bytes}) || !ram_.committed({ram_offset, bytes}))
-    return refuse(errc::device_failed, "a copy of " + std::to_string(bytes) + " bytes from RAM offset " + std::to_string(ram_offset) +
-                                           " to VRAM offset " + std::to_string(vram_offset) + " touches memory that is not committed");
-  auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed, point = vram_offset] {
+    return refuse(errc::device_failed, "a copy of " + std::to_string(bytes) + " bytes from RAM offset " +
+                                           std::to_string(ram_offset) + " to VRAM offset " +
+                                           std::to_string(vram_offset) + " touches memory that is not committed");
+  auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed,
+               point = vram_offset] {
     if (bytes == 0) return;
     // The far half first, and a pause: whoever reads or writes in between without a fence shows.
     std::uint64_t const half = bytes / 2;

@@ -49,14 +49,16 @@ status mmap_source::choose_copy(mapped_copy by) {
     self_memory_ = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
     if (self_memory_ >= 0 && works(mapped_copy::proc_self_mem)) return {};
   }
-  return failure{.code = errc::unsupported,
-                 .what = "mmap source: this system allows neither process_vm_readv nor reading /proc/self/mem; use pread",
-                 .system_error = by == mapped_copy::proc_self_mem ? errno : refused};
+  return failure{
+      .code = errc::unsupported,
+      .what = "mmap source: this system allows neither process_vm_readv nor reading /proc/self/mem; use pread",
+      .system_error = by == mapped_copy::proc_self_mem ? errno : refused};
 }
 
 ssize_t mmap_source::copy_out(std::byte const* from, std::span<std::byte> target) const {
   if (by_ == mapped_copy::proc_self_mem)
-    return ::pread(self_memory_, target.data(), target.size(), static_cast<off_t>(reinterpret_cast<std::uintptr_t>(from)));
+    return ::pread(self_memory_, target.data(), target.size(),
+                   static_cast<off_t>(reinterpret_cast<std::uintptr_t>(from)));
   iovec const local{.iov_base = target.data(), .iov_len = target.size()};
   iovec const remote{.iov_base = const_cast<std::byte*>(from), .iov_len = target.size()};
   return ::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0);
@@ -73,8 +75,11 @@ status mmap_source::read(std::uint32_t file, std::uint64_t offset, std::span<std
       int const code = got < 0 ? errno : EIO;
       // A page behind the end of a file that was cut, or one that the disk would not give.
       if (status now = from.unchanged(); !now.ok() && now.error().code == errc::file_truncated) return now;
-      return failure{
-          .code = errc::read_failed, .what = "a mapped page cannot be read", .file = from.path(), .byte = offset, .system_error = code};
+      return failure{.code = errc::read_failed,
+                     .what = "a mapped page cannot be read",
+                     .file = from.path(),
+                     .byte = offset,
+                     .system_error = code};
     }
     offset += static_cast<std::uint64_t>(got);
     target = target.subspan(static_cast<std::size_t>(got));

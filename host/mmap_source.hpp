@@ -19,7 +19,8 @@ class mmap_source final : public source {
  public:
   /// Maps every file, in the order of the catalog's. `read_failed` where the system refuses a mapping, `unsupported`
   /// where it allows neither call (or not the one asked for).
-  static result<std::unique_ptr<mmap_source>> open(std::vector<open_file> files, mapped_copy by = mapped_copy::automatic);
+  static result<std::unique_ptr<mmap_source>> open(std::vector<open_file> files,
+                                                   mapped_copy by = mapped_copy::automatic);
   ~mmap_source() override;
 
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override;

@@ -18,7 +18,8 @@ result<std::shared_ptr<source>> open_source(std::vector<open_file> files, source
       return std::shared_ptr<source>(std::move(mapped).value());
     }
     case source_kind::direct:
-      return failure{.code = errc::unsupported, .what = "the direct source is not part of this build; auto, pread and mmap are"};
+      return failure{.code = errc::unsupported,
+                     .what = "the direct source is not part of this build; auto, pread and mmap are"};
     case source_kind::automatic:
     case source_kind::pread: break;
   }
@@ -31,7 +32,8 @@ model read_model(std::vector<std::string> const& paths, open_options const& opti
   auto const trailing = options.allow_trailing_bytes ? trailing_bytes::allow : trailing_bytes::refuse;
   opened_model opened = value_or_throw(read_catalog(paths, trailing));
   for (std::string const& glob : options.slice) opened.tensors = value_or_throw(opened.tensors.slice(glob));
-  return {.tensors = std::move(opened.tensors), .bytes = value_or_throw(open_source(std::move(opened.files), options.source))};
+  return {.tensors = std::move(opened.tensors),
+          .bytes = value_or_throw(open_source(std::move(opened.files), options.source))};
 }
 
 std::shared_ptr<device> open_device(device_kind kind, int ordinal) {
@@ -45,7 +47,8 @@ std::shared_ptr<device> open_device(device_kind kind, int ordinal) {
 
 pager open(std::string const& path, pager_options options, open_options const& where) {
   model opened = read_model({path}, where);
-  return pager(std::move(opened.tensors), std::move(opened.bytes), open_device(where.device, where.ordinal), std::move(options));
+  return pager(std::move(opened.tensors), std::move(opened.bytes), open_device(where.device, where.ordinal),
+               std::move(options));
 }
 
 }  // namespace tierpager

@@ -37,7 +37,9 @@ class open_file {
   /// file ends first, `read_failed` with the system's error else. The failure names the first byte not read.
   [[nodiscard]] status read(std::uint64_t offset, std::span<std::byte> target) const;
   /// Whether both are the same file of the same file system, by whatever names they were opened.
-  [[nodiscard]] bool same_file(open_file const& other) const { return device_ == other.device_ && inode_ == other.inode_; }
+  [[nodiscard]] bool same_file(open_file const& other) const {
+    return device_ == other.device_ && inode_ == other.inode_;
+  }
 
  private:
   open_file(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}

@@ -69,7 +69,9 @@ std::vector<handle> pager::acquire(std::span<tensor_id const> ids, stream_ref st
 
 std::optional<handle> pager::try_acquire(tensor_id id, stream_ref stream) { return executor_->try_acquire(id, stream); }
 
-handle pager::acquire_host(std::string_view name, wait_options const& wait) { return acquire_host(executor_->id_of(name), wait); }
+handle pager::acquire_host(std::string_view name, wait_options const& wait) {
+  return acquire_host(executor_->id_of(name), wait);
+}
 
 handle pager::acquire_host(tensor_id id, wait_options const& wait) {
   return executor_->acquire_one(id, tier::ram, std::nullopt, wait);

@@ -21,9 +21,16 @@ status pread_source::read(std::uint32_t file, std::uint64_t offset, std::span<st
     ssize_t const got = read_at_(from.descriptor(), target.data(), target.size(), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
-      return failure{.code = errc::read_failed, .what = "cannot be read", .file = from.path(), .byte = offset, .system_error = errno};
+      return failure{.code = errc::read_failed,
+                     .what = "cannot be read",
+                     .file = from.path(),
+                     .byte = offset,
+                     .system_error = errno};
     if (got == 0)
-      return failure{.code = errc::file_truncated, .what = "was cut short since it was opened", .file = from.path(), .byte = offset};
+      return failure{.code = errc::file_truncated,
+                     .what = "was cut short since it was opened",
+                     .file = from.path(),
+                     .byte = offset};
     offset += static_cast<std::uint64_t>(got);
     target = target.subspan(static_cast<std::size_t>(got));
   }

@@ -34,7 +34,8 @@ std::string beside(std::string const& path, std::string const& name) {
 
 result<std::string> read_start(open_file const& file, std::uint64_t bytes) {
   std::string text(std::min(bytes, file.bytes()), '\0');
-  if (status const outcome = file.read(0, std::as_writable_bytes(std::span(text))); !outcome.ok()) return outcome.error();
+  if (status const outcome = file.read(0, std::as_writable_bytes(std::span(text))); !outcome.ok())
+    return outcome.error();
   return text;
 }
 
@@ -82,7 +83,8 @@ class model_loader {
   status add_file(std::string const& path);
   status add_gguf(open_file file);
   status add_gguf_parts(open_file file, gguf_header header);
-  status add_safetensors(open_file file, std::string const& index_path, shard_index const* index, std::vector<bool>* seen);
+  status add_safetensors(open_file file, std::string const& index_path, shard_index const* index,
+                         std::vector<bool>* seen);
   status add_shards(open_file const& index_file);
   status add_manifest(open_file const& manifest_file);
   void keep(open_file file, std::vector<tensor_info> tensors);
@@ -121,7 +123,8 @@ status model_loader::add_directory(std::string const& path) {
   if (!indexes.empty()) return add_file(*indexes.begin());
   if (!safetensors.empty() && !ggufs.empty())
     return refuse(errc::invalid_argument, "holds safetensors and GGUF files; name the ones meant", path);
-  if (safetensors.empty() && ggufs.empty()) return refuse(errc::invalid_argument, "holds no safetensors and no GGUF file", path);
+  if (safetensors.empty() && ggufs.empty())
+    return refuse(errc::invalid_argument, "holds no safetensors and no GGUF file", path);
   for (auto const* const names : {&safetensors, &ggufs})
     for (std::string const& each : *names)
       if (status outcome = add_file(each); !outcome.ok()) return outcome;
@@ -172,7 +175,8 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   std::string const named_path = file.path();
   std::uint64_t tensor_count = 0;
   for (name->number = 0; name->number < name->count; ++name->number) {
-    auto part = name->number == named ? result<open_file>(std::move(file)) : open_file::open(beside(named_path, to_string(*name)));
+    auto part = name->number == named ? result<open_file>(std::move(file))
+                                      : open_file::open(beside(named_path, to_string(*name)));
     if (!part.ok()) return part.error();
     auto part_header = name->number == named ? result<gguf_header>(std::move(header)) : read_gguf_header(*part);
     if (!part_header.ok()) return part_header.error();
@@ -190,9 +194,11 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   return {};
 }
 
-status model_loader::add_safetensors(open_file file, std::string const& index_path, shard_index const* index, std::vector<bool>* seen) {
+status model_loader::add_safetensors(open_file file, std::string const& index_path, shard_index const* index,
+                                     std::vector<bool>* seen) {
   using header = std::vector<tensor_info>;
-  auto tensors = read_header<header>(file, [this](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing_); });
+  auto tensors =
+      read_header<header>(file, [this](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing_); });
   if (!tensors.ok()) return tensors.error();
   if (index != nullptr) {
     std::string const shard = std::filesystem::path(file.path()).filename().string();
@@ -201,7 +207,8 @@ status model_loader::add_safetensors(open_file file, std::string const& index_pa
       if (!at) return refuse(errc::malformed_file, "is not in " + index_path, file.path(), each.name);
       std::string const& expected = index->shards()[index->shard(*at)];
       if (expected != shard)
-        return refuse(errc::malformed_file, "lies here, but " + index_path + " places it in " + expected, file.path(), each.name);
+        return refuse(errc::malformed_file, "lies here, but " + index_path + " places it in " + expected, file.path(),
+                      each.name);
       (*seen)[*at] = true;
     }
   }
@@ -222,13 +229,14 @@ status model_loader::add_shards(open_file const& index_file) {
   for (std::string const& name : index->shards()) {
     auto shard = open_file::open(beside(index_file.path(), name));
     if (!shard.ok()) return shard.error();
-    if (status outcome = add_safetensors(std::move(shard).value(), index_file.path(), &*index, &seen); !outcome.ok()) return outcome;
+    if (status outcome = add_safetensors(std::move(shard).value(), index_file.path(), &*index, &seen); !outcome.ok())
+      return outcome;
   }
   auto const missing = std::find(seen.begin(), seen.end(), false);
   if (missing == seen.end()) return {};
   auto const entry = static_cast<std::size_t>(missing - seen.begin());
-  failure why = refuse(errc::malformed_file, "is not in its shard " + index->shards()[index->shard(entry)], index_file.path(),
-                       std::string(index->name(entry)));
+  failure why = refuse(errc::malformed_file, "is not in its shard " + index->shards()[index->shard(entry)],
+                       index_file.path(), std::string(index->name(entry)));
   why.byte = index->byte(entry);
   return why;
 }
@@ -246,7 +254,8 @@ status model_loader::add_manifest(open_file const& manifest_file) {
     each.file += first_file;
     open_file const& file = files_[each.file];
     if (each.offset > file.bytes() || each.bytes > file.bytes() - each.offset) {
-      failure why = refuse(errc::malformed_file, "lies past the end of the file, says " + manifest_file.path(), file.path(), each.name);
+      failure why = refuse(errc::malformed_file, "lies past the end of the file, says " + manifest_file.path(),
+                           file.path(), each.name);
       why.byte = file.bytes();
       return why;
     }

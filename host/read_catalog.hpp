@@ -22,7 +22,8 @@ struct opened_model {
 /// `*.safetensors` or all its `*.gguf` files by name. What a file is, its bytes decide before its name.
 /// `malformed_file`, `file_not_found` or `read_failed` name the file, tensor and byte; `invalid_argument` where a directory
 /// holds no model or leaves a choice, or two files hold a tensor of the same name.
-[[nodiscard]] result<opened_model> read_catalog(std::vector<std::string> const& paths, trailing_bytes trailing = trailing_bytes::refuse);
+[[nodiscard]] result<opened_model> read_catalog(std::vector<std::string> const& paths,
+                                                trailing_bytes trailing = trailing_bytes::refuse);
 
 /// The catalog of a raw manifest alone; the files it speaks of need not exist.
 [[nodiscard]] result<catalog> read_manifest_catalog(std::string const& path);

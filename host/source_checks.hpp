@@ -11,9 +11,11 @@
 namespace tierpager {
 
 /// Whether file number `file` exists and held [offset, offset + bytes) when it was opened.
-inline status check_extent(std::span<open_file const> files, std::uint32_t file, std::uint64_t offset, std::uint64_t bytes) {
+inline status check_extent(std::span<open_file const> files, std::uint32_t file, std::uint64_t offset,
+                           std::uint64_t bytes) {
   if (file >= files.size())
-    return failure{.code = errc::invalid_argument, .what = "file " + std::to_string(file) + " of " + std::to_string(files.size())};
+    return failure{.code = errc::invalid_argument,
+                   .what = "file " + std::to_string(file) + " of " + std::to_string(files.size())};
   open_file const& from = files[file];
   if (offset <= from.bytes() && bytes <= from.bytes() - offset) return {};
   return failure{.code = errc::file_truncated,

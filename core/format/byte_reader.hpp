@@ -37,7 +37,8 @@ class byte_reader {
     if (!have(sizeof(Integer))) return false;
     value = 0;
     for (std::size_t i = sizeof(Integer); i-- > 0;)
-      value = static_cast<Integer>(static_cast<std::uint64_t>(value) << 8U | static_cast<std::uint64_t>(prefix_[position_ + i]));
+      value = static_cast<Integer>(static_cast<std::uint64_t>(value) << 8U |
+                                   static_cast<std::uint64_t>(prefix_[position_ + i]));
     position_ += sizeof(Integer);
     return true;
   }

@@ -12,7 +12,8 @@ bool looks_like_safetensors(std::string_view first_bytes) {
   std::uint64_t header_bytes = 0;
   for (std::size_t i = 8; i-- > 0;) header_bytes = header_bytes << 8U | static_cast<unsigned char>(first_bytes[i]);
   // JSON text holds no NUL, so the eight bytes of a length this small are never the start of one.
-  return header_bytes <= safetensors_header_bytes_max && std::string_view("{ \t\r\n").find(first_bytes[8]) != std::string_view::npos;
+  return header_bytes <= safetensors_header_bytes_max &&
+         std::string_view("{ \t\r\n").find(first_bytes[8]) != std::string_view::npos;
 }
 
 std::optional<std::uint32_t> parse_five_digits(std::string_view digits) {
@@ -49,7 +50,8 @@ std::optional<split_name> parse_split_name(std::string_view name) {
   auto const number = parse_five_digits(suffix.substr(1, 5));
   auto const count = parse_five_digits(suffix.substr(10, 5));
   if (!number || !count || *number == 0 || *number > *count) return std::nullopt;
-  return split_name{.stem = std::string(name.substr(0, name.size() - suffix_bytes)), .number = *number - 1, .count = *count};
+  return split_name{
+      .stem = std::string(name.substr(0, name.size() - suffix_bytes)), .number = *number - 1, .count = *count};
 }
 
 std::string to_string(split_name const& part) {

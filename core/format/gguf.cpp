@@ -22,8 +22,10 @@ constexpr std::uint64_t tensor_entry_bytes_min = 8 + 1 + 4 + 4 + 8;
 
 enum value_type : std::uint32_t { uint32_value = 4, string_value = 8, array_value = 9, value_type_count = 13 };
 constexpr std::array<std::uint8_t, value_type_count> value_bytes = {1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8};
-constexpr std::array<bool, value_type_count> is_signed = {false, true, false, true, false, true, false, false, false, false, false, true};
-constexpr std::array<bool, value_type_count> is_integer = {true, true, true, true, true, true, false, false, false, false, true, true};
+constexpr std::array<bool, value_type_count> is_signed = {false, true,  false, true,  false, true,
+                                                          false, false, false, false, false, true};
+constexpr std::array<bool, value_type_count> is_integer = {true,  true,  true,  true,  true, true,
+                                                           false, false, false, false, true, true};
 
 // Every step returns false where it could not go on: either `why_` says what is wrong, or the reader ran out of bytes.
 class gguf_parser {
@@ -32,7 +34,8 @@ class gguf_parser {
       : file_bytes_(file_bytes), start_(reinterpret_cast<char const*>(prefix.data())), in_(prefix, file_bytes) {}
 
   result<std::variant<gguf_header, more_needed>> parse() {
-    if (preamble() && metadata() && tensors() && extents()) return std::variant<gguf_header, more_needed>(std::move(out_));
+    if (preamble() && metadata() && tensors() && extents())
+      return std::variant<gguf_header, more_needed>(std::move(out_));
     if (why_) return std::move(*why_);
     if (in_.needed_bytes() != 0) return std::variant<gguf_header, more_needed>(more_needed{in_.needed_bytes()});
     return failure{.code = errc::malformed_file, .what = "cut off inside the header", .byte = file_bytes_};
@@ -44,7 +47,9 @@ class gguf_parser {
     return false;
   }
 
-  [[nodiscard]] std::uint64_t byte_of(std::string_view text) const { return static_cast<std::uint64_t>(text.data() - start_); }
+  [[nodiscard]] std::uint64_t byte_of(std::string_view text) const {
+    return static_cast<std::uint64_t>(text.data() - start_);
+  }
 
   bool preamble() {
     if (file_bytes_ == 0) return fail("the file is empty", 0);
@@ -58,10 +63,12 @@ class gguf_parser {
       return fail("has GGUF version " + std::to_string(out_.version) + "; 2 and 3 are supported", at);
     at = in_.position();
     if (!in_.read(tensor_count_)) return false;
-    if (tensor_count_ > in_.left() / tensor_entry_bytes_min) return fail("promises more tensors than there are bytes for", at);
+    if (tensor_count_ > in_.left() / tensor_entry_bytes_min)
+      return fail("promises more tensors than there are bytes for", at);
     at = in_.position();
     if (!in_.read(metadata_count_)) return false;
-    if (metadata_count_ > in_.left() / metadata_entry_bytes_min) return fail("promises more metadata than there are bytes for", at);
+    if (metadata_count_ > in_.left() / metadata_entry_bytes_min)
+      return fail("promises more metadata than there are bytes for", at);
     return true;
   }
 
@@ -169,7 +176,8 @@ class gguf_parser {
     if (bytes == 0) return fail("has a tensor without a name", at);
     if (bytes > name_bytes_max) return fail("has a tensor name of 64 bytes or more", at);
     if (!in_.read(name, bytes)) return false;
-    if (name.find('\0') != std::string_view::npos) return fail("has a tensor name with a NUL byte", at + 8 + name.find('\0'));
+    if (name.find('\0') != std::string_view::npos)
+      return fail("has a tensor name with a NUL byte", at + 8 + name.find('\0'));
     if (auto const bad = find_invalid_utf8(name)) return fail("has a tensor name that is not UTF-8", at + 8 + *bad);
     return true;
   }
@@ -185,7 +193,8 @@ class gguf_parser {
     for (std::uint64_t& dimension : info.shape) {
       at = in_.position();
       if (!in_.read(dimension)) return false;
-      if (dimension > std::numeric_limits<std::int64_t>::max()) return fail("has a dimension of 2^63 or more", at, name);
+      if (dimension > std::numeric_limits<std::int64_t>::max())
+        return fail("has a dimension of 2^63 or more", at, name);
     }
     auto const elements = count_elements(info.shape);
     if (!elements || *elements > std::numeric_limits<std::int64_t>::max())
@@ -196,7 +205,8 @@ class gguf_parser {
     if (!in_.read(type_number)) return false;
     dtype_info const* const type = find_ggml_dtype(type_number);
     if (type == nullptr) {
-      char const* const kind = is_removed_ggml_dtype(type_number) ? "is of a type that ggml removed, " : "is of unknown type ";
+      char const* const kind =
+          is_removed_ggml_dtype(type_number) ? "is of a type that ggml removed, " : "is of unknown type ";
       return fail(kind + std::to_string(type_number), at, name);
     }
     std::uint64_t const row = info.shape.empty() ? 1 : info.shape.front();
@@ -218,7 +228,8 @@ class gguf_parser {
     if (info.offset < data_bytes_) return fail("overlaps another tensor or is out of order", at, info.name);
     if (info.offset > data_bytes_) return fail("leaves a hole before it", at, info.name);
     std::uint64_t const padding = (out_.alignment - info.bytes % out_.alignment) % out_.alignment;
-    if (__builtin_add_overflow(data_bytes_, info.bytes, &data_bytes_) || __builtin_add_overflow(data_bytes_, padding, &data_bytes_))
+    if (__builtin_add_overflow(data_bytes_, info.bytes, &data_bytes_) ||
+        __builtin_add_overflow(data_bytes_, padding, &data_bytes_))
       return fail("ends past 2^64 bytes", at, info.name);
     out_.tensors.push_back(std::move(info));
     return true;
@@ -231,7 +242,8 @@ class gguf_parser {
     if (out_.data_offset > file_bytes_) return fail("ends before its tensors' bytes start", file_bytes_);
     std::uint64_t const room = file_bytes_ - out_.data_offset;
     for (tensor_info& info : out_.tensors) {
-      if (info.offset > room || info.bytes > room - info.offset) return fail("lies past the end of the file", file_bytes_, info.name);
+      if (info.offset > room || info.bytes > room - info.offset)
+        return fail("lies past the end of the file", file_bytes_, info.name);
       info.offset += out_.data_offset;
     }
     if (data_bytes_ > room) return fail("is cut off in the padding behind it", file_bytes_, out_.tensors.back().name);
@@ -253,7 +265,8 @@ class gguf_parser {
 result<std::variant<gguf_header, more_needed>> read_gguf(std::span<std::byte const> prefix, std::uint64_t file_bytes) {
   std::string_view const text(reinterpret_cast<char const*>(prefix.data()), prefix.size());
   if (is_lfs_pointer(text))
-    return failure{.code = errc::malformed_file, .what = "is a Git LFS pointer, not the model it stands for", .byte = 0};
+    return failure{
+        .code = errc::malformed_file, .what = "is a Git LFS pointer, not the model it stands for", .byte = 0};
   return gguf_parser(prefix, file_bytes).parse();
 }
 

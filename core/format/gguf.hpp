@@ -33,6 +33,7 @@ struct gguf_header {
 
 /// `prefix` is the start of a file of `file_bytes`. Fails with `malformed_file`, naming the tensor where there is one,
 /// and the byte; the caller adds the file's name.
-[[nodiscard]] result<std::variant<gguf_header, more_needed>> read_gguf(std::span<std::byte const> prefix, std::uint64_t file_bytes);
+[[nodiscard]] result<std::variant<gguf_header, more_needed>> read_gguf(std::span<std::byte const> prefix,
+                                                                       std::uint64_t file_bytes);
 
 }  // namespace tierpager

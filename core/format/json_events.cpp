@@ -10,7 +10,9 @@
 namespace tierpager {
 namespace {
 
-failure malformed(char const* what, std::uint64_t byte) { return {.code = errc::malformed_file, .what = what, .byte = byte}; }
+failure malformed(char const* what, std::uint64_t byte) {
+  return {.code = errc::malformed_file, .what = what, .byte = byte};
+}
 
 // Receives the parser's events. The parser does not say where a token starts, so a second cursor walks over the text in
 // step with the events: each event is one token, in order.
@@ -103,7 +105,8 @@ class event_receiver {
 
 status read_json(std::string_view text, std::uint64_t first_byte, json_listener& listener) {
   // The parser would take a NUL byte for the end of the text, and pass over a byte order mark.
-  if (auto const nul = text.find('\0'); nul != std::string_view::npos) return malformed("has a NUL byte in its JSON", first_byte + nul);
+  if (auto const nul = text.find('\0'); nul != std::string_view::npos)
+    return malformed("has a NUL byte in its JSON", first_byte + nul);
   if (auto const bad = find_invalid_utf8(text)) return malformed("has JSON that is not UTF-8", first_byte + *bad);
   if (text.starts_with("\xef\xbb\xbf")) return malformed("has a byte order mark before its JSON", first_byte);
   event_receiver receiver(text, first_byte, listener);

@@ -10,7 +10,16 @@
 
 namespace tierpager {
 
-enum class json_kind : std::uint8_t { object_begin, object_end, array_begin, array_end, key, string, unsigned_integer, other };
+enum class json_kind : std::uint8_t {
+  object_begin,
+  object_end,
+  array_begin,
+  array_end,
+  key,
+  string,
+  unsigned_integer,
+  other
+};
 
 struct json_token {
   json_kind kind;

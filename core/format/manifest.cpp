@@ -44,7 +44,9 @@ class manifest_listener final : public json_listener {
  private:
   enum class state : std::uint8_t { start, root, root_value, tensors, tensor, value, shape, unknown };
 
-  [[nodiscard]] failure wrong(std::string what, std::uint64_t byte) const { return malformed(std::move(what), byte, info_.name); }
+  [[nodiscard]] failure wrong(std::string what, std::uint64_t byte) const {
+    return malformed(std::move(what), byte, info_.name);
+  }
 
   status on_start(json_token const& token) {
     if (token.kind != json_kind::object_begin) return malformed("is not a JSON object", token.byte);
@@ -110,7 +112,8 @@ class manifest_listener final : public json_listener {
   }
 
   status on_name(json_token const& token) {
-    if (token.text.find('\0') != std::string_view::npos) return malformed("has a tensor name with a NUL character", token.byte);
+    if (token.text.find('\0') != std::string_view::npos)
+      return malformed("has a tensor name with a NUL character", token.byte);
     info_.name = token.text;
     return {};
   }
@@ -130,7 +133,8 @@ class manifest_listener final : public json_listener {
 
   status on_shape(json_token const& token) {
     if (token.kind == json_kind::array_end) return state_ = state::tensor, status();
-    if (token.kind != json_kind::unsigned_integer) return wrong("has a dimension that is not an integer from 0 to 2^64-1", token.byte);
+    if (token.kind != json_kind::unsigned_integer)
+      return wrong("has a dimension that is not an integer from 0 to 2^64-1", token.byte);
     if (dimensions_ == dimensions_max) return wrong("has more than 64 dimensions", token.byte);
     shape_[dimensions_++] = token.number;
     return {};
@@ -192,7 +196,8 @@ result<manifest> read_manifest(std::string_view text) {
     std::vector<std::string_view> names;
     names.reserve(tensors.size());
     for (tensor_info const& each : tensors) names.emplace_back(each.name);
-    if (auto const twice = find_duplicate(names)) return malformed("is there twice", listener.tensor_bytes[*twice], names[*twice]);
+    if (auto const twice = find_duplicate(names))
+      return malformed("is there twice", listener.tensor_bytes[*twice], names[*twice]);
   }
   std::stable_sort(tensors.begin(), tensors.end(), [](tensor_info const& left, tensor_info const& right) {
     return left.file != right.file ? left.file < right.file : left.offset < right.offset;

@@ -18,11 +18,12 @@ std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
       at += 1;
     } else if (lead >= 0xc2 && lead <= 0xdf && continues(at + 1)) {
       at += 2;
-    } else if (lead >= 0xe0 && lead <= 0xef && continues(at + 1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) &&
-               continues(at + 2)) {
+    } else if (lead >= 0xe0 && lead <= 0xef &&
+               continues(at + 1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && continues(at + 2)) {
       at += 3;
-    } else if (lead >= 0xf0 && lead <= 0xf4 && continues(at + 1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) &&
-               continues(at + 2) && continues(at + 3)) {
+    } else if (lead >= 0xf0 && lead <= 0xf4 &&
+               continues(at + 1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && continues(at + 2) &&
+               continues(at + 3)) {
       at += 4;
     } else {
       return at;
@@ -36,7 +37,9 @@ bool is_plain_file_name(std::string_view name) {
   return name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
-bool is_lfs_pointer(std::string_view first_bytes) { return first_bytes.starts_with("version https://git-lfs.github.com/spec/"); }
+bool is_lfs_pointer(std::string_view first_bytes) {
+  return first_bytes.starts_with("version https://git-lfs.github.com/spec/");
+}
 
 std::optional<std::size_t> find_duplicate(std::span<std::string_view const> names) {
   std::vector<std::size_t> order(names.size());

@@ -102,7 +102,8 @@ class header_listener final : public json_listener {
       return {};
     }
     if (field_ == "data_offsets") {
-      if (token.kind != json_kind::array_begin) return malformed("has data_offsets that are not an array", token.byte, name_);
+      if (token.kind != json_kind::array_begin)
+        return malformed("has data_offsets that are not an array", token.byte, name_);
       had_data_offsets_ = true;
       data_offsets_byte_ = token.byte;
       data_offset_count_ = 0;
@@ -161,11 +162,15 @@ class header_listener final : public json_listener {
     if (*elements % dtype_->block_elements != 0) return malformed("does not fill whole bytes", shape_byte_, name_);
     auto const bytes = count_bytes(*dtype_, *elements);
     if (!bytes) return malformed("has more than 2^64 bytes", shape_byte_, name_);
-    if (data_offsets_[0] > data_offsets_[1]) return malformed("has data_offsets that are reversed", data_offsets_byte_, name_);
+    if (data_offsets_[0] > data_offsets_[1])
+      return malformed("has data_offsets that are reversed", data_offsets_byte_, name_);
     if (data_offsets_[1] - data_offsets_[0] != *bytes)
       return malformed("has data_offsets that do not span its shape and dtype", data_offsets_byte_, name_);
-    tensors.push_back({.name = name_, .dtype = std::string(dtype_->name), .shape = {shape.begin(), shape.end()},
-                       .offset = data_offsets_[0], .bytes = *bytes});
+    tensors.push_back({.name = name_,
+                       .dtype = std::string(dtype_->name),
+                       .shape = {shape.begin(), shape.end()},
+                       .offset = data_offsets_[0],
+                       .bytes = *bytes});
     name_bytes.push_back(static_cast<std::uint32_t>(name_byte_));
     state_ = state::root;
     return {};
@@ -232,7 +237,8 @@ result<std::vector<tensor_info>> place(header_listener header, std::uint64_t dat
 }  // namespace
 
 result<std::variant<std::vector<tensor_info>, more_needed>> read_safetensors(std::span<std::byte const> prefix,
-                                                                             std::uint64_t file_bytes, trailing_bytes trailing) {
+                                                                             std::uint64_t file_bytes,
+                                                                             trailing_bytes trailing) {
   using answer = std::variant<std::vector<tensor_info>, more_needed>;
   std::string_view const text(reinterpret_cast<char const*>(prefix.data()), prefix.size());
   if (is_lfs_pointer(text)) return malformed("is a Git LFS pointer, not the model it stands for", 0);

@@ -21,8 +21,7 @@ enum class trailing_bytes : bool { refuse, allow };
 
 /// `prefix` is the start of a file of `file_bytes`. The tensors come by offset, which is from the file's start. Fails
 /// with `malformed_file`, naming the tensor where there is one, and the byte; the caller adds the file's name.
-[[nodiscard]] result<std::variant<std::vector<tensor_info>, more_needed>> read_safetensors(std::span<std::byte const> prefix,
-                                                                                           std::uint64_t file_bytes,
-                                                                                           trailing_bytes trailing);
+[[nodiscard]] result<std::variant<std::vector<tensor_info>, more_needed>> read_safetensors(
+    std::span<std::byte const> prefix, std::uint64_t file_bytes, trailing_bytes trailing);
 
 }  // namespace tierpager

@@ -64,7 +64,8 @@ class shard_index_listener final : public json_listener {
     if (token.kind != json_kind::key) return {};  // the end
     is_weight_map_ = token.text == "weight_map";
     bool const is_metadata = token.text == "metadata";
-    if ((is_weight_map_ && had_weight_map_) || (is_metadata && had_metadata_)) return malformed("has a key twice", token.byte);
+    if ((is_weight_map_ && had_weight_map_) || (is_metadata && had_metadata_))
+      return malformed("has a key twice", token.byte);
     had_weight_map_ = had_weight_map_ || is_weight_map_;
     had_metadata_ = had_metadata_ || is_metadata;
     state_ = state::root_value;
@@ -83,7 +84,8 @@ class shard_index_listener final : public json_listener {
 
   status on_weight_map(json_token const& token) {
     if (token.kind == json_kind::object_end) return state_ = state::root, status();
-    if (token.text.find('\0') != std::string_view::npos) return malformed("has a tensor name with a NUL character", token.byte);
+    if (token.text.find('\0') != std::string_view::npos)
+      return malformed("has a tensor name with a NUL character", token.byte);
     built_.entries_.push_back({.name_at = static_cast<std::uint32_t>(built_.names_.size()),
                                .name_bytes = static_cast<std::uint32_t>(token.text.size()),
                                .shard = 0,
@@ -97,7 +99,8 @@ class shard_index_listener final : public json_listener {
     auto& entry = built_.entries_.back();
     auto const tensor = built_.name_of(entry);
     if (token.kind != json_kind::string) return malformed("has a shard that is not a string", token.byte, tensor);
-    if (!is_plain_file_name(token.text)) return malformed("has a shard that is not a plain file name", token.byte, tensor);
+    if (!is_plain_file_name(token.text))
+      return malformed("has a shard that is not a plain file name", token.byte, tensor);
     if (last_ == shards_.end() || last_->first != token.text) {
       last_ = shards_.find(token.text);
       if (last_ == shards_.end()) {
@@ -136,8 +139,9 @@ result<shard_index> shard_index::parse(std::string_view text) {
 }
 
 std::optional<std::size_t> shard_index::find(std::string_view name) const {
-  auto const at = std::lower_bound(entries_.begin(), entries_.end(), name,
-                                   [this](entry const& each, std::string_view sought) { return name_of(each) < sought; });
+  auto const at =
+      std::lower_bound(entries_.begin(), entries_.end(), name,
+                       [this](entry const& each, std::string_view sought) { return name_of(each) < sought; });
   if (at == entries_.end() || name_of(*at) != name) return std::nullopt;
   return static_cast<std::size_t>(at - entries_.begin());
 }

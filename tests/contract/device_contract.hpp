@@ -36,7 +36,8 @@ class device_contract : public ::testing::Test {
 
   /// Commits `bytes`, rounded up, at the start of both arenas.
   void commit(std::uint64_t bytes) {
-    for (tier const where : {tier::vram, tier::ram}) value_or_throw(port().commit(where, {0, round_up(bytes, granule(where))}));
+    for (tier const where : {tier::vram, tier::ram})
+      value_or_throw(port().commit(where, {0, round_up(bytes, granule(where))}));
   }
   void fill_ram(std::uint64_t offset, std::span<std::byte const> content) { std::ranges::copy(content, ram_ + offset); }
   void until_passed(fence which) {
@@ -86,7 +87,8 @@ TYPED_TEST_P(device_contract, commits_gives_back_and_commits_again) {
   auto const content = seeded_bytes(bytes, 1);
   stream_ref const mine = this->stream();
   for (int round = 0; round < 3; ++round) {
-    for (tier const where : {tier::vram, tier::ram}) ASSERT_TRUE(this->port().commit(where, {2 * granule, 3 * granule}).ok());
+    for (tier const where : {tier::vram, tier::ram})
+      ASSERT_TRUE(this->port().commit(where, {2 * granule, 3 * granule}).ok());
     this->fill_ram(5 * granule - bytes, content);
     auto const done = this->port().copy_async(2 * granule, 5 * granule - bytes, bytes);
     ASSERT_TRUE(done.ok()) << done.error().describe();
@@ -244,10 +246,11 @@ TYPED_TEST_P(device_contract, serves_four_threads_at_once) {
   EXPECT_EQ(wrong, (std::array<int, 4>{}));
 }
 
-REGISTER_TYPED_TEST_SUITE_P(device_contract, reserves_aligned_arenas_of_sound_granules, commits_gives_back_and_commits_again,
-                            refuses_to_commit_outside_the_arena_and_stays_usable, copies_in_the_order_queued,
-                            a_fence_passes_after_what_was_queued_before_it_and_stays_passed, copies_wait_for_another_stream_s_fence,
-                            a_stream_waits_for_a_copy, a_wait_for_its_own_or_a_passed_fence_holds_nothing_up,
+REGISTER_TYPED_TEST_SUITE_P(device_contract, reserves_aligned_arenas_of_sound_granules,
+                            commits_gives_back_and_commits_again, refuses_to_commit_outside_the_arena_and_stays_usable,
+                            copies_in_the_order_queued, a_fence_passes_after_what_was_queued_before_it_and_stays_passed,
+                            copies_wait_for_another_stream_s_fence, a_stream_waits_for_a_copy,
+                            a_wait_for_its_own_or_a_passed_fence_holds_nothing_up,
                             a_retired_stream_s_fences_stay_and_its_other_uses_are_errors, checksums_as_the_cpu_does,
                             serves_four_threads_at_once);
 

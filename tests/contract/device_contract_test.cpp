@@ -14,7 +14,8 @@ template <std::uint64_t JitterSeed, std::uint64_t GranuleBytes = 4096>
 struct made_host_device {
   device& port() { return *device_; }
   void submit(stream_ref stream, std::function<void()> work) { submit_to_host_stream(stream, std::move(work)); }
-  static constexpr host_device_options options{.granule_bytes = GranuleBytes, .jitter_seed = JitterSeed, .poison = JitterSeed != 0};
+  static constexpr host_device_options options{
+      .granule_bytes = GranuleBytes, .jitter_seed = JitterSeed, .poison = JitterSeed != 0};
   std::shared_ptr<device> device_ = std::make_shared<host_device>(options);
 };
 

@@ -37,7 +37,8 @@ TYPED_TEST_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address) 
   auto const from = this->make();
   std::vector<std::byte> target(this->large_bytes + 64);
   std::uint64_t const last = this->large_bytes;
-  for (std::uint64_t const offset : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, last - 4097, last - 1})
+  for (std::uint64_t const offset :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{4096}, last - 4097, last - 1})
     for (std::uint64_t bytes : {std::uint64_t{1}, std::uint64_t{7}, std::uint64_t{4096}, std::uint64_t{8193}, last})
       for (std::uint64_t const shift : {std::uint64_t{8}, std::uint64_t{13}}) {
         bytes = std::min(bytes, last - offset);
@@ -45,7 +46,8 @@ TYPED_TEST_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address) 
         auto const part = std::span(target).subspan(shift, bytes);
         status const done = from->read(0, offset, part);
         ASSERT_TRUE(done.ok()) << done.error().describe();
-        ASSERT_TRUE(same_bytes(part, std::span(this->large_content_).subspan(offset, bytes))) << bytes << " at " << offset;
+        ASSERT_TRUE(same_bytes(part, std::span(this->large_content_).subspan(offset, bytes)))
+            << bytes << " at " << offset;
         ASSERT_EQ(target[shift - 1], std::byte{0x77});
         ASSERT_EQ(target[shift + bytes], std::byte{0x77});
       }
@@ -98,7 +100,8 @@ TYPED_TEST_P(source_contract, serves_four_threads_at_once) {
     std::vector<std::byte> target(20'000);
     for (std::uint64_t i = 0; i < 50; ++i) {
       std::uint64_t const offset = (seed * 7919 + i * 5003) % (this->large_bytes - target.size());
-      if (!from->read(0, offset, target).ok() || !same_bytes(target, std::span(this->large_content_).subspan(offset, target.size())))
+      if (!from->read(0, offset, target).ok() ||
+          !same_bytes(target, std::span(this->large_content_).subspan(offset, target.size())))
         ++wrong;
     }
   };
@@ -110,7 +113,8 @@ TYPED_TEST_P(source_contract, serves_four_threads_at_once) {
 }
 
 TYPED_TEST_P(source_contract, reports_a_file_cut_since_it_was_opened) {
-  for (std::uint64_t const left : {std::uint64_t{299'999}, std::uint64_t{8192}, std::uint64_t{4097}, std::uint64_t{1}, std::uint64_t{0}}) {
+  for (std::uint64_t const left :
+       {std::uint64_t{299'999}, std::uint64_t{8192}, std::uint64_t{4097}, std::uint64_t{1}, std::uint64_t{0}}) {
     scratch_file const cut(this->large_content_);
     std::vector<open_file> files;
     files.push_back(cut.open());
@@ -170,7 +174,8 @@ TYPED_TEST_P(source_contract, a_cut_under_running_reads_is_an_error_or_the_right
 
 REGISTER_TYPED_TEST_SUITE_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address, tells_its_files_apart,
                             reads_no_bytes_anywhere_in_a_file_and_at_its_end, names_the_first_byte_past_the_end,
-                            refuses_a_file_it_does_not_have, serves_four_threads_at_once, reports_a_file_cut_since_it_was_opened,
-                            reports_a_file_overwritten_since_it_was_opened, a_cut_under_running_reads_is_an_error_or_the_right_bytes);
+                            refuses_a_file_it_does_not_have, serves_four_threads_at_once,
+                            reports_a_file_cut_since_it_was_opened, reports_a_file_overwritten_since_it_was_opened,
+                            a_cut_under_running_reads_is_an_error_or_the_right_bytes);
 
 }  // namespace tierpager::tests

@@ -9,12 +9,16 @@ namespace tierpager::tests {
 namespace {
 
 struct pread_maker {
-  static std::unique_ptr<source> make(std::vector<open_file> files) { return std::make_unique<pread_source>(std::move(files)); }
+  static std::unique_ptr<source> make(std::vector<open_file> files) {
+    return std::make_unique<pread_source>(std::move(files));
+  }
 };
 
 template <mapped_copy By>
 struct mmap_maker {
-  static std::unique_ptr<source> make(std::vector<open_file> files) { return value_or_throw(mmap_source::open(std::move(files), By)); }
+  static std::unique_ptr<source> make(std::vector<open_file> files) {
+    return value_or_throw(mmap_source::open(std::move(files), By));
+  }
 };
 
 template <class Decorator>

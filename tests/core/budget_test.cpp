@@ -80,10 +80,39 @@ TEST(budget, knows_its_words) {
 }
 
 TEST(budget, refuses_what_is_no_size_and_names_it) {
-  for (char const* text :
-       {"", " ", "12Q", "12 MiB", " 12", "12 ", "-1", "+1", "-5%", "0%", "0.0000000001%", "nan%", "inf", "1e9", "0x10", ".5GiB",
-        "5.GiB", "1.5", "1.2.3GiB", "%", "MiB", "12iB", "12K", "12B", "4MiB%", "18446744073709551616", "16777216TiB", "18446745TB",
-        "99999999999999999999%", "18446744074%", "1.0000000000000000001GiB", "automatic", "no"}) {
+  for (char const* text : {"",
+                           " ",
+                           "12Q",
+                           "12 MiB",
+                           " 12",
+                           "12 ",
+                           "-1",
+                           "+1",
+                           "-5%",
+                           "0%",
+                           "0.0000000001%",
+                           "nan%",
+                           "inf",
+                           "1e9",
+                           "0x10",
+                           ".5GiB",
+                           "5.GiB",
+                           "1.5",
+                           "1.2.3GiB",
+                           "%",
+                           "MiB",
+                           "12iB",
+                           "12K",
+                           "12B",
+                           "4MiB%",
+                           "18446744073709551616",
+                           "16777216TiB",
+                           "18446745TB",
+                           "99999999999999999999%",
+                           "18446744074%",
+                           "1.0000000000000000001GiB",
+                           "automatic",
+                           "no"}) {
     auto const read = budget::parse(text);
     ASSERT_FALSE(read.ok()) << text;
     EXPECT_EQ(read.error().code, errc::invalid_argument) << text;

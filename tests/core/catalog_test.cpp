@@ -35,8 +35,12 @@ TEST(catalog, slices_along_the_outermost_dimension_of_either_order) {
   catalog tensors;
   tensors.add_file("m");
   (void)tensors.add(tensor("a", {1}, 4));
-  (void)tensors.add({.name = "e", .dtype = "F32", .shape = {5, 3, 2}, .order = dimension_order::innermost_first,
-                     .offset = 100, .bytes = 120});
+  (void)tensors.add({.name = "e",
+                     .dtype = "F32",
+                     .shape = {5, 3, 2},
+                     .order = dimension_order::innermost_first,
+                     .offset = 100,
+                     .bytes = 120});
   (void)tensors.add({.name = "s", .dtype = "F32", .shape = {3, 5}, .offset = 220, .bytes = 60});
   catalog const by_expert = value_or_throw(tensors.slice("[es]"));
   ASSERT_EQ(by_expert.size(), 6U);

@@ -6,7 +6,8 @@ namespace tierpager {
 namespace {
 
 TEST(error, names_file_tensor_and_byte_in_one_line) {
-  failure const cut{.code = errc::file_truncated, .what = "was cut short", .file = "m.gguf", .tensor = "a.b", .byte = 17};
+  failure const cut{
+      .code = errc::file_truncated, .what = "was cut short", .file = "m.gguf", .tensor = "a.b", .byte = 17};
   EXPECT_EQ(cut.describe(), "m.gguf: tensor 'a.b': was cut short, at byte 17");
   failure const refused{.code = errc::read_failed, .what = "cannot be read", .file = "m", .system_error = 5};
   EXPECT_EQ(refused.describe(), "m: cannot be read (Input/output error)");

@@ -21,8 +21,8 @@ std::vector<std::string> pinned(catalog const& tensors, std::string_view text) {
 using names = std::vector<std::string>;
 
 TEST(pin_preset, knows_the_parts_of_a_gguf_model) {
-  catalog const tensors = named({"token_embd.weight", "blk.0.attn_output.weight", "blk.9.attn_q.weight", "blk.10.attn_q.weight",
-                                 "output_norm.weight", "output.weight"});
+  catalog const tensors = named({"token_embd.weight", "blk.0.attn_output.weight", "blk.9.attn_q.weight",
+                                 "blk.10.attn_q.weight", "output_norm.weight", "output.weight"});
   EXPECT_EQ(pinned(tensors, "embeddings"), (names{"token_embd.weight"}));
   EXPECT_EQ(pinned(tensors, "output"), (names{"output_norm.weight", "output.weight"}));
   EXPECT_EQ(pinned(tensors, "last:1"), (names{"blk.10.attn_q.weight"}));
@@ -31,11 +31,13 @@ TEST(pin_preset, knows_the_parts_of_a_gguf_model) {
 }
 
 TEST(pin_preset, knows_the_parts_of_a_safetensors_model_and_its_slices) {
-  catalog const tensors = named({"model.embed_tokens.weight", "model.layers.0.mlp.experts.weight[0]", "model.layers.1.mlp.experts.weight[3]",
-                                 "model.layers.1.self_attn.output.weight", "model.norm.weight", "lm_head.weight"});
+  catalog const tensors = named({"model.embed_tokens.weight", "model.layers.0.mlp.experts.weight[0]",
+                                 "model.layers.1.mlp.experts.weight[3]", "model.layers.1.self_attn.output.weight",
+                                 "model.norm.weight", "lm_head.weight"});
   EXPECT_EQ(pinned(tensors, "embeddings"), (names{"model.embed_tokens.weight"}));
   EXPECT_EQ(pinned(tensors, "output"), (names{"model.norm.weight", "lm_head.weight"}));
-  EXPECT_EQ(pinned(tensors, "last:1"), (names{"model.layers.1.mlp.experts.weight[3]", "model.layers.1.self_attn.output.weight"}));
+  EXPECT_EQ(pinned(tensors, "last:1"),
+            (names{"model.layers.1.mlp.experts.weight[3]", "model.layers.1.self_attn.output.weight"}));
 }
 
 TEST(pin_preset, takes_anything_else_for_a_glob_and_refuses_what_names_nothing) {

@@ -36,17 +36,22 @@ class fake_root {
   }
   fake_root& meminfo(std::uint64_t available_kib) {
     std::string const available = std::to_string(available_kib);
-    return file("proc/meminfo", "MemTotal:       99999999 kB\nMemFree:           10 kB\nMemAvailable:   " + available + " kB\n");
+    return file("proc/meminfo",
+                "MemTotal:       99999999 kB\nMemFree:           10 kB\nMemAvailable:   " + available + " kB\n");
   }
   fake_root& group_v2(std::string const& name, std::string const& max, std::string const& high, std::uint64_t used,
                       std::uint64_t inactive) {
     std::string const at = "sys/fs/cgroup/" + name;
-    file(at + "/memory.max", max + "\n").file(at + "/memory.high", high + "\n").file(at + "/memory.current", std::to_string(used) + "\n");
-    return file(at + "/memory.stat", "anon 5\nfile 77\ninactive_anon 3\ninactive_file " + std::to_string(inactive) + "\nactive_file 9\n");
+    file(at + "/memory.max", max + "\n")
+        .file(at + "/memory.high", high + "\n")
+        .file(at + "/memory.current", std::to_string(used) + "\n");
+    return file(at + "/memory.stat",
+                "anon 5\nfile 77\ninactive_anon 3\ninactive_file " + std::to_string(inactive) + "\nactive_file 9\n");
   }
   fake_root& group_v1(std::string const& name, std::uint64_t limit, std::uint64_t used, std::uint64_t inactive) {
     std::string const at = "sys/fs/cgroup/memory/" + name;
-    file(at + "/memory.limit_in_bytes", std::to_string(limit)).file(at + "/memory.usage_in_bytes", std::to_string(used));
+    file(at + "/memory.limit_in_bytes", std::to_string(limit))
+        .file(at + "/memory.usage_in_bytes", std::to_string(used));
     return file(at + "/memory.stat", "inactive_file 1\ntotal_inactive_file " + std::to_string(inactive) + "\n");
   }
   [[nodiscard]] fs::path const& path() const { return path_; }
@@ -65,9 +70,9 @@ TEST(auto_budget, takes_what_is_available_where_no_cgroup_limits) {
 TEST(auto_budget, takes_the_tightest_cgroup_on_the_way_to_the_root) {
   fake_root root;
   root.meminfo(1'000'000).file("proc/self/cgroup", "0::/a/b/c\n");
-  root.group_v2("a", "500000", "max", 100'000, 0);       // 400,000 left
+  root.group_v2("a", "500000", "max", 100'000, 0);         // 400,000 left
   root.group_v2("a/b", "max", "390000", 200'000, 50'000);  // 240,000 left, by memory.high
-  root.group_v2("a/b/c", "300000", "max", 1'000, 0);     // 299,000 left
+  root.group_v2("a/b/c", "300000", "max", 1'000, 0);       // 299,000 left
   EXPECT_EQ(ram_headroom_bytes(root.path()), 240'000U);
 }
 
@@ -94,7 +99,9 @@ TEST(auto_budget, inside_a_container_the_mount_itself_is_the_group) {
 TEST(auto_budget, reads_the_first_version_of_cgroups) {
   fake_root root;
   root.meminfo(1'000'000).file("proc/self/cgroup", "12:cpuset:/x\n11:cpu,memory:/a/b\n1:name=systemd:/y\n0::/z\n");
-  root.group_v1("", 9'223'372'036'854'771'712U, 5'000'000, 0).group_v1("a", 80'000, 30'000, 4'000).group_v1("a/b", 90'000, 1'000, 0);
+  root.group_v1("", 9'223'372'036'854'771'712U, 5'000'000, 0)
+      .group_v1("a", 80'000, 30'000, 4'000)
+      .group_v1("a/b", 90'000, 1'000, 0);
   root.group_v1("x", 1, 0, 0).group_v1("y", 1, 0, 0);
   EXPECT_EQ(ram_headroom_bytes(root.path()), 54'000U);
 }

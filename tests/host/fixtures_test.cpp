@@ -37,7 +37,8 @@ void expect_equal(opened_model const& model, std::size_t number, nlohmann::json 
   ASSERT_EQ(info.bytes, expected["bytes"].get<std::uint64_t>());
   std::vector<std::byte> content(info.bytes);
   ASSERT_TRUE(model.files[info.file].read(info.offset, content).ok());
-  EXPECT_EQ(hexadecimal(std::span(content).first(std::min<std::size_t>(16, content.size()))), expected["first_bytes"].get<std::string>());
+  EXPECT_EQ(hexadecimal(std::span(content).first(std::min<std::size_t>(16, content.size()))),
+            expected["first_bytes"].get<std::string>());
   checksum_accumulator sum;
   sum.add(content);
   EXPECT_EQ(hexadecimal(sum.value()), expected["checksum"].get<std::string>());

@@ -81,7 +81,8 @@ TEST(host_arena, refuses_what_is_not_whole_free_or_its_own) {
     ASSERT_FALSE(done.ok()) << range.offset;
     EXPECT_EQ(done.error().code, errc::invalid_argument);
   }
-  for (byte_range const range : {byte_range{0, 4096}, byte_range{4096, 8192}, byte_range{12288, 8192}, byte_range{8192, 1}})
+  for (byte_range const range :
+       {byte_range{0, 4096}, byte_range{4096, 8192}, byte_range{12288, 8192}, byte_range{8192, 1}})
     EXPECT_FALSE(arena.decommit(range).ok()) << range.offset;
   EXPECT_EQ(arena.committed_bytes(), 8192U);
   EXPECT_FALSE(arena.reserve(arena_bytes).ok());
@@ -179,7 +180,8 @@ TEST(host_arena, granules_below_a_page_follow_a_model_of_them_through_a_thousand
     std::uint64_t held = 0;
     for (std::uint64_t i = first; i < first + count; ++i) held += model.count(i);
     bool const commits = (draw >> 20U) % 2 == 0;
-    ASSERT_EQ((commits ? arena.commit(range) : arena.decommit(range)).ok(), held == (commits ? 0 : count)) << "step " << step;
+    ASSERT_EQ((commits ? arena.commit(range) : arena.decommit(range)).ok(), held == (commits ? 0 : count))
+        << "step " << step;
     if (commits && held == 0)
       for (std::uint64_t i = first; i < first + count; ++i) model.insert(i);
     if (!commits && held == count)

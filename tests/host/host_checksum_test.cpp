@@ -12,7 +12,8 @@ namespace {
 
 std::uint64_t accumulated(std::span<std::byte const> data, std::size_t piece_bytes) {
   checksum_accumulator sum;
-  for (std::size_t at = 0; at < data.size(); at += piece_bytes) sum.add(data.subspan(at, std::min(piece_bytes, data.size() - at)));
+  for (std::size_t at = 0; at < data.size(); at += piece_bytes)
+    sum.add(data.subspan(at, std::min(piece_bytes, data.size() - at)));
   return sum.value();
 }
 

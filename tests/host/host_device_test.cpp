@@ -26,8 +26,13 @@ TEST_F(host_device_test, refuses_a_copy_that_touches_memory_not_committed) {
   value_or_throw(on.commit(tier::vram, {0, 8192}));
   value_or_throw(on.commit(tier::ram, {0, 8192}));
   EXPECT_TRUE(on.copy_async(0, 0, 8192).ok());
-  for (auto const& [vram_offset, ram_offset, bytes] : std::initializer_list<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>>{
-           {4096, 0, 4097}, {0, 4096, 4097}, {8192, 0, 1}, {0, 8192, 1}, {0, 0, ~std::uint64_t{0}}, {8, 0, ~std::uint64_t{7}}}) {
+  for (auto const& [vram_offset, ram_offset, bytes] :
+       std::initializer_list<std::tuple<std::uint64_t, std::uint64_t, std::uint64_t>>{{4096, 0, 4097},
+                                                                                      {0, 4096, 4097},
+                                                                                      {8192, 0, 1},
+                                                                                      {0, 8192, 1},
+                                                                                      {0, 0, ~std::uint64_t{0}},
+                                                                                      {8, 0, ~std::uint64_t{7}}}) {
     auto const refused = on.copy_async(vram_offset, ram_offset, bytes);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, errc::device_failed);
@@ -102,7 +107,9 @@ TEST_F(host_device_test, refuses_fences_and_streams_that_are_not) {
 
 TEST_F(host_device_test, reserves_a_tier_once) { EXPECT_FALSE(on.reserve(tier::vram, 4096).ok()); }
 
-TEST(host_device, locks_no_pages_unless_asked) { EXPECT_FALSE(host_device({.lock_pages = false}).ram_is_page_locked()); }
+TEST(host_device, locks_no_pages_unless_asked) {
+  EXPECT_FALSE(host_device({.lock_pages = false}).ram_is_page_locked());
+}
 
 /// How often, of 200 copies, work queued on a user's stream after a copy had run while the copy had not.
 int overtaken(bool with_fence) {

@@ -62,7 +62,8 @@ TEST_P(mmap_source_by, a_file_cut_and_made_whole_again_has_changed) {
   EXPECT_EQ(done.error().byte, 2 * page_bytes);
 }
 
-INSTANTIATE_TEST_SUITE_P(every_call, mmap_source_by, ::testing::Values(mapped_copy::process_vm_readv, mapped_copy::proc_self_mem));
+INSTANTIATE_TEST_SUITE_P(every_call, mmap_source_by,
+                         ::testing::Values(mapped_copy::process_vm_readv, mapped_copy::proc_self_mem));
 
 TEST(mmap_source, chooses_a_call_by_itself) {
   scratch_file const file(seeded_bytes(10, 1));

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::uint64_t page = 4096;
 
-std::shared_ptr<device> jittery_device() { return std::make_shared<host_device>(host_device_options{.jitter_seed = 7, .poison = true}); }
+std::shared_ptr<device> jittery_device() {
+  return std::make_shared<host_device>(host_device_options{.jitter_seed = 7, .poison = true});
+}
 
 // Reads a handle's bytes the way a kernel would: in the order of a stream.
 std::uint64_t wrong_byte(pager const& from, handle const& one, host_stream& stream) {

@@ -20,7 +20,9 @@ class pread_source_faults : public ::testing::Test {
     files.push_back(file_.open());
     return {std::move(files), std::move(read_at)};
   }
-  [[nodiscard]] std::span<std::byte const> content(std::size_t offset) const { return std::span(content_).subspan(offset, target_.size()); }
+  [[nodiscard]] std::span<std::byte const> content(std::size_t offset) const {
+    return std::span(content_).subspan(offset, target_.size());
+  }
 
   std::vector<std::byte> const content_ = seeded_bytes(50'000, 1);
   scratch_file const file_{content_};

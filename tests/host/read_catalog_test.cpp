@@ -14,8 +14,8 @@ namespace tierpager {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::gguf_file;
+using ::testing::HasSubstr;
 using testing::metadata;
 using testing::temporary_folder;
 using testing::u32;
@@ -23,8 +23,8 @@ using testing::u32;
 std::string safetensors_of(std::vector<std::string> const& names) {
   std::string json = "{";
   for (std::size_t i = 0; i < names.size(); ++i)
-    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" + std::to_string(2 * i) + "," +
-            std::to_string(2 * i + 2) + "]}";
+    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" +
+            std::to_string(2 * i) + "," + std::to_string(2 * i + 2) + "]}";
   return testing::safetensors_file(json + "}", 2 * names.size());
 }
 
@@ -51,7 +51,8 @@ failure why_not(std::vector<std::string> const& paths) {
 TEST(read_catalog, goes_by_the_bytes_of_a_file_and_not_by_its_name) {
   temporary_folder const folder;
   EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("a.safetensors", gguf_of("g"))}))), ElementsAre("g"));
-  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("a.gguf", safetensors_of({"s"}))}))), ElementsAre("s"));
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("a.gguf", safetensors_of({"s"}))}))),
+              ElementsAre("s"));
   EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.write("blob", safetensors_of({"s"}))}))), ElementsAre("s"));
 }
 
@@ -74,7 +75,8 @@ TEST(read_catalog, makes_one_catalog_of_several_models_and_names_both_files_of_a
 
 TEST(read_catalog, reads_a_header_longer_than_its_first_look_at_the_file) {
   temporary_folder const folder;
-  std::string const bytes = gguf_of("a", {metadata("k", 8, testing::text(std::string(3 << 20, 'v'))), metadata("l", 0, "v")});
+  std::string const bytes =
+      gguf_of("a", {metadata("k", 8, testing::text(std::string(3 << 20, 'v'))), metadata("l", 0, "v")});
   auto const model = value_or_throw(read_catalog({folder.write("m.gguf", bytes)}));
   EXPECT_EQ(model.tensors.tensors()[0].offset + 32, bytes.size());
 }
@@ -85,8 +87,8 @@ TEST(read_catalog, finds_all_parts_of_a_split_model_from_any_of_them) {
   std::vector<std::string> const names = {"a", "b", "c"};
   for (std::uint32_t i = 0; i < 3; ++i)
     parts.push_back(folder.write("m-0000" + std::to_string(i + 1) + "-of-00003.gguf", part_of(names[i], i, 3, 3)));
-  for (std::vector<std::string> const& paths : {std::vector{parts[0]}, std::vector{parts[1]}, std::vector{parts[2]}, parts,
-                                                std::vector{folder.path()}}) {
+  for (std::vector<std::string> const& paths :
+       {std::vector{parts[0]}, std::vector{parts[1]}, std::vector{parts[2]}, parts, std::vector{folder.path()}}) {
     auto const model = value_or_throw(read_catalog(paths));
     EXPECT_THAT(names_of(model), ElementsAre("a", "b", "c"));
     EXPECT_EQ(model.tensors.files(), parts);
@@ -99,7 +101,8 @@ TEST(read_catalog, refuses_split_models_whose_parts_are_missing_or_disagree) {
   failure const missing = why_not({first});
   EXPECT_EQ(missing.code, errc::file_not_found);
   EXPECT_EQ(missing.file, folder.path("m-00002-of-00002.gguf"));
-  for (std::string const& bad : {part_of("b", 0, 2, 2), part_of("b", 1, 3, 2), part_of("b", 1, 2, 3), gguf_of("b"), std::string("GGUF")}) {
+  for (std::string const& bad :
+       {part_of("b", 0, 2, 2), part_of("b", 1, 3, 2), part_of("b", 1, 2, 3), gguf_of("b"), std::string("GGUF")}) {
     folder.write("m-00002-of-00002.gguf", bad);
     failure const why = why_not({first});
     EXPECT_EQ(why.code, errc::malformed_file) << why.describe();
@@ -116,7 +119,8 @@ TEST(read_catalog, reads_a_sharded_model_through_symbolic_links_as_download_cach
   temporary_folder const folder;
   folder.write("blobs/1", safetensors_of({"a", "b"}));
   folder.write("blobs/2", safetensors_of({"c"}));
-  folder.write("blobs/3", R"({"metadata":{},"weight_map":{"c":"m-2.safetensors","a":"m-1.safetensors","b":"m-1.safetensors"}})");
+  folder.write("blobs/3",
+               R"({"metadata":{},"weight_map":{"c":"m-2.safetensors","a":"m-1.safetensors","b":"m-1.safetensors"}})");
   std::filesystem::create_directories(folder.path("snapshot"));
   std::filesystem::create_symlink("../blobs/1", folder.path("snapshot/m-1.safetensors"));
   std::filesystem::create_symlink("../blobs/2", folder.path("snapshot/m-2.safetensors"));
@@ -133,7 +137,9 @@ TEST(read_catalog, refuses_an_index_and_shards_that_do_not_agree) {
   temporary_folder const folder;
   folder.write("1", safetensors_of({"a"}));
   folder.write("2", safetensors_of({"b"}));
-  auto index = [&](std::string const& weights) { return folder.write("m.safetensors.index.json", R"({"weight_map":{)" + weights + "}}"); };
+  auto index = [&](std::string const& weights) {
+    return folder.write("m.safetensors.index.json", R"({"weight_map":{)" + weights + "}}");
+  };
   struct disagreement {
     char const* row;
     char const* weights;
@@ -204,8 +210,12 @@ TEST(read_catalog, reads_a_raw_manifest_and_refuses_extents_past_its_files) {
 
 TEST(read_catalog, names_the_file_and_byte_of_what_is_no_model) {
   temporary_folder const folder;
-  for (auto const& [name, content] : std::vector<std::pair<char const*, std::string>>{
-           {"m.bin", "PK"}, {"m", ""}, {"m.gguf", "version https://git-lfs.github.com/spec/v1\n"}, {"m.gguf", "GGUF"}, {"m.json", "{"}}) {
+  for (auto const& [name, content] :
+       std::vector<std::pair<char const*, std::string>>{{"m.bin", "PK"},
+                                                        {"m", ""},
+                                                        {"m.gguf", "version https://git-lfs.github.com/spec/v1\n"},
+                                                        {"m.gguf", "GGUF"},
+                                                        {"m.json", "{"}}) {
     failure const why = why_not({folder.write(name, content)});
     EXPECT_EQ(why.code, errc::malformed_file) << name;
     EXPECT_EQ(why.file, folder.path(name));

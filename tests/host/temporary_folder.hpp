@@ -16,7 +16,8 @@ class temporary_folder {
  public:
   temporary_folder() {
     std::string pattern = (std::filesystem::temp_directory_path() / "tierpager_XXXXXX").string();
-    path_ = mkdtemp(pattern.data()) == nullptr ? throw std::filesystem::filesystem_error("mkdtemp", std::error_code()) : pattern;
+    path_ = mkdtemp(pattern.data()) == nullptr ? throw std::filesystem::filesystem_error("mkdtemp", std::error_code())
+                                               : pattern;
   }
   temporary_folder(temporary_folder const&) = delete;
   temporary_folder& operator=(temporary_folder const&) = delete;

@@ -14,10 +14,10 @@ namespace tierpager::tests {
 
 template <class Kind>
 struct fault_plan {
-  std::uint64_t at_call = 1;                // the first call that fails, counted from 1
-  bool for_ever = false;                    // it and every later one, until lifted
-  std::optional<Kind> only = std::nullopt;  // only calls of this kind count, and fail
-  bool carried_out = false;                 // a copy or read that fails was made all the same
+  std::uint64_t at_call = 1;                  // the first call that fails, counted from 1
+  bool for_ever = false;                      // it and every later one, until lifted
+  std::optional<Kind> only = std::nullopt;    // only calls of this kind count, and fail
+  bool carried_out = false;                   // a copy or read that fails was made all the same
   std::optional<failure> why = std::nullopt;  // what it fails with; none: what such a port mostly fails with
 };
 

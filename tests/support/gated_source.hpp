@@ -29,7 +29,8 @@ class gated_source final : public source {
   /// Reads that began at that byte.
   [[nodiscard]] std::uint64_t reads_at(std::uint32_t file, std::uint64_t offset) const TIERPAGER_EXCLUDES(mutex_);
 
-  status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override TIERPAGER_EXCLUDES(mutex_);
+  status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override
+      TIERPAGER_EXCLUDES(mutex_);
 
  private:
   std::shared_ptr<source> const real_;

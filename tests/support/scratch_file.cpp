@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 std::vector<std::byte> seeded_bytes(std::size_t count, std::uint64_t seed) {
   std::vector<std::byte> bytes(count);
-  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::byte>(checksum_term(seed, i / 8) >> (8 * (i % 8)));
+  for (std::size_t i = 0; i < count; ++i)
+    bytes[i] = static_cast<std::byte>(checksum_term(seed, i / 8) >> (8 * (i % 8)));
   return bytes;
 }
 

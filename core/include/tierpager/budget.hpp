@@ -23,13 +23,14 @@ class budget {
 
   /// So many bytes; throws tierpager::error (`invalid_argument`) where negative.
   template <std::integral Integer>
-  budget(Integer bytes) : kind_(kind::bytes), bytes_(static_cast<std::uint64_t>(bytes)) {  // NOLINT(google-explicit-constructor)
+  budget(Integer bytes)
+      : kind_(kind::bytes), bytes_(static_cast<std::uint64_t>(bytes)) {  // NOLINT(google-explicit-constructor)
     if constexpr (std::signed_integral<Integer>)
       if (bytes < 0) refuse_negative(static_cast<std::int64_t>(bytes));
   }
   /// Parses; throws tierpager::error (`invalid_argument`) naming the text where it does not parse.
-  budget(char const* text);          // NOLINT(google-explicit-constructor)
-  budget(std::string const& text);   // NOLINT(google-explicit-constructor)
+  budget(char const* text);         // NOLINT(google-explicit-constructor)
+  budget(std::string const& text);  // NOLINT(google-explicit-constructor)
   budget(std::nullptr_t) = delete;
   budget(bool) = delete;
   static result<budget> parse(std::string_view text);

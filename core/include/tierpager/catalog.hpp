@@ -20,11 +20,11 @@ enum class dimension_order : std::uint8_t { outermost_first, innermost_first };
 
 struct tensor_info {
   std::string name;
-  std::string dtype;                  // as the format spells it: "BF16", "Q4_K"
-  std::vector<std::uint64_t> shape;   // elements, in the file's order; empty for a scalar
+  std::string dtype;                 // as the format spells it: "BF16", "Q4_K"
+  std::vector<std::uint64_t> shape;  // elements, in the file's order; empty for a scalar
   dimension_order order = dimension_order::outermost_first;
-  std::uint32_t file = 0;             // index into catalog::files()
-  std::uint64_t offset = 0;           // from the file's start
+  std::uint32_t file = 0;    // index into catalog::files()
+  std::uint64_t offset = 0;  // from the file's start
   std::uint64_t bytes = 0;
 };
 

@@ -15,15 +15,15 @@ enum class eviction_reason : std::uint8_t {
 inline constexpr std::size_t eviction_reasons = 2;
 
 struct tier_statistics {
-  bool present = false;                   // false: the budget was `none`
-  std::uint64_t budget_bytes = 0;         // asked for; 2^64-1 if unlimited
-  std::uint64_t effective_bytes = 0;      // what binds: never exceeded by `committed_bytes`
-  std::uint64_t pending_bytes = 0;        // to be given back once handles above a lowered budget are released
-  std::uint64_t committed_bytes = 0;      // memory held from the system now
-  std::uint64_t peak_bytes = 0;           // the most that `committed_bytes` ever was
-  std::uint64_t resident_bytes = 0;       // sum of resident tensors' own sizes
+  bool present = false;               // false: the budget was `none`
+  std::uint64_t budget_bytes = 0;     // asked for; 2^64-1 if unlimited
+  std::uint64_t effective_bytes = 0;  // what binds: never exceeded by `committed_bytes`
+  std::uint64_t pending_bytes = 0;    // to be given back once handles above a lowered budget are released
+  std::uint64_t committed_bytes = 0;  // memory held from the system now
+  std::uint64_t peak_bytes = 0;       // the most that `committed_bytes` ever was
+  std::uint64_t resident_bytes = 0;   // sum of resident tensors' own sizes
   std::uint64_t resident_tensors = 0;
-  std::uint64_t quarantined_bytes = 0;    // not reused until the order of a failed call is proved
+  std::uint64_t quarantined_bytes = 0;  // not reused until the order of a failed call is proved
   std::array<std::uint64_t, eviction_reasons> evictions_by_reason{};
   [[nodiscard]] std::uint64_t evictions() const { return evictions_by_reason[0] + evictions_by_reason[1]; }
 };
@@ -33,13 +33,13 @@ struct statistics {
   bool ram_is_page_locked = false;
   // Per tensor acquired for the device, exactly one of the next three; acquire_host counts only ram_hits, disk_reads.
   std::uint64_t acquires = 0;
-  std::uint64_t vram_hits = 0;            // resident or already on its way: no new copy
-  std::uint64_t ram_hits = 0;             // no disk read
-  std::uint64_t disk_reads = 0;           // tensors, not chunks
-  std::uint64_t bytes_to_device = 0;      // counted when queued
+  std::uint64_t vram_hits = 0;        // resident or already on its way: no new copy
+  std::uint64_t ram_hits = 0;         // no disk read
+  std::uint64_t disk_reads = 0;       // tensors, not chunks
+  std::uint64_t bytes_to_device = 0;  // counted when queued
   std::uint64_t bytes_from_disk = 0;
   std::uint64_t failed_loads = 0;
-  double stall_seconds = 0;               // host time spent waiting inside acquire, all threads together
+  double stall_seconds = 0;  // host time spent waiting inside acquire, all threads together
 };
 
 }  // namespace tierpager

@@ -36,7 +36,7 @@ struct pager_options {
   std::string policy = "auto";
   std::uint64_t chunk_bytes = 8U << 20U;  // reads and copies go in pieces of at most this; 4 MiB to 16 MiB suit most
   unsigned reader_threads = 4;
-  std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
+  std::uint64_t scratch_bytes = 0;  // device memory for the caller's own use, inside the VRAM budget
 };
 
 /// How long an acquire may wait for room.
@@ -61,7 +61,9 @@ class handle {
   [[nodiscard]] std::uint64_t size_bytes() const { return bytes_; }
   /// Device pointer (of acquire) or host pointer (of acquire_host), aligned to 256 bytes; null for an empty tensor.
   template <class T = std::byte>
-  [[nodiscard]] T const* data() const { return reinterpret_cast<T const*>(data_); }
+  [[nodiscard]] T const* data() const {
+    return reinterpret_cast<T const*>(data_);
+  }
   /// Another use of the same tensor, with a release of its own.
   [[nodiscard]] handle share() const;
   /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Does not wait.
@@ -101,7 +103,8 @@ class pager {
   [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
-  [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream, wait_options const& wait = {});
+  [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream,
+                                            wait_options const& wait = {});
   /// A handle where the tensor is resident, or its copy queued; else nothing, at once, and no load is started.
   [[nodiscard]] std::optional<handle> try_acquire(tensor_id id, stream_ref stream);
   /// The same for page-locked host RAM: a host pointer, right when the call returns.

@@ -10,7 +10,8 @@ namespace {
 constexpr std::uint64_t largest = ~std::uint64_t{0};
 
 TEST(dtype, knows_what_ggml_has_had_and_never_had) {
-  for (std::uint32_t number = 0; number < 100; ++number) EXPECT_FALSE(find_ggml_dtype(number) && is_removed_ggml_dtype(number)) << number;
+  for (std::uint32_t number = 0; number < 100; ++number)
+    EXPECT_FALSE(find_ggml_dtype(number) && is_removed_ggml_dtype(number)) << number;
   EXPECT_EQ(find_ggml_dtype(12)->name, "Q4_K");
   EXPECT_TRUE(is_removed_ggml_dtype(4));
   EXPECT_EQ(find_ggml_dtype(99), nullptr);

@@ -26,7 +26,9 @@ inline std::string u64(std::uint64_t value) { return little_endian(value); }
 inline std::string text(std::string_view value) { return u64(value.size()) + std::string(value); }
 
 /// One GGUF metadata entry; `value` holds what follows the type.
-inline std::string metadata(std::string_view key, std::uint32_t type, std::string const& value) { return text(key) + u32(type) + value; }
+inline std::string metadata(std::string_view key, std::uint32_t type, std::string const& value) {
+  return text(key) + u32(type) + value;
+}
 
 struct gguf_tensor {
   std::string name;

@@ -73,16 +73,20 @@ void build_catalog(Tensors tensors) {
 /// Short names that are all different: the most tensors a header of its size can hold.
 std::string short_name(std::size_t number) {
   std::string name;
-  for (std::size_t left = number; name.empty() || left != 0; left /= 64) name.push_back(static_cast<char>('0' + left % 64));
+  for (std::size_t left = number; name.empty() || left != 0; left /= 64)
+    name.push_back(static_cast<char>('0' + left % 64));
   return name == "\\" || name.find('\\') != std::string::npos ? "~" + std::to_string(number) : name;
 }
 
 void read_gguf_within_promise(std::string const& bytes, std::size_t header_bytes, bool good, char const* what) {
-  expect_within_promise(header_bytes, [&] {
-    auto answer = read_gguf(bytes_of(bytes), bytes.size());
-    ASSERT_EQ(answer.ok(), good) << what;
-    if (good) build_catalog(std::move(std::get<gguf_header>(*answer).tensors));
-  }, what);
+  expect_within_promise(
+      header_bytes,
+      [&] {
+        auto answer = read_gguf(bytes_of(bytes), bytes.size());
+        ASSERT_EQ(answer.ok(), good) << what;
+        if (good) build_catalog(std::move(std::get<gguf_header>(*answer).tensors));
+      },
+      what);
 }
 
 TEST(format_memory, gguf_takes_at_most_16_times_its_header) {
@@ -103,17 +107,22 @@ TEST(format_memory, gguf_takes_at_most_16_times_its_header) {
 }
 
 TEST(format_memory, gguf_allocates_nothing_for_tensors_that_are_only_promised) {
-  std::string const bytes = "GGUF" + testing::u32(3) + testing::u64(1ULL << 40U) + testing::u64(1ULL << 40U) + std::string(40, '\1');
-  expect_within_promise(0, [&] { (void)read_gguf(bytes_of(bytes), 1ULL << 60U); }, "promises");
+  std::string const bytes =
+      "GGUF" + testing::u32(3) + testing::u64(1ULL << 40U) + testing::u64(1ULL << 40U) + std::string(40, '\1');
+  expect_within_promise(
+      0, [&] { (void)read_gguf(bytes_of(bytes), 1ULL << 60U); }, "promises");
 }
 
 void read_safetensors_within_promise(std::string const& json, std::uint64_t data_bytes, bool good, char const* what) {
   std::string const bytes = safetensors_file(json, data_bytes);
-  expect_within_promise(json.size(), [&] {
-    auto answer = read_safetensors(bytes_of(bytes), bytes.size(), trailing_bytes::refuse);
-    ASSERT_EQ(answer.ok(), good) << what;
-    if (good) build_catalog(std::get<std::vector<tensor_info>>(std::move(answer).value()));
-  }, what);
+  expect_within_promise(
+      json.size(),
+      [&] {
+        auto answer = read_safetensors(bytes_of(bytes), bytes.size(), trailing_bytes::refuse);
+        ASSERT_EQ(answer.ok(), good) << what;
+        if (good) build_catalog(std::get<std::vector<tensor_info>>(std::move(answer).value()));
+      },
+      what);
 }
 
 TEST(format_memory, safetensors_takes_at_most_16_times_its_header) {
@@ -122,7 +131,8 @@ TEST(format_memory, safetensors_takes_at_most_16_times_its_header) {
   std::string dimensions = R"({"t":{"dtype":"U8","shape":[)";
   for (std::size_t i = 0; i < many; ++i) {
     std::string const name = (i == 0 ? "\"" : ",\"") + short_name(i);
-    json += name + R"(":{"dtype":"U8","shape":[],"data_offsets":[)" + std::to_string(i) + "," + std::to_string(i + 1) + "]}";
+    json += name + R"(":{"dtype":"U8","shape":[],"data_offsets":[)" + std::to_string(i) + "," + std::to_string(i + 1) +
+            "]}";
     metadata += name + R"(":"")";
     dimensions += "0,";
   }
@@ -136,7 +146,8 @@ TEST(format_memory, safetensors_takes_at_most_16_times_its_header) {
   }();
   json = "{";
   for (std::size_t i = 0; i < many / 10; ++i)
-    json += (i == 0 ? "\"" : ",\"") + short_name(i) + R"(":{"dtype":"U8","shape":[)" + shape + R"(],"data_offsets":[0,0]})";
+    json +=
+        (i == 0 ? "\"" : ",\"") + short_name(i) + R"(":{"dtype":"U8","shape":[)" + shape + R"(],"data_offsets":[0,0]})";
   read_safetensors_within_promise(json + "}", 0, true, "long shapes");
 }
 
@@ -150,7 +161,8 @@ TEST(format_memory, safetensors_takes_at_most_16_times_its_header_for_bombs) {
   read_safetensors_within_promise("{\"t\":" + std::string(huge, '7') + "}", 0, false, "a number");
   read_safetensors_within_promise("{\"t\":1e" + std::string(huge, '7') + "}", 0, false, "a number that is no number");
   read_safetensors_within_promise("{" + std::string(huge, ' '), 0, false, "spaces");
-  read_safetensors_within_promise(R"({"__metadata__":{"k":")" + std::string(huge, 'v') + "\"}}", 0, true, "a metadata value");
+  read_safetensors_within_promise(R"({"__metadata__":{"k":")" + std::string(huge, 'v') + "\"}}", 0, true,
+                                  "a metadata value");
 }
 
 TEST(format_memory, a_shard_index_takes_at_most_16_times_its_text) {
@@ -162,7 +174,8 @@ TEST(format_memory, a_shard_index_takes_at_most_16_times_its_text) {
     different += name + "\":\"" + std::to_string(i) + "\"";
   }
   for (std::string const& text : {same + "}}", different + "}}", R"({"metadata":)" + std::string(2'000'000, '[')})
-    expect_within_promise(text.size(), [&] { EXPECT_EQ(shard_index::parse(text).ok(), text.ends_with("}}")); }, "index");
+    expect_within_promise(
+        text.size(), [&] { EXPECT_EQ(shard_index::parse(text).ok(), text.ends_with("}}")); }, "index");
 }
 
 TEST(format_memory, a_manifest_takes_at_most_16_times_its_text) {
@@ -170,11 +183,14 @@ TEST(format_memory, a_manifest_takes_at_most_16_times_its_text) {
   for (std::size_t i = 0; i < many; ++i)
     text += (i == 0 ? R"({"name":")" : R"(,{"name":")") + short_name(i) + R"(","file":")" + std::to_string(i) +
             R"(","offset":0,"bytes":1,"dtype":"","shape":[]})";
-  expect_within_promise(text.size(), [&] {
-    auto read = read_manifest(text + "]}");
-    ASSERT_TRUE(read.ok());
-    build_catalog(std::move(read->tensors));
-  }, "manifest");
+  expect_within_promise(
+      text.size(),
+      [&] {
+        auto read = read_manifest(text + "]}");
+        ASSERT_TRUE(read.ok());
+        build_catalog(std::move(read->tensors));
+      },
+      "manifest");
 }
 
 }  // namespace

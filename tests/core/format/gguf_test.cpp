@@ -8,23 +8,24 @@
 namespace tierpager {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::gguf_file;
 using testing::gguf_tensor;
+using ::testing::HasSubstr;
 using testing::metadata;
 using testing::text;
 using testing::u32;
 using testing::u64;
 
-constexpr std::uint32_t f32 = 0, q8_0 = 8, q4_k = 12, uint8_value = 0, uint16_value = 2, uint32_value = 4, int32_value = 5,
-                        string_value = 8, array_value = 9;
+constexpr std::uint32_t f32 = 0, q8_0 = 8, q4_k = 12, uint8_value = 0, uint16_value = 2, uint32_value = 4,
+                        int32_value = 5, string_value = 8, array_value = 9;
 
 gguf_file two_tensors() {
   return {.metadata = {metadata("general.architecture", string_value, text("llama")),
                        metadata("tokens", array_value, u32(string_value) + u64(2) + text("a") + text("")),
                        metadata("scores", array_value, u32(5) + u64(3) + std::string(12, 's')),
                        metadata("flag", 7, std::string(1, '\1'))},
-          .tensors = {{.name = "a", .shape = {5, 3}, .type = f32, .offset = 0}, {.name = "b", .shape = {32}, .type = q8_0, .offset = 64}},
+          .tensors = {{.name = "a", .shape = {5, 3}, .type = f32, .offset = 0},
+                      {.name = "b", .shape = {32}, .type = q8_0, .offset = 64}},
           .data_bytes = 64 + 64};
 }
 
@@ -65,7 +66,8 @@ TEST(gguf, reads_alignment_split_keys_scalars_and_empty_tensors) {
                                     metadata("split.no", uint16_value, std::string("\1\0", 2)),
                                     metadata("split.count", uint16_value, std::string("\3\0", 2)),
                                     metadata("split.tensors.count", int32_value, u32(9))},
-                       .tensors = {{.name = "e", .shape = {0, 7}, .type = f32}, {.name = "s", .shape = {}, .type = f32},
+                       .tensors = {{.name = "e", .shape = {0, 7}, .type = f32},
+                                   {.name = "s", .shape = {}, .type = f32},
                                    {.name = "z", .shape = {4}, .type = f32, .offset = 128}},
                        .data_bytes = 256,
                        .alignment = 128};
@@ -153,7 +155,9 @@ std::vector<bad_file> bad_metadata() {
   std::string const nested = u32(array_value) + u64(1);
   std::string bomb;
   for (int i = 0; i < 100000; ++i) bomb += nested;
-  auto alignment = [](std::uint32_t value) { return with_metadata(metadata("general.alignment", uint32_value, u32(value))); };
+  auto alignment = [](std::uint32_t value) {
+    return with_metadata(metadata("general.alignment", uint32_value, u32(value)));
+  };
   return {
       {"G6", with_metadata(u64(~0ULL) + "k" + u32(0) + "v"), 24, "longer than 65535"},
       {"G6", with_metadata(u64(65536) + std::string(65536, 'k') + u32(0) + "v"), 24, "longer than 65535"},
@@ -161,16 +165,20 @@ std::vector<bad_file> bad_metadata() {
       {"G6", with_metadata(metadata("k", string_value, u64(1000))), 37, "string that runs past the end"},
       {"G6", with_metadata(metadata("k", string_value, u64(~0ULL))), 37, "string that runs past the end"},
       {"G7", with_metadata(metadata("", uint8_value, "v")), 24, "empty metadata key"},
-      {"G8", gguf_file{.metadata = {metadata("k", uint8_value, "v"), metadata("k", uint8_value, "w")}}.build(), 46, "key twice"},
+      {"G8", gguf_file{.metadata = {metadata("k", uint8_value, "v"), metadata("k", uint8_value, "w")}}.build(), 46,
+       "key twice"},
       {"G9", with_metadata(metadata("k", 13, "v")), 33, "unknown type 13"},
       {"G9", with_metadata(metadata("k", 0xffffffff, "v")), 33, "unknown type"},
       {"G9", with_metadata(metadata("k", array_value, u32(13) + u64(1) + "v")), 37, "array of unknown type"},
       {"G10", with_metadata(metadata("k", array_value, bomb)), 37, "array of arrays"},
-      {"G11", with_metadata(metadata("k", array_value, u32(11) + u64(1ULL << 61U))), 41, "array that runs past the end"},
-      {"G11", with_metadata(metadata("k", array_value, u32(uint8_value) + u64(100))), 41, "array that runs past the end"},
+      {"G11", with_metadata(metadata("k", array_value, u32(11) + u64(1ULL << 61U))), 41,
+       "array that runs past the end"},
+      {"G11", with_metadata(metadata("k", array_value, u32(uint8_value) + u64(100))), 41,
+       "array that runs past the end"},
       {"G12", with_metadata(metadata("k", array_value, u32(string_value) + u64(2) + text("a") + u64(100))), 58,
        "string that runs past the end"},
-      {"G12", with_metadata(metadata("k", array_value, u32(string_value) + u64(1ULL << 60U))), 41, "array that runs past the end"},
+      {"G12", with_metadata(metadata("k", array_value, u32(string_value) + u64(1ULL << 60U))), 41,
+       "array that runs past the end"},
       {"G13", alignment(0), 24 + 8 + 17 + 4, "not a power of two"},
       {"G14", alignment(13), 53, "not a power of two"},
       {"G15", alignment(1U << 31U), 53, "above 1 MiB"},
@@ -183,7 +191,8 @@ std::vector<bad_file> bad_metadata() {
 std::vector<bad_file> bad_tensors() {
   std::uint64_t const shape_at = 24 + 8 + 1 + 4;
   auto two = [](std::uint64_t first, std::uint64_t second) {
-    return with_tensors({{.name = "a", .shape = {16}, .offset = first}, {.name = "b", .shape = {16}, .offset = second}}, 128);
+    return with_tensors({{.name = "a", .shape = {16}, .offset = first}, {.name = "b", .shape = {16}, .offset = second}},
+                        128);
   };
   std::uint64_t const b_offset_at = 24 + 33 + 25;
   return {
@@ -191,8 +200,8 @@ std::vector<bad_file> bad_tensors() {
       {"G17", with_name(""), 24, "without a name"},
       {"G17", with_name(std::string("a\0b", 3)), 33, "NUL"},
       {"G17", with_name("a\xff"), 33, "not UTF-8"},
-      {"G18", with_tensors({{.name = "a", .shape = {8}}, {.name = "a", .shape = {8}, .offset = 32}}, 64), 65, "is there twice",
-       "a"},
+      {"G18", with_tensors({{.name = "a", .shape = {8}}, {.name = "a", .shape = {8}, .offset = 32}}, 64), 65,
+       "is there twice", "a"},
       {"G19", with_shape({1, 1, 1, 1, 1}), 33, "more than 4 dimensions", "t"},
       {"G20", with_shape({1ULL << 63U}), shape_at, "2^63", "t"},
       {"G20", with_shape({1, ~0ULL}), shape_at + 8, "2^63", "t"},

@@ -31,7 +31,9 @@ std::string entry(std::string const& name, std::string const& file, std::string 
   return R"({"name":")" + name + R"(","file":")" + file + R"(",)" + rest + "}";
 }
 
-std::string one(std::string const& file, std::string const& rest) { return R"({"tensors":[)" + entry("t", file, rest) + "]}"; }
+std::string one(std::string const& file, std::string const& rest) {
+  return R"({"tensors":[)" + entry("t", file, rest) + "]}";
+}
 
 TEST(manifest, refuses_what_is_malformed_with_what_tensor_and_byte) {
   std::string const fine = R"("offset":0,"bytes":4,"dtype":"F32","shape":[1])";
@@ -49,9 +51,11 @@ TEST(manifest, refuses_what_is_malformed_with_what_tensor_and_byte) {
            {one("a/b", fine), file_at, "plain file name"},
            {one("a\\\\b", fine), file_at, "plain file name"},
            {one("", fine), file_at, "plain file name"},
-           {one("m", R"("offset":18446744073709551613,"bytes":4,"dtype":"F32","shape":[1])"), rest_at + 9, "2^64 bytes"},
+           {one("m", R"("offset":18446744073709551613,"bytes":4,"dtype":"F32","shape":[1])"), rest_at + 9,
+            "2^64 bytes"},
            {one("m", R"("offset":0,"bytes":5,"dtype":"F32","shape":[1])"), rest_at + 19, "do not agree"},
-           {one("m", R"("offset":0,"bytes":0,"dtype":"F32","shape":[4294967296,4294967296])"), rest_at + 43, "2^64 elements"},
+           {one("m", R"("offset":0,"bytes":0,"dtype":"F32","shape":[4294967296,4294967296])"), rest_at + 43,
+            "2^64 elements"},
            {one("m", R"("offset":0,"bytes":18,"dtype":"Q4_0","shape":[33])"), rest_at + 19, "do not agree"},
            {one("m", R"("offset":-1,"bytes":4,"dtype":"F32","shape":[1])"), rest_at + 9, "'offset' of the wrong kind"},
            {one("m", R"("offset":0,"bytes":4.0,"dtype":"F32","shape":[1])"), rest_at + 19, "'bytes' of the wrong kind"},

@@ -10,8 +10,9 @@ namespace {
 
 TEST(names, find_the_byte_where_text_stops_being_utf8) {
   EXPECT_EQ(find_invalid_utf8("blk.\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\xef\xbf\xbf\xf4\x8f\xbf\xbf"), std::nullopt);
-  for (std::string_view const bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                     "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xe2(\xa1"})
+  for (std::string_view const bad :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80", "\xff", "\xc3", "\xe2\x82", "\xf0\x9f\x98", "\xe2(\xa1"})
     EXPECT_EQ(find_invalid_utf8("ab" + std::string(bad)), 2U) << ::testing::PrintToString(bad);
 }
 

@@ -61,7 +61,8 @@ TEST(safetensors, accepts_trailing_bytes_only_where_told_to) {
 TEST(safetensors, asks_for_its_whole_header) {
   std::string const bytes = safetensors_file(good, 13);
   for (std::size_t length = 0; length < 8 + good.size(); ++length) {
-    auto const answer = value_or_throw(read_safetensors(testing::bytes_of(bytes).first(length), bytes.size(), trailing_bytes::refuse));
+    auto const answer =
+        value_or_throw(read_safetensors(testing::bytes_of(bytes).first(length), bytes.size(), trailing_bytes::refuse));
     EXPECT_EQ(std::get<more_needed>(answer).bytes, length < 8 ? 8 : 8 + good.size()) << length;
   }
 }
@@ -82,11 +83,13 @@ struct bad_file {
 
 void PrintTo(bad_file const& file, std::ostream* out) { *out << file.row << " " << file.what; }
 
-std::string entry(std::string const& name, std::string const& dtype, std::string const& shape, std::string const& offsets) {
+std::string entry(std::string const& name, std::string const& dtype, std::string const& shape,
+                  std::string const& offsets) {
   return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 
-std::string one(std::string const& dtype, std::string const& shape, std::string const& offsets, std::uint64_t data_bytes = 4) {
+std::string one(std::string const& dtype, std::string const& shape, std::string const& offsets,
+                std::uint64_t data_bytes = 4) {
   return safetensors_file("{" + entry("t", dtype, shape, offsets) + "}", data_bytes);
 }
 
@@ -108,8 +111,9 @@ std::vector<bad_file> bad_headers() {
       {"S5", safetensors_file("\xef\xbb\xbf{}", 0), 8, "byte order mark"},
       {"S6", safetensors_file(bomb, 0), 8, "not a JSON object"},
       {"S6", safetensors_file(R"({"t":{"x":)" + bomb, 0), 8 + 10 + 14, "nested too deep"},
-      {"S7", safetensors_file("{" + entry("a", "U8", "[1]", "[0,1]") + "," + entry("\\u0061", "U8", "[1]", "[1,2]") + "}", 2), 61,
-       "twice", "a"},
+      {"S7",
+       safetensors_file("{" + entry("a", "U8", "[1]", "[0,1]") + "," + entry("\\u0061", "U8", "[1]", "[1,2]") + "}", 2),
+       61, "twice", "a"},
       {"S7", safetensors_file(R"({"t":{"dtype":"U8","dtype":"U8"}})", 0), 27, "field twice", "t"},
       {"S19", safetensors_file(R"({"__metadata__":{"k":1}})", 0), 29, "not a string"},
       {"S19", safetensors_file(R"({"__metadata__":{"k":{}}})", 0), 29, "not a string"},
@@ -157,9 +161,12 @@ std::vector<bad_file> bad_entries() {
       {"S13", one("U8", "[0]", "[0,4]"), offsets_at, "do not span", "t"},
       {"S14", one("U8", "[9]", "[0,9]"), 9, "past the end", "t"},
       {"S14", one("U8", "[4]", "[18446744073709551611,18446744073709551615]"), 9, "past the end", "t"},
-      {"S15", safetensors_file("{" + entry("a", "U8", "[3]", "[0,3]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}", 4), 61,
+      {"S15",
+       safetensors_file("{" + entry("a", "U8", "[3]", "[0,3]") + "," + entry("b", "U8", "[2]", "[2,4]") + "}", 4), 61,
        "overlaps", "b"},
-      {"S16", safetensors_file("{" + entry("a", "U8", "[2]", "[0,2]") + "," + entry("b", "U8", "[1]", "[3,4]") + "}", 4), 61, "hole", "b"},
+      {"S16",
+       safetensors_file("{" + entry("a", "U8", "[2]", "[0,2]") + "," + entry("b", "U8", "[1]", "[3,4]") + "}", 4), 61,
+       "hole", "b"},
       {"S16", one("U8", "[3]", "[1,4]"), 9, "hole", "t"},
       {"S18", one("U8", "[4]", "[0,4]", 3), 9, "past the end", "t"},
   };

@@ -33,7 +33,8 @@ std::string mapped_to(std::string const& shard) { return R"({"weight_map":{"t":"
 
 std::vector<bad_index> bad_indexes() {
   std::string many = R"({"weight_map":{)";
-  for (int i = 0; i <= 100000; ++i) many += (i == 0 ? "" : ",") + ("\"" + std::to_string(i) + "\":\"" + std::to_string(i) + "\"");
+  for (int i = 0; i <= 100000; ++i)
+    many += (i == 0 ? "" : ",") + ("\"" + std::to_string(i) + "\":\"" + std::to_string(i) + "\"");
   return {
       {"I1", mapped_to("/etc/passwd"), 19, "plain file name"},
       {"I2", mapped_to(".."), 19, "plain file name"},

@@ -103,10 +103,10 @@ TEST_F(promise_7_hostile_headers, open_no_file_outside_the_models_directory) {
 }
 
 TEST_F(promise_7_hostile_headers, are_errors_wherever_a_file_is_cut) {
-  std::string const whole = safetensors_of(
-      R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-      R"("b":{"dtype":"U8","shape":[],"data_offsets":[24,25]}})",
-      25);
+  std::string const whole =
+      safetensors_of(R"({"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                     R"("b":{"dtype":"U8","shape":[],"data_offsets":[24,25]}})",
+                     25);
   fs::path const path = directory / "model.safetensors";
   write(path, whole);
   ASSERT_FALSE(open(path));
