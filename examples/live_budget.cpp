@@ -67,9 +67,9 @@ int main() {
   // What handles still hold drains as their last uses are known to be over; until then the old budget binds.
   constexpr std::uint64_t last_budget_bytes = 2 * tensor_bytes;
   pager.set_budget(tierpager::tier::vram, last_budget_bytes);
-  while (pager.stats().vram.committed_bytes > last_budget_bytes) std::this_thread::yield();
+  while (pager.stats().vram.effective_bytes > last_budget_bytes) std::this_thread::yield();
   tierpager::tier_statistics const vram = pager.stats().vram;
   std::printf("all bytes %s; VRAM held at the end: %llu bytes\n", right ? "right" : "WRONG",
               static_cast<unsigned long long>(vram.committed_bytes));
-  return right && vram.effective_bytes == last_budget_bytes && run_passes(pager, 1) ? 0 : 1;
+  return right && vram.committed_bytes <= last_budget_bytes && run_passes(pager, 1) ? 0 : 1;
 }

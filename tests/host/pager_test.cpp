@@ -89,5 +89,16 @@ TEST(pager, handles_outlive_the_pager) {
   kept.release();
 }
 
+TEST(pager, that_was_refused_leaves_its_device_to_the_next) {
+  pattern_model model = make_pattern_model(4, page);
+  std::shared_ptr<device> const device = jittery_device();
+  EXPECT_THROW(pager(model.tensors, model.bytes, device, {.vram = page, .ram = page, .pin_vram = {"t0"}}), error);
+  EXPECT_THROW(pager(model.tensors, model.bytes, device, {.vram = page, .ram = page, .policy = "best"}), error);
+  pager paged(model.tensors, model.bytes, device, {.vram = 2 * page, .ram = page, .pin_vram = {"t0"}});
+  host_stream stream;
+  handle const one = paged.acquire("t3", stream);
+  EXPECT_EQ(wrong_byte(paged, one, stream), page);
+}
+
 }  // namespace
 }  // namespace tierpager::test

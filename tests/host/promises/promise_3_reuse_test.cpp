@@ -208,5 +208,20 @@ TEST_F(promise_3_reuse, outlives_a_stream_that_is_retired) {
   expect_right(10);
 }
 
+TEST_F(promise_3_reuse, takes_a_handle_released_after_its_stream_was_retired_as_last_used_then) {
+  handle late[2];
+  {
+    host_stream brief;
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      late[i] = paged.acquire(tensor_id{i}, brief);
+      reader.read(late[i], brief);
+    }
+    paged.retire_stream(brief);
+  }
+  for (handle& one : late) one.release();
+  for (std::uint32_t i = 0; i < 8; ++i) use(i, stream);  // their places can be had again
+  expect_right(10);
+}
+
 }  // namespace
 }  // namespace tierpager::test

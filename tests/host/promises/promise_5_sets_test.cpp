@@ -202,5 +202,19 @@ TEST(promise_5_sets_loading, that_are_cancelled_leave_no_use_behind) {
   EXPECT_EQ(reader.wrong(), 0U);
 }
 
+TEST(promise_5_sets_loading, that_starve_and_are_given_up_stand_in_nobodys_way) {
+  watchdog const limit("a load that nobody wants any more");
+  pattern_model model = make_pattern_model(2, page);
+  host_stream stream;
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = page, .ram = page});
+  handle const held = paged.acquire_host(id(0));  // all of RAM, so nothing can be staged
+  auto const soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  EXPECT_EQ(code_of([&] { return paged.acquire(id(1), stream, {.deadline = soon}); }), errc::timed_out);
+  stream_reader reader(model.tensors);
+  reader.read(paged.acquire(id(0), stream), stream);
+  stream.synchronize();
+  EXPECT_EQ(reader.wrong(), 0U);
+}
+
 }  // namespace
 }  // namespace tierpager::test
