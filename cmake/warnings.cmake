@@ -5,3 +5,8 @@ function(tierpager_warnings target)
   # Asserts guard against programmer errors and stay on in every build.
   target_compile_options(${target} PRIVATE -UNDEBUG)
 endfunction()
+
+# What plays tens of thousands of schedules is optimised a little in debug builds too.
+function(tierpager_optimise_always target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O1>)
+endfunction()
