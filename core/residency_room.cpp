@@ -130,7 +130,7 @@ status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t
 }
 
 status residency::pin(std::span<tensor_id const> ids, tier where) {
-  if (status const fine = acceptable(ids, where); !fine.ok()) return fine;
+  if (status fine = acceptable(ids, where); !fine.ok()) return fine;
   tier_state& one = at(where);
   std::vector<tensor_id> added;
   for (tensor_id id : ids) {
@@ -140,7 +140,7 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     one.pinned_bytes += footprint(id, where);
     added.push_back(id);
   }
-  status const fine = pins_fit(where, one.pinned_bytes, effective_of(where, one.options.budget_bytes));
+  status fine = pins_fit(where, one.pinned_bytes, effective_of(where, one.options.budget_bytes));
   if (!fine.ok()) {
     for (tensor_id id : added) {
       slot_of(id, where).pinned = false;
@@ -184,7 +184,7 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
                    .what = "this pager has no " + std::string(name_of(where)) + " tier"};
   std::uint64_t const before = one.options.budget_bytes;
   one.options.budget_bytes = bytes;
-  if (status const fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {
+  if (status fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {
     one.options.budget_bytes = before;
     return fine;
   }

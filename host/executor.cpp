@@ -189,8 +189,10 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     }
     last = leave();  // the handles count from here on
   }
-  if (last) delete this;
-  if (why) throw error(std::move(*why));
+  if (why) {  // without one there are handles, so this is not the last
+    if (last) delete this;
+    throw error(std::move(*why));
+  }
   if (stream) order_after(handles, *stream, until);
   return handles;
 }

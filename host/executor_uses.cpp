@@ -106,18 +106,19 @@ executor::~executor() {
   constexpr unsigned failures_max = 20000;
   scoped_lock const lock(mutex_);
   assert(closed_ && outstanding_ == 0);
-  for (unproven_use const& one : unproven_)
-    if (auto const recorded = device_->record(one.stream); recorded.ok()) note_use(*recorded);
-  if (vram_base_ != nullptr)  // also a copy whose call failed, and which may run after all
-    if (auto const recorded = device_->record(device_->copy_stream()); recorded.ok()) note_use(*recorded);
-  for (fence const use : last_uses_) {
+  auto const wait_out = [&](fence use) {
     unsigned failures = 0;
     for (auto over = device_->passed(use); !over.ok() || !*over; over = device_->passed(use)) {
       bool const lost = !over.ok() && over.error().code == errc::device_lost;
-      if (lost || (!over.ok() && ++failures == failures_max)) break;
+      if (lost || (!over.ok() && ++failures == failures_max)) return;
       std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
-  }
+  };
+  for (fence const use : last_uses_) wait_out(use);
+  for (unproven_use const& one : unproven_)
+    if (auto const recorded = device_->record(one.stream); recorded.ok()) wait_out(*recorded);
+  if (vram_base_ != nullptr)  // also a copy whose call failed, and which may run after all
+    if (auto const recorded = device_->record(device_->copy_stream()); recorded.ok()) wait_out(*recorded);
 }
 
 }  // namespace tierpager

@@ -38,7 +38,8 @@ host_arena::host_arena(host_arena_options const& options)
 
 host_arena::~host_arena() {
   scoped_lock const lock(mutex_);
-  if (mapping_.bytes != 0) (void)::munmap(reinterpret_cast<void*>(mapping_.offset), mapping_.bytes);
+  void* const mapping = reinterpret_cast<void*>(mapping_.offset);  // NOLINT(performance-no-int-to-ptr)
+  if (mapping_.bytes != 0) (void)::munmap(mapping, mapping_.bytes);
 }
 
 result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
@@ -53,7 +54,7 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   void* const at = ::mmap(nullptr, mapped_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) return no_memory(bytes, "cannot reserve address space for");
   mapping_ = {reinterpret_cast<std::uintptr_t>(at), mapped_bytes};
-  auto* const aligned = reinterpret_cast<std::byte*>(round_up(mapping_.offset, alignment));
+  auto* const aligned = static_cast<std::byte*>(at) + (round_up(mapping_.offset, alignment) - mapping_.offset);
   // Asked once, on a page that is in no tensor's way yet: most systems that refuse at all refuse this.
   bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 &&
                      ::mlock(aligned, page_bytes_) == 0;

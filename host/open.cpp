@@ -45,10 +45,9 @@ std::shared_ptr<device> open_device(device_kind kind, int ordinal) {
   return std::make_shared<host_device>();
 }
 
-pager open(std::string const& path, pager_options options, open_options const& where) {
+pager open(std::string const& path, pager_options const& options, open_options const& where) {
   model opened = read_model({path}, where);
-  return pager(std::move(opened.tensors), std::move(opened.bytes), open_device(where.device, where.ordinal),
-               std::move(options));
+  return pager(std::move(opened.tensors), std::move(opened.bytes), open_device(where.device, where.ordinal), options);
 }
 
 }  // namespace tierpager

@@ -39,7 +39,7 @@ void handle::release(stream_ref stream) noexcept {
   release();
 }
 
-pager::pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options options)
+pager::pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)
     : executor_(new executor(std::move(tensors), std::move(from), std::move(on), options)) {}
 
 pager::pager(pager&& other) noexcept : executor_(std::exchange(other.executor_, nullptr)) {}

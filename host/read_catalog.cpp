@@ -175,10 +175,13 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   std::string const named_path = file.path();
   std::uint64_t tensor_count = 0;
   for (name->number = 0; name->number < name->count; ++name->number) {
+    // One of the parts is the file named, moved from in its own turn only.
+    // NOLINTBEGIN(bugprone-use-after-move)
     auto part = name->number == named ? result<open_file>(std::move(file))
                                       : open_file::open(beside(named_path, to_string(*name)));
     if (!part.ok()) return part.error();
     auto part_header = name->number == named ? result<gguf_header>(std::move(header)) : read_gguf_header(*part);
+    // NOLINTEND(bugprone-use-after-move)
     if (!part_header.ok()) return part_header.error();
     gguf_split const said = part_header->split.value_or(gguf_split{});
     if (said.count != whole.count || said.number != name->number || said.tensors != whole.tensors)

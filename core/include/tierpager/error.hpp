@@ -70,19 +70,19 @@ class [[nodiscard]] result {
   explicit operator bool() const { return ok(); }
   [[nodiscard]] T& value() & {
     assert(ok());
-    return std::get<0>(state_);
+    return *std::get_if<0>(&state_);
   }
   [[nodiscard]] T const& value() const& {
     assert(ok());
-    return std::get<0>(state_);
+    return *std::get_if<0>(&state_);
   }
   [[nodiscard]] T&& value() && {
     assert(ok());
-    return std::get<0>(std::move(state_));
+    return std::move(*std::get_if<0>(&state_));
   }
   [[nodiscard]] failure const& error() const {
     assert(!ok());
-    return std::get<1>(state_);
+    return *std::get_if<1>(&state_);
   }
   T& operator*() & { return value(); }
   T const& operator*() const& { return value(); }

@@ -54,7 +54,7 @@ class stream_ref {
 struct fence {
   std::uint32_t stream = 0;
   std::uint64_t sequence = 0;
-  friend constexpr auto operator<=>(fence, fence) = default;
+  friend constexpr auto operator<=>(fence, fence) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 }  // namespace tierpager

@@ -33,6 +33,6 @@ struct model {
 [[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
 [[nodiscard]] std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0);
 
-[[nodiscard]] pager open(std::string const& path, pager_options options = {}, open_options const& where = {});
+[[nodiscard]] pager open(std::string const& path, pager_options const& options = {}, open_options const& where = {});
 
 }  // namespace tierpager

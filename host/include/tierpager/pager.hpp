@@ -92,7 +92,7 @@ class pager {
  public:
   /// A catalog and a source built in code, on a device: `file` and `offset` of each tensor are what `source` is asked
   /// for. `auto` budgets are resolved now.
-  pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options options = {});
+  pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options = {});
   pager(pager&&) noexcept;
   pager& operator=(pager&&) noexcept;
   ~pager();  // close()
