@@ -245,7 +245,7 @@ class residency {
   enum class room : std::uint8_t { there, draining, none };
   room make_room(tier where, std::uint64_t bytes);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
-  [[nodiscard]] std::optional<tensor_id> find_victim(tier where) const;
+  [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);
   [[nodiscard]] std::uint64_t soft_limit(tier where) const;
   [[nodiscard]] std::uint64_t ring_floor_bytes() const;

@@ -62,7 +62,9 @@ bool residency::stage(tensor_id id, load& one) {
   one.starved = !whole && ring_chunk == 0 && !draining;
   if (!whole && ring_chunk == 0) return false;
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
+  std::uint64_t const lasting_bytes = ram.lasting_bytes;
   room const made = make_room(tier::ram, bytes);
+  if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
   one.starved = made == room::none && own.uses == 0 && !draining;
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);

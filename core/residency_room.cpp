@@ -23,14 +23,16 @@ std::uint64_t residency::soft_limit(tier where) const {
   return std::min(one.limit_bytes, round_down(one.options.budget_bytes, one.options.granule_bytes));
 }
 
-// The first in the policy's order that may leave; one that is pinned, but not fixed yet, only where there is no other.
-std::optional<tensor_id> residency::find_victim(tier where) const {
+// The first in the policy's order that may leave; one that is pinned only where there is no other and its place is
+// still promised away.
+std::optional<tensor_id> residency::find_victim(tier where) {
   eviction_policy const& policy = *at(where).policy;
   std::optional<tensor_id> last_resort;
   for (auto victim = policy.first_victim(); victim; victim = policy.victim_after(*victim)) {
     if (!evictable(*victim, where)) continue;
     if (!slot_of(*victim, where).pinned) return victim;
-    if (!last_resort) last_resort = victim;
+    fix_if_room(*victim, where);
+    if (!last_resort && evictable(*victim, where)) last_resort = victim;
   }
   return last_resort;
 }
