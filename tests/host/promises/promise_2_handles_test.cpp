@@ -1,5 +1,9 @@
 // Promise 2: a handle's bytes are right and stay until it is released and the work queued before the release has run,
 // whatever happens to pins, budgets or the pager object.
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include <tests/support/paged_reading.hpp>
@@ -102,8 +106,13 @@ TEST_F(promise_2_handles, outlive_the_pager_and_are_released_last_on_another_thr
       reader.read(mine, stream);
       reader.read_now(at_host);
       at_host.release();
-      std::jthread opener([this] { gate.open(); });
+      std::atomic<bool> released = false;
+      std::jthread opener([&] {  // by when a release that does not wait has returned, and the memory is gone
+        for (int i = 0; i < 50 && !released; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        gate.open();
+      });
       mine.release();  // the last one: cleans up, once the work queued before has run
+      released = true;
     }).join();
   }
   EXPECT_TRUE(device_left.expired());
