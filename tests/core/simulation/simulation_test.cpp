@@ -35,5 +35,17 @@ TEST(simulation, overcommitted_pins) {
   expect_no_violation(700'000, 1'000, {.mixed_sizes = true, .overcommit_pins = true});
 }
 
+// Seeds beyond those above that once found something.
+TEST(regressions, a_pinned_tensor_whose_place_is_no_longer_promised_stays) {
+  expect_no_violation(709'404, 1, {.mixed_sizes = true, .overcommit_pins = true});
+}
+
+TEST(regressions, a_load_that_counted_on_room_which_a_pin_then_took_goes_on) {
+  expect_no_violation(121'800, 1, {.mixed_sizes = true});
+  expect_no_violation(310'837, 1, {.mixed_sizes = true, .large_sets = true});
+  expect_no_violation(515'934, 1, {.fail_calls = true, .tiny_budgets = true, .mixed_sizes = true});
+  expect_no_violation(723'005, 1, {.mixed_sizes = true, .overcommit_pins = true});
+}
+
 }  // namespace
 }  // namespace tierpager::simulation
