@@ -11,9 +11,17 @@ namespace tierpager {
 namespace {
 
 // Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
-std::uint64_t this_caller() { return std::hash<std::thread::id>{}(std::this_thread::get_id()) & 0xffU; }
+std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
 
 caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
+
+// A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
+void check_stream(std::optional<stream_ref> stream) {
+  if (!stream || !stream->names_no_one_stream()) return;
+  throw error({.code = errc::invalid_argument,
+               .what = "null and cudaStreamPerThread do not name one stream: pass one that was created, or "
+                       "cudaStreamLegacy"});
+}
 
 }  // namespace
 
@@ -162,6 +170,7 @@ handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref>
 
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                                       wait_options const& wait) {
+  check_stream(stream);
   std::uint64_t const caller = this_caller();
   std::vector<handle> handles;
   handles.reserve(ids.size());
@@ -173,11 +182,12 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     ++outstanding_;
     if (stream) revive(*stream);
     if (stream) prove_uses_on(*stream);
-    auto const outcome = core_->acquire(ids, where, caller_of(caller));
-    if (!outcome.ok()) {
-      why = outcome.error();
-    } else if (!outcome->granted) {
-      why = wait_for(outcome->request, wait);
+    auto const hit = core_->try_acquire(ids, where, caller_of(caller));
+    if (!hit.ok()) {
+      why = hit.error();
+    } else if (!*hit) {
+      if (stream) why = refuse_while_capturing(*stream);
+      if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait);
     }
     dispatch();
     if (!why) {
@@ -195,6 +205,26 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
   }
   if (stream) order_after(handles, *stream, until);
   return handles;
+}
+
+// Loading what is missing, or waiting for room, would have the stream wait for work that is not part of its graph.
+std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
+  mutex_.unlock();
+  auto const capturing = device_->capturing(stream);
+  mutex_.lock();
+  if (!capturing.ok()) return capturing.error();
+  if (!*capturing) return std::nullopt;
+  return failure{.code = errc::would_wait,
+                 .what =
+                     "the stream is capturing a graph: acquire what the graph uses before the capture, and hold it "
+                     "as long as the graph is replayed"};
+}
+
+std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
+                                                 wait_options const& wait) {
+  auto const outcome = core_->acquire(ids, where, caller);
+  if (!outcome.ok()) return outcome.error();
+  return outcome->granted ? std::nullopt : wait_for(outcome->request, wait);
 }
 
 // The caller's stream waits for the copies; on failure nothing was queued behind them, so the uses end unfenced.
@@ -215,6 +245,7 @@ void executor::order_after(std::span<handle> handles, stream_ref stream, std::op
 }
 
 std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
+  check_stream(stream);
   std::uint64_t const caller = this_caller();
   std::optional<handle> one;
   std::optional<fence> until;
@@ -324,7 +355,7 @@ void executor::close() noexcept {
     copier_wake_.notify_all();
     waiter_wake_.notify_all();
   }
-  for (std::thread& one : threads_) one.join();
+  for (thread& one : threads_) one.join();
 }
 
 void executor::abandon() noexcept {

@@ -4,19 +4,17 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <span>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include <core/residency.hpp>
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/pager.hpp>
 
 namespace tierpager {
@@ -57,7 +55,7 @@ class executor {
  private:
   /// A caller blocked in acquire.
   struct blocked {
-    std::condition_variable_any wake;
+    condition wake;
     bool over = false;
     std::optional<failure> why;
   };
@@ -70,6 +68,9 @@ class executor {
   void dispatch() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
+                                         wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
   handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_);
@@ -107,7 +108,7 @@ class executor {
   std::byte* vram_base_ = nullptr;
   std::byte* ram_base_ = nullptr;
   std::span<std::byte> scratch_;
-  std::vector<std::thread> threads_;  // joined by close()
+  std::vector<thread> threads_;  // joined by close()
 
   mutable annotated_mutex mutex_;
   std::unique_ptr<residency> core_ TIERPAGER_GUARDED_BY(mutex_);
@@ -126,7 +127,7 @@ class executor {
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
   std::atomic<bool> any_retired_ = false;
-  std::condition_variable_any reader_wake_, copier_wake_, waiter_wake_;
+  condition reader_wake_, copier_wake_, waiter_wake_;
 };
 
 }  // namespace tierpager

@@ -39,6 +39,7 @@ void executor::start_threads(unsigned readers) {
 }
 
 void executor::read_loop() {
+  device_->prepare_thread();
   scoped_lock const lock(mutex_);
   while (!closed_) {
     if (!remaps_.empty()) {
@@ -85,6 +86,7 @@ void executor::run_read(read_command const& what) {
 }
 
 void executor::copy_loop() {
+  device_->prepare_thread();
   scoped_lock const lock(mutex_);
   while (!closed_) {
     if (copies_.empty()) {
@@ -133,6 +135,7 @@ void executor::run_settle() {
 }
 
 void executor::wait_loop() {
+  device_->prepare_thread();
   scoped_lock const lock(mutex_);
   auto interval = poll_interval_min;
   unsigned failures = 0;

@@ -111,7 +111,7 @@ executor::~executor() {
     for (auto over = device_->passed(use); !over.ok() || !*over; over = device_->passed(use)) {
       bool const lost = !over.ok() && over.error().code == errc::device_lost;
       if (lost || (!over.ok() && ++failures == failures_max)) return;
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      sleep_for(std::chrono::microseconds(50));
     }
   };
   for (fence const use : last_uses_) wait_out(use);

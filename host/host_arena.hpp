@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <map>
 
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/error.hpp>
 #include <tierpager/types.hpp>
 

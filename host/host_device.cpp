@@ -121,13 +121,15 @@ status host_device::check_vram(std::byte const* at, std::uint64_t bytes, char co
   return refuse(errc::device_failed, std::string(what) + " is not committed device memory");
 }
 
-status host_device::checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) {
+status host_device::checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                                   std::span<std::byte>) {
   auto const known = find(stream);
   if (!known.ok()) return known.error();
-  if (status readable = check_vram(data, bytes, "what the checksum reads"); !readable.ok()) return readable;
+  if (status readable = check_vram(data.data(), data.size(), "what the checksum reads"); !readable.ok())
+    return readable;
   if (status writable = check_vram(result, 8, "where the checksum goes"); !writable.ok()) return writable;
-  (void)known->queue->push([data, bytes, result] {
-    std::uint64_t const value = host_checksum(std::span(data, bytes));
+  (void)known->queue->push([data, result] {
+    std::uint64_t const value = host_checksum(data);
     std::memcpy(result, &value, sizeof value);
   });
   return {};

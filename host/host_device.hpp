@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <host/host_arena.hpp>
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/device.hpp>
 #include <tierpager/host_stream.hpp>
 
@@ -33,7 +33,10 @@ class host_device final : public device {
   [[nodiscard]] std::string_view name() const override { return "host"; }
   [[nodiscard]] std::uint64_t granule_bytes(tier) const override { return options_.granule_bytes; }
   [[nodiscard]] bool ram_is_page_locked() const override { return ram_.locks_pages(); }
+  [[nodiscard]] bool can_remap(tier) const override { return true; }
+  [[nodiscard]] std::uint64_t overhead_bytes(tier) const override { return 0; }
   result<std::uint64_t> free_vram_bytes() override;
+  void prepare_thread() noexcept override {}
 
   result<std::byte*> reserve(tier where, std::uint64_t bytes) override { return arena(where).reserve(bytes); }
   status commit(tier where, byte_range range) override { return arena(where).commit(range); }
@@ -41,12 +44,15 @@ class host_device final : public device {
 
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override;
   [[nodiscard]] stream_ref copy_stream() override { return copies_; }
+  result<bool> capturing(stream_ref) override { return false; }
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
   result<bool> passed(fence which) override;
   status retire(stream_ref stream) override;
 
-  status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override;
+  status checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                        std::span<std::byte> scratch) override;
+  [[nodiscard]] std::uint64_t checksum_scratch_bytes() const override { return 0; }
   tierpager::result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) override;
   result<stream_ref> make_stream() override;
 

@@ -8,7 +8,7 @@
 #include <functional>
 #include <thread>
 
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/host_stream.hpp>
 
 namespace tierpager {

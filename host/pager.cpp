@@ -1,5 +1,6 @@
 #include <tierpager/pager.hpp>
 
+#include <cassert>
 #include <utility>
 
 #include <core/pin_preset.hpp>
@@ -34,6 +35,7 @@ void handle::release() noexcept {
 }
 
 void handle::release(stream_ref stream) noexcept {
+  assert(!stream.names_no_one_stream());
   if (owner_ == nullptr) return;
   stream_ = stream.get();
   release();

@@ -10,8 +10,11 @@ namespace tierpager::tools {
 namespace {
 
 constexpr std::uint64_t piece_bytes = 1U << 20U;
+constexpr std::uint64_t result_bytes_max = 4096;
 
 }  // namespace
+
+std::uint64_t tensor_checker::scratch_bytes(device const& on) { return result_bytes_max + on.checksum_scratch_bytes(); }
 
 tensor_checker::tensor_checker(paged_model& pages, source& file)
     : pages_(pages), file_(file), expected_(pages.tensors().size()), piece_(piece_bytes) {}
@@ -36,12 +39,14 @@ void tensor_checker::check(handle const& acquired) {
     sum.add(std::span(acquired.data(), acquired.size_bytes()));
     return compare(acquired.id(), sum.value());
   }
-  std::span<std::byte> const results = pages_.pages().scratch();
-  assert(results.size() >= scratch_bytes);
-  std::byte* const result = results.data() + waiting_.size() * sizeof(std::uint64_t);
-  value_or_throw(pages_.hardware().checksum_async(pages_.stream(), acquired.data(), acquired.size_bytes(), result));
+  device& on = pages_.hardware();
+  std::span<std::byte> const scratch = pages_.pages().scratch();
+  assert(scratch.size() >= scratch_bytes(on));
+  std::byte* const result = scratch.data() + waiting_.size() * sizeof(std::uint64_t);
+  std::span const bytes(acquired.data(), acquired.size_bytes());
+  value_or_throw(on.checksum_async(pages_.stream(), bytes, result, scratch.subspan(result_bytes_max)));
   waiting_.push_back(acquired.id());
-  if ((waiting_.size() + 1) * sizeof(std::uint64_t) > scratch_bytes) finish();
+  if ((waiting_.size() + 1) * sizeof(std::uint64_t) > result_bytes_max) finish();
 }
 
 void tensor_checker::finish() {

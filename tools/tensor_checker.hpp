@@ -16,10 +16,10 @@ namespace tierpager::tools {
 
 class tensor_checker {
  public:
-  /// Device memory for the results that wait to be read back.
-  static constexpr std::uint64_t scratch_bytes = 4096;
+  /// Device memory for the results that wait to be read back, and for what the device needs to sum.
+  static std::uint64_t scratch_bytes(device const& on);
 
-  /// `pages` was opened with `scratch_bytes`; both outlive the checker.
+  /// `pages` was opened with scratch_bytes(); both outlive the checker.
   tensor_checker(paged_model& pages, source& file);
 
   /// Reads the tensor from the file, once however often it is called. Throws tierpager::error.

@@ -22,7 +22,7 @@ budget modest_vram(catalog const& tensors, device& on) {
   for (tensor_info const& tensor : tensors.tensors()) largest_bytes = std::max(largest_bytes, tensor.bytes);
   std::uint64_t const granule_bytes = on.granule_bytes(tier::vram);
   std::uint64_t const one_bytes = round_up(largest_bytes, granule_bytes);
-  std::uint64_t const scratch_bytes = round_up(tensor_checker::scratch_bytes, granule_bytes);
+  std::uint64_t const scratch_bytes = round_up(tensor_checker::scratch_bytes(on), granule_bytes);
   bool const two_fit = scratch_bytes + 2 * one_bytes <= value_or_throw(on.free_vram_bytes());
   return scratch_bytes + (two_fit ? 2 : 1) * one_bytes;
 }
@@ -40,7 +40,7 @@ void verify(verify_options const& options) {
   std::shared_ptr<device> const on = open_device(options.paging.device);
   paging_options paging = options.paging;
   paging.vram = options.vram ? *options.vram : modest_vram(opened.tensors, *on);
-  paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes);
+  paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes(*on));
   tensor_checker checker(pages, *reread.bytes);
   {
     progress bar(pages.tensors().bytes());

@@ -11,6 +11,7 @@
 #include <functional>
 #include <latch>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -52,6 +53,14 @@ class device_contract : public ::testing::Test {
     }
     return content;
   }
+  /// Device memory for a checksum under way; each number has its own.
+  std::span<std::byte> scratch(std::uint64_t number = 0) {
+    std::uint64_t const bytes =
+        round_up(port().checksum_scratch_bytes(), std::max<std::uint64_t>(granule(tier::vram), 256));
+    std::uint64_t const offset = arena_bytes / 2 + number * bytes;
+    if (bytes > 0 && scratches_.insert(number).second) value_or_throw(port().commit(tier::vram, {offset, bytes}));
+    return {vram_ + offset, port().checksum_scratch_bytes()};
+  }
   /// Blocks a stream until the latch is counted down.
   std::shared_ptr<std::latch> block(stream_ref which) {
     auto gate = std::make_shared<std::latch>(1);
@@ -67,6 +76,7 @@ class device_contract : public ::testing::Test {
   Made made_;
   std::byte* vram_ = nullptr;
   std::byte* ram_ = nullptr;
+  std::set<std::uint64_t> scratches_;
 };
 TYPED_TEST_SUITE_P(device_contract);
 
@@ -170,7 +180,7 @@ TYPED_TEST_P(device_contract, a_stream_waits_for_a_copy) {
   ASSERT_TRUE(this->port().wait(this->port().copy_stream(), value_or_throw(this->port().record(blocker))).ok());
   fence const copied = value_or_throw(this->port().copy_async(0, 0, 8192));
   ASSERT_TRUE(this->port().wait(user, copied).ok());
-  ASSERT_TRUE(this->port().checksum_async(user, this->vram_, 8192, this->vram_ + 8192).ok());
+  ASSERT_TRUE(this->port().checksum_async(user, {this->vram_, 8192}, this->vram_ + 8192, this->scratch()).ok());
   fence const summed = value_or_throw(this->port().record(user));
   EXPECT_FALSE(value_or_throw(this->port().passed(summed)));
   gate->count_down();
@@ -201,7 +211,7 @@ TYPED_TEST_P(device_contract, a_retired_stream_s_fences_stay_and_its_other_uses_
   ASSERT_TRUE(this->port().wait(other, last).ok());
   EXPECT_FALSE(this->port().record(mine).ok());
   EXPECT_FALSE(this->port().wait(mine, last).ok());
-  EXPECT_FALSE(this->port().checksum_async(mine, this->vram_, 8, this->vram_ + 8).ok());
+  EXPECT_FALSE(this->port().checksum_async(mine, {this->vram_, 8}, this->vram_ + 8, this->scratch()).ok());
   EXPECT_FALSE(this->port().read_back(mine, this->vram_).ok());
   gate->count_down();
   this->until_passed(last);
@@ -215,7 +225,7 @@ TYPED_TEST_P(device_contract, checksums_as_the_cpu_does) {
     auto const content = seeded_bytes(bytes, bytes);
     this->fill_ram(0, content);
     ASSERT_TRUE(this->port().wait(mine, value_or_throw(this->port().copy_async(512, 0, bytes))).ok());
-    ASSERT_TRUE(this->port().checksum_async(mine, this->vram_ + 512, bytes, this->vram_).ok());
+    ASSERT_TRUE(this->port().checksum_async(mine, {this->vram_ + 512, bytes}, this->vram_, this->scratch()).ok());
     EXPECT_EQ(value_or_throw(this->port().read_back(mine, this->vram_)), this->checksum_of(content)) << bytes;
   }
 }
@@ -223,6 +233,7 @@ TYPED_TEST_P(device_contract, checksums_as_the_cpu_does) {
 TYPED_TEST_P(device_contract, serves_four_threads_at_once) {
   constexpr std::uint64_t part = 32'768;
   this->commit(4 * part + 64);
+  for (std::uint64_t number = 0; number < 4; ++number) (void)this->scratch(number);
   std::array<int, 4> wrong{};
   auto work = [&](std::uint64_t number) {
     device& on = this->port();
@@ -235,7 +246,7 @@ TYPED_TEST_P(device_contract, serves_four_threads_at_once) {
       value_or_throw(on.wait(on.copy_stream(), value_or_throw(on.record(mine))));
       fence const copied = value_or_throw(on.copy_async(number * part, number * part, part));
       value_or_throw(on.wait(mine, copied));
-      value_or_throw(on.checksum_async(mine, this->vram_ + number * part, part, sum));
+      value_or_throw(on.checksum_async(mine, {this->vram_ + number * part, part}, sum, this->scratch(number)));
       if (value_or_throw(on.read_back(mine, sum)) != this->checksum_of(content)) ++wrong[number];
     }
   };

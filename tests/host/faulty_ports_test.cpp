@@ -128,7 +128,7 @@ TEST_F(faulty_device_test, a_lost_device_fails_every_call_for_good) {
   EXPECT_EQ(on.wait(mine, before).error().code, errc::device_lost);
   EXPECT_EQ(on.passed(before).error().code, errc::device_lost);
   EXPECT_EQ(on.retire(mine).error().code, errc::device_lost);
-  EXPECT_EQ(on.checksum_async(mine, vram, 8, vram).error().code, errc::device_lost);
+  EXPECT_EQ(on.checksum_async(mine, {vram, 8}, vram, {}).error().code, errc::device_lost);
   EXPECT_EQ(on.read_back(mine, vram).error().code, errc::device_lost);
   EXPECT_EQ(on.make_stream().error().code, errc::device_lost);
 }

@@ -43,12 +43,12 @@ TEST_F(host_device_test, refuses_a_checksum_of_anything_but_committed_device_mem
   value_or_throw(on.commit(tier::vram, {0, 4096}));
   value_or_throw(on.commit(tier::ram, {0, 4096}));
   stream_ref const mine = value_or_throw(on.make_stream());
-  EXPECT_TRUE(on.checksum_async(mine, vram, 4088, vram + 4088).ok());
-  EXPECT_EQ(on.checksum_async(mine, vram, 4097, vram).error().code, errc::device_failed);
-  EXPECT_EQ(on.checksum_async(mine, ram, 8, vram).error().code, errc::device_failed);
-  EXPECT_EQ(on.checksum_async(mine, vram, 8, ram).error().code, errc::device_failed);
-  EXPECT_EQ(on.checksum_async(mine, vram, 8, vram + 4096).error().code, errc::device_failed);
-  EXPECT_EQ(on.checksum_async(mine, vram + 4, 8, vram).error().code, errc::invalid_argument);
+  EXPECT_TRUE(on.checksum_async(mine, {vram, 4088}, vram + 4088, {}).ok());
+  EXPECT_EQ(on.checksum_async(mine, {vram, 4097}, vram, {}).error().code, errc::device_failed);
+  EXPECT_EQ(on.checksum_async(mine, {ram, 8}, vram, {}).error().code, errc::device_failed);
+  EXPECT_EQ(on.checksum_async(mine, {vram, 8}, ram, {}).error().code, errc::device_failed);
+  EXPECT_EQ(on.checksum_async(mine, {vram, 8}, vram + 4096, {}).error().code, errc::device_failed);
+  EXPECT_EQ(on.checksum_async(mine, {vram + 4, 8}, vram, {}).error().code, errc::invalid_argument);
   EXPECT_EQ(on.read_back(mine, vram + 4096).error().code, errc::device_failed);
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/error.hpp>
 
 namespace tierpager::tests {

@@ -33,6 +33,10 @@ result<fence> faulty_device::copy_async(std::uint64_t vram_offset, std::uint64_t
   return through(device_call::copy_async, [&] { return real_->copy_async(vram_offset, ram_offset, bytes); });
 }
 
+result<bool> faulty_device::capturing(stream_ref stream) {
+  return through(device_call::capturing, [&] { return real_->capturing(stream); });
+}
+
 result<fence> faulty_device::record(stream_ref stream) {
   return through(device_call::record, [&] { return real_->record(stream); });
 }
@@ -49,8 +53,9 @@ status faulty_device::retire(stream_ref stream) {
   return through(device_call::retire, [&] { return real_->retire(stream); });
 }
 
-status faulty_device::checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) {
-  return through(device_call::checksum_async, [&] { return real_->checksum_async(stream, data, bytes, result); });
+status faulty_device::checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                                     std::span<std::byte> scratch) {
+  return through(device_call::checksum_async, [&] { return real_->checksum_async(stream, data, result, scratch); });
 }
 
 result<std::uint64_t> faulty_device::read_back(stream_ref stream, std::byte const* from) {

@@ -16,6 +16,7 @@ enum class device_call : std::uint8_t {
   commit,
   decommit,
   copy_async,
+  capturing,
   record,
   wait,
   passed,
@@ -44,17 +45,23 @@ class faulty_device final : public device {
   [[nodiscard]] std::string_view name() const override { return real_->name(); }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return real_->granule_bytes(where); }
   [[nodiscard]] bool ram_is_page_locked() const override { return real_->ram_is_page_locked(); }
+  [[nodiscard]] bool can_remap(tier where) const override { return real_->can_remap(where); }
+  [[nodiscard]] std::uint64_t overhead_bytes(tier where) const override { return real_->overhead_bytes(where); }
+  [[nodiscard]] std::uint64_t checksum_scratch_bytes() const override { return real_->checksum_scratch_bytes(); }
+  void prepare_thread() noexcept override { real_->prepare_thread(); }
   result<std::uint64_t> free_vram_bytes() override;
   result<std::byte*> reserve(tier where, std::uint64_t bytes) override;
   status commit(tier where, byte_range range) override;
   status decommit(tier where, byte_range range) override;
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override;
   [[nodiscard]] stream_ref copy_stream() override { return real_->copy_stream(); }
+  result<bool> capturing(stream_ref stream) override;
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
   result<bool> passed(fence which) override;
   status retire(stream_ref stream) override;
-  status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override;
+  status checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                        std::span<std::byte> scratch) override;
   tierpager::result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) override;
   result<stream_ref> make_stream() override;
 

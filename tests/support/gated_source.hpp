@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include <host/thread_annotations.hpp>
+#include <host/threading.hpp>
 #include <tierpager/source.hpp>
 
 namespace tierpager::tests {

@@ -22,6 +22,10 @@ class metered_device final : public device {
   [[nodiscard]] std::string_view name() const override { return real_->name(); }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return real_->granule_bytes(where); }
   [[nodiscard]] bool ram_is_page_locked() const override { return real_->ram_is_page_locked(); }
+  [[nodiscard]] bool can_remap(tier where) const override { return real_->can_remap(where); }
+  [[nodiscard]] std::uint64_t overhead_bytes(tier where) const override { return real_->overhead_bytes(where); }
+  [[nodiscard]] std::uint64_t checksum_scratch_bytes() const override { return real_->checksum_scratch_bytes(); }
+  void prepare_thread() noexcept override { real_->prepare_thread(); }
   [[nodiscard]] stream_ref copy_stream() override { return real_->copy_stream(); }
   result<std::uint64_t> free_vram_bytes() override { return counted().free_vram_bytes(); }
   result<std::byte*> reserve(tier where, std::uint64_t bytes) override { return counted().reserve(where, bytes); }
@@ -40,12 +44,14 @@ class metered_device final : public device {
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override {
     return counted().copy_async(vram_offset, ram_offset, bytes);
   }
+  result<bool> capturing(stream_ref stream) override { return counted().capturing(stream); }
   result<fence> record(stream_ref stream) override { return counted().record(stream); }
   status wait(stream_ref stream, fence until) override { return counted().wait(stream, until); }
   result<bool> passed(fence which) override { return counted().passed(which); }
   status retire(stream_ref stream) override { return counted().retire(stream); }
-  status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) override {
-    return counted().checksum_async(stream, data, bytes, result);
+  status checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                        std::span<std::byte> scratch) override {
+    return counted().checksum_async(stream, data, result, scratch);
   }
   tierpager::result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) override {
     return counted().read_back(stream, from);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include <tierpager/error.hpp>
@@ -26,8 +27,15 @@ class device {
   [[nodiscard]] virtual std::uint64_t granule_bytes(tier where) const = 0;
   /// Whether committed RAM is page-locked; false where the system refused and pageable memory is used instead.
   [[nodiscard]] virtual bool ram_is_page_locked() const = 0;
+  /// Whether memory of the tier can be committed and given back piece by piece. Where it cannot, the whole budget is
+  /// committed once, at the start of an arena of that size, and never given back.
+  [[nodiscard]] virtual bool can_remap(tier where) const = 0;
+  /// Memory that the device holds beside the arenas for as long as it lives, in bytes: it counts.
+  [[nodiscard]] virtual std::uint64_t overhead_bytes(tier where) const = 0;
   /// Bytes of device memory free right now.
   virtual result<std::uint64_t> free_vram_bytes() = 0;
+  /// Called by each thread of a pager's own before any other call there.
+  virtual void prepare_thread() noexcept = 0;
 
   /// Reserves address space for a tier's arena, once per tier, before anything else; commits nothing. The address is
   /// aligned to the granule and stays until the device is destroyed. VRAM addresses mean something to device code only.
@@ -41,6 +49,8 @@ class device {
   /// and stay so until then. After a failure it is unknown whether the copy was queued.
   virtual result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) = 0;
   [[nodiscard]] virtual stream_ref copy_stream() = 0;
+  /// Whether work queued on `stream` now is recorded into a graph instead of being run. No fence can be had there then.
+  virtual result<bool> capturing(stream_ref stream) = 0;
   /// A fence behind everything queued on `stream` so far. Called on the thread that queued that work.
   virtual result<fence> record(stream_ref stream) = 0;
   /// Work queued on `stream` after this call starts only once `until` has passed. The host does not wait.
@@ -50,9 +60,12 @@ class device {
   /// The caller is about to destroy `stream`: its fences stay valid, later calls with it are errors.
   virtual status retire(stream_ref stream) = 0;
 
-  /// Queues on `stream` the checksum (see checksum.hpp) of `bytes` at `data`, device memory aligned to 8 bytes; the
-  /// result is written to the 8 bytes at `result`, device memory too.
-  virtual status checksum_async(stream_ref stream, std::byte const* data, std::uint64_t bytes, std::byte* result) = 0;
+  /// Queues on `stream` the checksum (see checksum.hpp) of `data`, device memory aligned to 8 bytes; the result is
+  /// written to the 8 bytes at `result`, device memory too. `scratch` is device memory of checksum_scratch_bytes(),
+  /// aligned to 256 bytes, in use until then.
+  virtual status checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
+                                std::span<std::byte> scratch) = 0;
+  [[nodiscard]] virtual std::uint64_t checksum_scratch_bytes() const = 0;
   /// Copies 8 bytes of device memory to the host, after everything queued on `stream`, and waits for them.
   virtual result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) = 0;
   /// A new stream for the caller's own use, destroyed with the device.

@@ -43,6 +43,11 @@ class stream_ref {
   stream_ref(int) = delete;
   stream_ref(std::nullptr_t) = delete;
   [[nodiscard]] constexpr void* get() const { return value_; }
+  /// Null, or `cudaStreamPerThread`, whose value CUDA fixes at 2.
+  [[nodiscard]] bool names_no_one_stream() const {
+    auto const value = reinterpret_cast<std::uintptr_t>(value_);
+    return value == 0 || value == 2;
+  }
   friend constexpr bool operator==(stream_ref, stream_ref) = default;
 
  private:

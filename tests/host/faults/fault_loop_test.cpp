@@ -208,7 +208,7 @@ std::uint64_t next_of(std::uint64_t n) {
 
 char const* name_of(device_call kind) {
   constexpr std::array<char const*, device_calls> names = {
-      "free_vram_bytes", "reserve", "commit",         "decommit",  "copy_async", "record", "wait",
+      "free_vram_bytes", "reserve", "commit",         "decommit",  "copy_async", "capturing", "record", "wait",
       "passed",          "retire",  "checksum_async", "read_back", "make_stream"};
   return names[static_cast<std::size_t>(kind)];
 }
