@@ -33,7 +33,9 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
   auto tier_of = [&](tier where, budget const& asked) {
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
-                        .granule_bytes = device_->granule_bytes(where)};
+                        .granule_bytes = device_->granule_bytes(where),
+                        .overhead_bytes = device_->overhead_bytes(where),
+                        .can_remap = device_->can_remap(where)};
   };
   residency_options const core{.vram = tier_of(tier::vram, options.vram),
                                .ram = tier_of(tier::ram, options.ram),
@@ -120,6 +122,10 @@ void executor::take(command& one) {
     reader_wake_.notify_one();
   } else if (auto* watch = std::get_if<watch_command>(&one)) {
     watches_[watch->until.stream].insert(watch->until.sequence);
+    waiter_wake_.notify_one();
+  } else if (auto* ask = std::get_if<ask_command>(&one)) {
+    watches_[ask->about.stream].insert(ask->about.sequence);
+    asked_.push_back(ask->about);
     waiter_wake_.notify_one();
   } else if (std::holds_alternative<settle_command>(one)) {
     copies_.emplace_back(std::nullopt);

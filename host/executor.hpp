@@ -100,6 +100,7 @@ class executor {
   void run_copy(copy_command const& what) TIERPAGER_REQUIRES(mutex_);
   void run_settle() TIERPAGER_REQUIRES(mutex_);
   bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+  bool answer_running(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_);
 
   // Constant after construction.
   catalog const tensors_;
@@ -117,6 +118,7 @@ class executor {
   std::deque<remap_command> remaps_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<std::pair<stream_ref, fence>> retired_ TIERPAGER_GUARDED_BY(mutex_);  // with their last fences

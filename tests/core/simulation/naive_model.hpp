@@ -18,6 +18,7 @@ namespace tierpager::simulation {
 struct setup {
   catalog tensors;
   residency_options options;
+  std::string policy = "lru";
 };
 
 constexpr std::size_t slot(tier where) { return where == tier::vram ? 0 : 1; }
