@@ -17,10 +17,6 @@ naive_model::naive_model(setup const& options, residency const& core, shadow_dev
   before_ = core.stats();
 }
 
-std::uint64_t naive_model::footprint(tensor_id id, tier where) const {
-  return round_up(bytes_of(id), options_of(where).granule_bytes);
-}
-
 /// Where it stages for VRAM, RAM never gets less than a ring of two chunks of at most 4 MiB, or the largest tensor where that is less.
 std::uint64_t naive_model::ram_floor_bytes() const {
   if (!setup_.options.vram.present) return 0;
@@ -45,9 +41,7 @@ void naive_model::begin_event() {
 std::optional<std::uint64_t> naive_model::never_fits(std::span<tensor_id const> ids, tier where) const {
   std::set<tensor_id> all = pins_[slot(where)];
   all.insert(ids.begin(), ids.end());
-  std::uint64_t need =
-      where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
-  need += options_of(where).overhead_bytes;
+  std::uint64_t need = never_a_tensor_s(where);
   for (tensor_id const id : all) need += footprint(id, where);
   if (setup_.options.overcommit_pins || need <= budget_of(where)) return std::nullopt;
   return need;
@@ -88,8 +82,7 @@ void naive_model::try_acquire_answered(std::span<tensor_id const> ids, tier wher
 void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, status const& answer) {
   std::set<tensor_id> after = pins_[slot(where)];
   after.insert(ids.begin(), ids.end());
-  std::uint64_t sum = where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
-  sum += options_of(where).overhead_bytes;
+  std::uint64_t sum = never_a_tensor_s(where);
   std::uint64_t largest = 0;
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
     std::uint64_t const bytes = footprint(tensor_id{i}, where);
