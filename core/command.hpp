@@ -64,7 +64,13 @@ struct reject_command {
   failure why;
 };
 
+/// Nothing to carry out: a tensor has left a tier. For whoever keeps a record; no answer.
+struct tell_evicted_command {
+  tensor_id tensor;
+  tier where;
+};
+
 using command = std::variant<read_command, copy_command, remap_command, watch_command, ask_command, settle_command,
-                             grant_command, reject_command>;
+                             grant_command, reject_command, tell_evicted_command>;
 
 }  // namespace tierpager

@@ -113,6 +113,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
   });
   at(where).policy->erased(id);
   ++at(where).evictions[static_cast<std::size_t>(why)];
+  emit(tell_evicted_command{id, where});
 }
 
 void residency::start_remap(tier where, std::optional<tensor_id> serves, remap_command what) {

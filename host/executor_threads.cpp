@@ -42,7 +42,9 @@ void executor::read_loop() {
   device_->prepare_thread();
   scoped_lock const lock(mutex_);
   while (!closed_) {
-    if (!remaps_.empty()) {
+    if (!evicted_.empty()) {
+      trace_evictions();
+    } else if (!remaps_.empty()) {
       remap_command const next = std::move(remaps_.front());
       remaps_.pop_front();
       run_remap(next);
@@ -54,6 +56,16 @@ void executor::read_loop() {
       reader_wake_.wait(mutex_);
     }
   }
+  trace_evictions();
+}
+
+// They were decided under the lock; a tool is told without it.
+void executor::trace_evictions() {
+  std::vector<tell_evicted_command> const told = std::exchange(evicted_, {});
+  mutex_.unlock();
+  for (auto const [id, where] : told)
+    trace_range(trace_, where == tier::vram ? trace_kind::evict_vram : trace_kind::evict_ram, id, tensors_[id].bytes);
+  mutex_.lock();
 }
 
 void executor::run_remap(remap_command const& what) {
@@ -79,7 +91,10 @@ void executor::run_read(read_command const& what) {
   mutex_.unlock();
   tensor_info const& info = tensors_[what.tensor];
   std::span const target(ram_base_ + what.ram_offset, what.in_tensor.bytes);
-  status const outcome = read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
+  status const outcome = [&] {
+    trace_range const reading(trace_, trace_kind::read, what.tensor, what.in_tensor.bytes);
+    return read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
+  }();
   mutex_.lock();
   core_->read_done(what.tensor, what.chunk, outcome);
   dispatch();
@@ -110,10 +125,13 @@ void executor::run_copy(copy_command const& what) {
   }
   mutex_.unlock();
   status ordered;
-  for (fence const use : what.after)
-    if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
-  result<fence> queued =
-      ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
+  result<fence> const queued = [&]() -> result<fence> {
+    trace_range const copying(trace_, trace_kind::copy, what.tensor, what.bytes);
+    for (fence const use : what.after)
+      if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
+    if (!ordered.ok()) return ordered.error();
+    return device_->copy_async(what.vram_offset, what.ram_offset, what.bytes);
+  }();
   mutex_.lock();
   if (queued.ok()) {
     note_use(*queued);

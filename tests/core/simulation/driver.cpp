@@ -122,6 +122,10 @@ void driver::obey(reject_command const& command) {
   rejections_.emplace(command.request, command.why);
 }
 
+void driver::obey(tell_evicted_command const& command) {
+  if (trace_ != nullptr) note("    -> " + text(command.tensor) + " has left " + text(command.where));
+}
+
 void driver::add_handles(demand const& granted) {
   for (tensor_id const id : granted.ids) handles_.push_back({id, granted.where, granted.caller});
 }

@@ -94,6 +94,7 @@ class driver {
   void obey(settle_command const& command);
   void obey(grant_command const& command);
   void obey(reject_command const& command);
+  void obey(tell_evicted_command const& command);
   void answer_read(std::size_t index, bool fails);
   void answer_copy(bool fails);
   void answer_remap(tier where, bool fails);
