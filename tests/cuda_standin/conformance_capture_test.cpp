@@ -53,7 +53,7 @@ TEST_F(cuda_capture, shows_while_it_lasts_and_runs_nothing) {
 }
 
 TEST_F(cuda_capture, is_invalidated_by_a_query_of_its_event) {
-  begin();
+  begin(cudaStreamCaptureModeRelaxed);
   ASSERT_EQ(cudaEventRecord(events_[0], streams_[0]), cudaSuccess);
   EXPECT_EQ(cudaEventQuery(events_[0]), cudaErrorCapturedEvent);
   EXPECT_EQ(end(), cudaErrorStreamCaptureInvalidated);
