@@ -124,7 +124,12 @@ TEST_F(cuda_standin_detector, reports_memory_that_is_freed_in_flight) {
   copy_in(copies_);
   EXPECT_EQ(cudaFree(vram_), cudaSuccess);
   EXPECT_TRUE(seen("race: cudaFree")) << all_seen();
-  run_all();  // and touches nothing that is gone
+  void* memory = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 4 * page), cudaSuccess);
+  EXPECT_EQ(memory, vram_) << "the test needs the same memory again";
+  std::memset(ram_, 1, page);
+  run_all();
+  EXPECT_EQ(vram_[0], vram_[4 * page - 1]) << "the copy touched what is not its memory any more";
 }
 
 TEST_F(cuda_standin_detector, reports_page_locked_memory_that_is_freed_in_flight) {
