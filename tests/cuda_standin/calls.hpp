@@ -1,4 +1,5 @@
-// The calls that the stand-in models, and no others: the CUDA backend's, and a few that tests make. Pure data.
+// The calls that the stand-in models, and no others: the CUDA backend's, and a few that tests make. Any thread; pure
+// data. What the calls do is the world's.
 #pragma once
 
 #include <cstddef>

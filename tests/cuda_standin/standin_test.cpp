@@ -44,7 +44,10 @@ class cuda_standin : public testing::Test {
   cudaError_t copy_in(cudaStream_t stream) {
     return cudaMemcpyAsync(vram_, ram_, page, cudaMemcpyHostToDevice, stream);
   }
-  cudaError_t read_vram(cudaStream_t stream) { return launch(stream, {{vram_, page, false}}, [] {}, "read"); }
+  cudaError_t read_vram(cudaStream_t stream) {
+    return launch(
+        stream, {{vram_, page, false}}, [] {}, "read");
+  }
 
   cudaStream_t copies_ = nullptr;
   cudaStream_t compute_ = nullptr;
@@ -60,7 +63,8 @@ TEST_F(cuda_standin, finds_nothing_where_an_event_orders_a_copy_and_its_reader) 
   cudaEventRecord(event_, copies_);
   cudaStreamWaitEvent(compute_, event_, 0);
   std::byte first{};
-  launch(compute_, {{vram_, page, false}}, [&] { first = *vram_; }, "read");
+  launch(
+      compute_, {{vram_, page, false}}, [&] { first = *vram_; }, "read");
   EXPECT_EQ(cudaStreamSynchronize(compute_), cudaSuccess);
   EXPECT_EQ(first, std::byte{7});
   EXPECT_EQ(all_seen(), "");

@@ -11,7 +11,7 @@ using CUdevice = int;
 using CUdeviceptr = unsigned long long;
 using CUmemGenericAllocationHandle = unsigned long long;
 
-enum CUresult {
+enum cudaError_enum {
   CUDA_SUCCESS = 0,
   CUDA_ERROR_INVALID_VALUE = 1,
   CUDA_ERROR_OUT_OF_MEMORY = 2,
@@ -31,8 +31,9 @@ enum CUresult {
   CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED = 900,
   CUDA_ERROR_UNKNOWN = 999
 };
+using CUresult = cudaError_enum;
 
-enum CUdevice_attribute {
+enum CUdevice_attribute_enum {
   CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT = 16,
   CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING = 41,
   CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75,
@@ -40,44 +41,51 @@ enum CUdevice_attribute {
   CU_DEVICE_ATTRIBUTE_HOST_REGISTER_SUPPORTED = 99,
   CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED = 102
 };
+using CUdevice_attribute = CUdevice_attribute_enum;
 
-enum CUmemAllocationType {
+enum CUmemAllocationType_enum {
   CU_MEM_ALLOCATION_TYPE_INVALID = 0x0,
   CU_MEM_ALLOCATION_TYPE_PINNED = 0x1,
   CU_MEM_ALLOCATION_TYPE_MAX = 0x7FFFFFFF
 };
+using CUmemAllocationType = CUmemAllocationType_enum;
 
-enum CUmemAllocationHandleType {
+enum CUmemAllocationHandleType_enum {
   CU_MEM_HANDLE_TYPE_NONE = 0x0,
   CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR = 0x1,
   CU_MEM_HANDLE_TYPE_MAX = 0x7FFFFFFF
 };
+using CUmemAllocationHandleType = CUmemAllocationHandleType_enum;
 
-enum CUmemLocationType {
+enum CUmemLocationType_enum {
   CU_MEM_LOCATION_TYPE_INVALID = 0x0,
   CU_MEM_LOCATION_TYPE_DEVICE = 0x1,
   CU_MEM_LOCATION_TYPE_HOST = 0x2,
   CU_MEM_LOCATION_TYPE_MAX = 0x7FFFFFFF
 };
+using CUmemLocationType = CUmemLocationType_enum;
 
-enum CUmemAccess_flags {
+enum CUmemAccess_flags_enum {
   CU_MEM_ACCESS_FLAGS_PROT_NONE = 0x0,
   CU_MEM_ACCESS_FLAGS_PROT_READ = 0x1,
   CU_MEM_ACCESS_FLAGS_PROT_READWRITE = 0x3,
   CU_MEM_ACCESS_FLAGS_PROT_MAX = 0x7FFFFFFF
 };
+using CUmemAccess_flags = CUmemAccess_flags_enum;
 
-enum CUmemAllocationGranularity_flags {
+enum CUmemAllocationGranularity_flags_enum {
   CU_MEM_ALLOC_GRANULARITY_MINIMUM = 0x0,
   CU_MEM_ALLOC_GRANULARITY_RECOMMENDED = 0x1
 };
+using CUmemAllocationGranularity_flags = CUmemAllocationGranularity_flags_enum;
 
-struct CUmemLocation {
+struct CUmemLocation_st {
   CUmemLocationType type;
   int id;
 };
+using CUmemLocation = CUmemLocation_st;
 
-struct CUmemAllocationProp {
+struct CUmemAllocationProp_st {
   CUmemAllocationType type;
   CUmemAllocationHandleType requestedHandleTypes;
   CUmemLocation location;
@@ -89,11 +97,13 @@ struct CUmemAllocationProp {
     unsigned char reserved[4];
   } allocFlags;
 };
+using CUmemAllocationProp = CUmemAllocationProp_st;
 
-struct CUmemAccessDesc {
+struct CUmemAccessDesc_st {
   CUmemLocation location;
   CUmemAccess_flags flags;
 };
+using CUmemAccessDesc = CUmemAccessDesc_st;
 
 // Prototypes for the types of pointers to them: `decltype(&cuMemMap)`. Nothing links the driver.
 extern "C" {
