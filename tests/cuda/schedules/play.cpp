@@ -37,7 +37,7 @@ class performance {
   bool open() {
     stage_.lock_is_ours = true;
     bool const opened = stage_.attempt("open", {}, [&] {
-      stage_.on = value_or_throw(open_cuda_device(0));
+      stage_.on = value_or_throw(cuda_device::open(stage_.in.device));
       stage_.paged.emplace(stage_.tensors, stage_.from, stage_.on,
                            pager_options{.vram = stage_.in.vram_bytes,
                                          .ram = stage_.in.ram_bytes,
@@ -189,7 +189,7 @@ void watch_calls(stage& on) {
 }  // namespace
 
 played play(world const& in, play_options const& how) {
-  cuda_standin::reset(in.device);
+  cuda_standin::reset(in.runtime);
   auto set = std::make_unique<stage>(in);
   stage& on = *set;
   if (how.fault) {

@@ -6,6 +6,20 @@
 #include <tests/fibers/scheduler.hpp>
 
 namespace tierpager::schedules {
+namespace {
+
+// Page by page: the CPU may touch neighbours that were page-locked apart, the runtime's copies may not.
+void touch_on_host(std::byte const* at, std::uint64_t bytes, bool writes, std::string const& what) {
+  constexpr std::uint64_t page_bytes = 4096;
+  while (bytes > 0) {
+    std::uint64_t const here = std::min(bytes, page_bytes - reinterpret_cast<std::uintptr_t>(at) % page_bytes);
+    cuda_standin::host_access({.at = at, .bytes = here, .writes = writes}, what);
+    at += here;
+    bytes -= here;
+  }
+}
+
+}  // namespace
 
 stage::stage(world const& of) : in(of), tensors(test::make_pattern_model(of.sizes_bytes).tensors) {
   std::uint64_t bytes = 0;
@@ -70,7 +84,7 @@ void stage::read_on_host(handle const& one) {
   tensor_info const& tensor = tensors[one.id()];
   for (int pass = 0; pass < 2; ++pass) {
     ++host_reads;
-    cuda_standin::host_access({.at = one.data(), .bytes = one.size_bytes()}, "the CPU reads " + tensor.name);
+    touch_on_host(one.data(), one.size_bytes(), false, "the CPU reads " + tensor.name);
     if (!right(tensor, one.data())) report("the CPU saw wrong bytes of " + tensor.name);
     fibers::give_way("reading on the CPU");
   }
@@ -87,7 +101,8 @@ bool stage::order(test_stream const& earlier, test_stream const& later) {
 
 void stage::follow_budgets() {
   statistics const now = paged->stats();
-  cuda_standin::limit_bytes(now.vram.effective_bytes, now.ram.effective_bytes);
+  cuda_standin::limit_bytes(now.vram.effective_bytes + paged->on().overhead_bytes(tier::vram),
+                            now.ram.effective_bytes + paged->on().overhead_bytes(tier::ram));
 }
 
 void stage::expect_budgets_kept() {
@@ -103,7 +118,7 @@ status piecewise_source::read(std::uint32_t, std::uint64_t offset, std::span<std
   for (std::size_t at = 0; at < target.size(); at += piece) {
     fibers::give_way("reading a file");
     std::size_t const bytes = std::min(piece, target.size() - at);
-    cuda_standin::host_access({.at = target.data() + at, .bytes = bytes, .writes = true}, "the source writes RAM");
+    touch_on_host(target.data() + at, bytes, true, "the source writes RAM");
     std::memcpy(target.data() + at, stage_.truth.data() + offset + at, bytes);
     if (fails)
       return failure{.code = errc::read_failed, .what = "the disk failed, as the test asked", .file = "pattern", .byte = offset};

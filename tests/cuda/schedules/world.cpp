@@ -29,8 +29,8 @@ world draw_world(std::uint64_t seed) {
   std::uint64_t const largest = *std::max_element(made.sizes_bytes.begin(), made.sizes_bytes.end());
   made.chunk_bytes = page_bytes << from.choose(2);
   made.scratch_bytes = from.happens(20) ? 1 + from.choose(page_bytes) : 0;
-  made.device.granule_bytes = page_bytes << from.choose(2);
-  auto const rounded = [&](std::uint64_t bytes) { return round_up(bytes, made.device.granule_bytes); };
+  made.runtime.granule_bytes = page_bytes << from.choose(2);
+  auto const rounded = [&](std::uint64_t bytes) { return round_up(bytes, made.runtime.granule_bytes); };
   made.vram_bytes = rounded(largest) + rounded(made.scratch_bytes) + sum * from.choose(70) / 100;
   made.ram_bytes = from.happens(40) ? 2 * made.chunk_bytes : largest + sum * from.choose(60) / 100;
   made.readers = 1 + from.choose(3);
@@ -43,8 +43,13 @@ world draw_world(std::uint64_t seed) {
   made.reads_fail = from.happens(10);
   made.captures = from.happens(30);
   made.streams_outlive = from.happens(30);
-  made.device.seed = seed;
-  made.device.vram_bytes = std::uint64_t{16} << 20U;
+  made.runtime.seed = seed;
+  made.runtime.vram_bytes = std::uint64_t{16} << 20U;
+  made.runtime.can_register = !from.happens(20);
+  made.device.vram_granule_bytes_min = made.runtime.granule_bytes;
+  made.device.ram_segment_bytes_max = page_bytes << from.choose(4);
+  made.device.staging_slots = 1 + from.choose(3);
+  made.device.staging_bytes = page_bytes / 2 << from.choose(3);
   return made;
 }
 
@@ -52,12 +57,12 @@ std::string world::describe() const {
   std::string text = "tensors of";
   for (std::uint64_t const each : sizes_bytes) text += " " + std::to_string(each);
   return text + " bytes; vram " + std::to_string(vram_bytes) + ", ram " + std::to_string(ram_bytes) + ", scratch " + std::to_string(scratch_bytes) + ", chunk " +
-         std::to_string(chunk_bytes) + ", granule " + std::to_string(device.granule_bytes) + "; " +
+         std::to_string(chunk_bytes) + ", granule " + std::to_string(runtime.granule_bytes) + "; " +
          std::to_string(callers) + " callers, " + std::to_string(acts) + " acts each, " + std::to_string(readers) +
          " readers" + (shared_streams ? ", shared streams" : "") + (closes_early ? ", closes early" : "") +
          (budgets_change ? ", budgets change" : "") + (reads_fail ? ", reads fail" : "") +
          (captures ? ", captures" : "") + (streams_outlive ? ", streams outlive the device" : "") +
-         (device.vmm ? "" : ", no virtual memory management") + (device.can_register ? "" : ", no registration");
+         (runtime.vmm ? "" : ", no virtual memory management") + (runtime.can_register ? "" : ", no registration");
 }
 
 }  // namespace tierpager::schedules

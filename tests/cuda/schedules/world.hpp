@@ -7,12 +7,14 @@
 #include <vector>
 
 #include <tests/cuda_standin/standin.hpp>
+#include <tierpager/cuda_device.hpp>
 
 namespace tierpager::schedules {
 
 struct world {
   std::uint64_t seed = 0;
-  cuda_standin::world_options device;
+  cuda_standin::world_options runtime;
+  cuda_device_options device;
   std::vector<std::uint64_t> sizes_bytes;
   std::uint64_t vram_bytes = 0;
   std::uint64_t ram_bytes = 0;
