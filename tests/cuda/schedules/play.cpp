@@ -19,6 +19,7 @@ class performance {
   void run() {
     stage_.calls_may_fail = fault_.has_value();
     bool opened = open();
+    opened_ = opened;
     if (opened) run_callers();
     cuda_standin::lift();
     bool const lost = fault_ && fault_->how_long == lasting::sticky && cuda_standin::failed_calls() > 0;
@@ -33,10 +34,13 @@ class performance {
     while (!lost && cuda_standin::pending()) sleep_for(std::chrono::microseconds(50));
   }
 
+  [[nodiscard]] bool opened() const { return opened_; }
+
  private:
   bool open() {
     stage_.lock_is_ours = true;
-    bool const opened = stage_.attempt("open", {}, [&] {
+    // What fails while it looks for a GPU is taken for none.
+    bool const opened = stage_.attempt("open", {stage_.calls_may_fail ? errc::unsupported : errc::closed}, [&] {
       stage_.on = value_or_throw(cuda_device::open(stage_.in.device));
       stage_.paged.emplace(stage_.tensors, stage_.from, stage_.on,
                            pager_options{.vram = stage_.in.vram_bytes,
@@ -106,8 +110,10 @@ class performance {
         stage_.attempt("acquire", {errc::device_failed}, [&] { (void)stage_.paged->acquire(tensor_id{0}, each->value); });
     stage_.calls_may_fail = false;
     stage_.ended = true;
+    cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);
     stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::vram, stage_.in.vram_bytes); });
     stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::ram, stage_.in.ram_bytes); });
+    stage_.follow_budgets();
     test_stream* const on = stage_.make_stream();
     for (std::uint32_t i = 0; i < stage_.tensors.size(); ++i) {
       stage_.attempt("acquire after the fault", {},
@@ -162,6 +168,7 @@ class performance {
 
   stage& stage_;
   std::optional<cuda_standin::call_fault> const fault_;
+  bool opened_ = false;
 };
 
 void expect_nothing_left(played& what) {
@@ -208,6 +215,7 @@ played play(world const& in, play_options const& how) {
   cuda_standin::on_call({});
   made.wrong = on.wrong;
   for (std::string const& each : cuda_standin::violations()) made.wrong.push_back(each);
+  made.opened = all.opened();
   made.acts = on.acts;
   made.acquires = on.acquires;
   made.kernels = on.kernels;
