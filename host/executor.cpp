@@ -27,13 +27,15 @@ void check_stream(std::optional<stream_ref> stream) {
 
 executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on,
                    pager_options const& options)
-    : tensors_(std::move(tensors)), source_(std::move(from)), device_(std::move(on)) {
+    : tensors_(std::move(tensors)), trace_(tensors_), source_(std::move(from)), device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
   auto tier_of = [&](tier where, budget const& asked) {
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
-                        .granule_bytes = device_->granule_bytes(where)};
+                        .granule_bytes = device_->granule_bytes(where),
+                        .overhead_bytes = device_->overhead_bytes(where),
+                        .can_remap = device_->can_remap(where)};
   };
   residency_options const core{.vram = tier_of(tier::vram, options.vram),
                                .ram = tier_of(tier::ram, options.ram),
@@ -121,6 +123,10 @@ void executor::take(command& one) {
   } else if (auto* watch = std::get_if<watch_command>(&one)) {
     watches_[watch->until.stream].insert(watch->until.sequence);
     waiter_wake_.notify_one();
+  } else if (auto* ask = std::get_if<ask_command>(&one)) {
+    watches_[ask->about.stream].insert(ask->about.sequence);
+    asked_.push_back(ask->about);
+    waiter_wake_.notify_one();
   } else if (std::holds_alternative<settle_command>(one)) {
     copies_.emplace_back(std::nullopt);
     copier_wake_.notify_one();
@@ -128,6 +134,9 @@ void executor::take(command& one) {
     end(grant->request, std::nullopt);
   } else if (auto* reject = std::get_if<reject_command>(&one)) {
     end(reject->request, std::move(reject->why));
+  } else if (auto* evicted = std::get_if<tell_evicted_command>(&one); evicted != nullptr && trace_.attached()) {
+    evicted_.push_back(*evicted);
+    reader_wake_.notify_one();
   }
 }
 
@@ -142,11 +151,18 @@ void executor::end(request_id request, std::optional<failure> why) {
 
 // Acquire ----------------------------------------------------------------------------------------------------------
 
-// Blocks until the request is over; why it was rejected, if it was.
-std::optional<failure> executor::wait_for(request_id request, wait_options const& wait) {
+// Blocks until the request is over; why it was rejected, if it was. Opens `waiting`, for the caller to end without the
+// lock.
+std::optional<failure> executor::wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
+                                          trace_range& waiting) {
   blocked me;
   blocked_.emplace(request, &me);
   dispatch();
+  if (trace_.attached()) {
+    mutex_.unlock();
+    waiting.open(trace_, trace_kind::wait, ids);
+    mutex_.lock();
+  }
   auto const since = std::chrono::steady_clock::now();
   auto const over = [&] { return me.over; };
   auto const deadline = wait.deadline.value_or(std::chrono::steady_clock::time_point::max());
@@ -170,6 +186,7 @@ handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref>
 
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                                       wait_options const& wait) {
+  trace_range const acquiring(trace_, trace_kind::acquire, ids);
   check_stream(stream);
   std::uint64_t const caller = this_caller();
   std::vector<handle> handles;
@@ -178,6 +195,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
   std::optional<failure> why;
   bool last = false;
   {
+    trace_range waiting;  // ends after the lock
     scoped_lock const lock(mutex_);
     ++outstanding_;
     if (stream) prove_uses_on(*stream);
@@ -186,7 +204,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
       why = hit.error();
     } else if (!*hit) {
       if (stream) why = refuse_while_capturing(*stream);
-      if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait);
+      if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait, waiting);
     }
     dispatch();
     if (!why) {
@@ -220,10 +238,10 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
 }
 
 std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
-                                                 wait_options const& wait) {
+                                                 wait_options const& wait, trace_range& waiting) {
   auto const outcome = core_->acquire(ids, where, caller);
   if (!outcome.ok()) return outcome.error();
-  return outcome->granted ? std::nullopt : wait_for(outcome->request, wait);
+  return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, wait, waiting);
 }
 
 // The caller's stream waits for the copies; on failure nothing was queued behind them, so the uses end unfenced.
@@ -244,6 +262,7 @@ void executor::order_after(std::span<handle> handles, stream_ref stream, std::op
 }
 
 std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
+  trace_range const acquiring(trace_, trace_kind::acquire, std::span(&id, 1));
   check_stream(stream);
   std::uint64_t const caller = this_caller();
   std::optional<handle> one;

@@ -15,6 +15,7 @@
 
 #include <core/residency.hpp>
 #include <host/threading.hpp>
+#include <host/trace.hpp>
 #include <tierpager/pager.hpp>
 
 namespace tierpager {
@@ -70,8 +71,9 @@ class executor {
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
-                                         wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
-  std::optional<failure> wait_for(request_id request, wait_options const& wait) TIERPAGER_REQUIRES(mutex_);
+                                         wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
+                                  trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
@@ -104,10 +106,13 @@ class executor {
   void run_read(read_command const& what) TIERPAGER_REQUIRES(mutex_);
   void run_copy(copy_command const& what) TIERPAGER_REQUIRES(mutex_);
   void run_settle() TIERPAGER_REQUIRES(mutex_);
+  void trace_evictions() TIERPAGER_REQUIRES(mutex_);
   bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+  bool answer_running(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_);
 
   // Constant after construction.
   catalog const tensors_;
+  tracer const trace_;
   std::shared_ptr<source> const source_;
   std::shared_ptr<device> const device_;
   std::byte* vram_base_ = nullptr;
@@ -121,7 +126,9 @@ class executor {
   std::deque<read_command> reads_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<remap_command> remaps_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
+  std::vector<tell_evicted_command> evicted_ TIERPAGER_GUARDED_BY(mutex_);       // not traced yet
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);  // ascending; while anything is outstanding

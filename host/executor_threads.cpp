@@ -42,7 +42,9 @@ void executor::read_loop() {
   device_->prepare_thread();
   scoped_lock const lock(mutex_);
   while (!closed_) {
-    if (!remaps_.empty()) {
+    if (!evicted_.empty()) {
+      trace_evictions();
+    } else if (!remaps_.empty()) {
       remap_command const next = std::move(remaps_.front());
       remaps_.pop_front();
       run_remap(next);
@@ -54,6 +56,16 @@ void executor::read_loop() {
       reader_wake_.wait(mutex_);
     }
   }
+  trace_evictions();
+}
+
+// They were decided under the lock; a tool is told without it.
+void executor::trace_evictions() {
+  std::vector<tell_evicted_command> const told = std::exchange(evicted_, {});
+  mutex_.unlock();
+  for (auto const [id, where] : told)
+    trace_range(trace_, where == tier::vram ? trace_kind::evict_vram : trace_kind::evict_ram, id, tensors_[id].bytes);
+  mutex_.lock();
 }
 
 void executor::run_remap(remap_command const& what) {
@@ -79,7 +91,10 @@ void executor::run_read(read_command const& what) {
   mutex_.unlock();
   tensor_info const& info = tensors_[what.tensor];
   std::span const target(ram_base_ + what.ram_offset, what.in_tensor.bytes);
-  status const outcome = read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
+  status const outcome = [&] {
+    trace_range const reading(trace_, trace_kind::read, what.tensor, what.in_tensor.bytes);
+    return read_from(*source_, info.file, info.offset + what.in_tensor.offset, target);
+  }();
   mutex_.lock();
   core_->read_done(what.tensor, what.chunk, outcome);
   dispatch();
@@ -110,10 +125,13 @@ void executor::run_copy(copy_command const& what) {
   }
   mutex_.unlock();
   status ordered;
-  for (fence const use : what.after)
-    if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
-  result<fence> queued =
-      ordered.ok() ? device_->copy_async(what.vram_offset, what.ram_offset, what.bytes) : ordered.error();
+  result<fence> const queued = [&]() -> result<fence> {
+    trace_range const copying(trace_, trace_kind::copy, what.tensor, what.bytes);
+    for (fence const use : what.after)
+      if (ordered.ok()) ordered = device_->wait(device_->copy_stream(), use);
+    if (!ordered.ok()) return ordered.error();
+    return device_->copy_async(what.vram_offset, what.ram_offset, what.bytes);
+  }();
   mutex_.lock();
   if (queued.ok()) {
     note_use(*queued);
@@ -164,6 +182,7 @@ bool executor::poll(unsigned& failures) {
     if (!over.ok()) {
       bool const lost = over.error().code == errc::device_lost;
       if (lost) watches_.erase(head.stream);  // nothing runs there any more
+      (void)answer_running(head.stream);
       if (lost || ++failures % poll_failures_max == 0) core_->query_failed(over.error());
     } else if (*over) {
       failures = 0;
@@ -172,10 +191,24 @@ bool executor::poll(unsigned& failures) {
       at->second.erase(at->second.begin(), at->second.upper_bound(head.sequence));
       if (at->second.empty()) watches_.erase(at);
       core_->passed(head);
+      std::erase_if(asked_, [&](fence one) { return one.stream == head.stream && one.sequence <= head.sequence; });
+    } else {
+      any = answer_running(head.stream) || any;
     }
     dispatch();
   }
   return any;
+}
+
+// The oldest watched fence of the stream has not passed, or cannot say so: nor have those that were asked about.
+bool executor::answer_running(std::uint32_t stream) {
+  std::vector<fence> about;
+  std::erase_if(asked_, [&](fence one) {
+    if (one.stream == stream) about.push_back(one);
+    return one.stream == stream;
+  });
+  for (fence const one : about) core_->running(one);
+  return !about.empty();
 }
 
 }  // namespace tierpager

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <cstdlib>
 #include <memory>
 
 #include <tests/cuda_standin/address_space.hpp>
@@ -33,7 +34,16 @@ std::function<void(call)>& hook() {
 }
 
 std::unique_ptr<world>& current() {
-  static auto* const one = new std::unique_ptr<world>(std::make_unique<world>(options_from_environment()));
+  static auto* const one = [] {
+    auto first = std::make_unique<world>(options_from_environment());
+    first->faults.set(fault_from_environment());
+    std::atexit([] {
+      world& last = the_world();
+      world_lock lock(last.mutex);
+      last.finish_destroyed(lock);
+    });
+    return new std::unique_ptr<world>(std::move(first));  // outlives the statics of its program
+  }();
   return *one;
 }
 
