@@ -229,7 +229,10 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
   mutex_.unlock();
   auto const capturing = device_->capturing(stream);
   mutex_.lock();
-  if (!capturing.ok()) return capturing.error();
+  if (!capturing.ok()) {
+    tell_if_lost(capturing.error());
+    return capturing.error();
+  }
   if (!*capturing) return std::nullopt;
   return failure{.code = errc::would_wait,
                  .what =

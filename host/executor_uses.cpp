@@ -74,7 +74,10 @@ void executor::prove_uses_on(stream_ref stream) {
   mutex_.unlock();
   auto const recorded = device_->record(stream);
   mutex_.lock();
-  if (recorded.ok()) proved(stream, *recorded, keys_before);
+  if (recorded.ok())
+    proved(stream, *recorded, keys_before);
+  else
+    tell_if_lost(recorded.error());
   dispatch();
 }
 

@@ -65,7 +65,9 @@ void fail_every_call(std::uint64_t seed, counts& sum, std::uint64_t runs_max) {
   if (!clean.wrong.empty())
     ADD_FAILURE() << "--seed=" << seed << ", no fault: " << clean.describe() << "\n  in a world of " << in.describe();
   ++sum.worlds;
-  for (std::uint64_t n = 1 + seed % 3; n <= clean.calls && sum.runs < runs_max; n = next_of(n)) {
+  std::uint64_t const only = requested().call;
+  for (std::uint64_t n = only != 0 ? only : 1 + seed % 3; n <= clean.calls && sum.runs < runs_max; n = next_of(n)) {
+    if (only != 0 && n != only) return;
     cudaError_t const code = (n + seed) % 2 == 0 ? cudaErrorUnknown : cudaErrorMemoryAllocation;
     for (lasting how_long : {lasting::once, lasting::for_ever, lasting::sticky})
       run(in, {.at_call = n, .how_long = how_long, .code = how_long == lasting::sticky ? cudaErrorIllegalAddress : code},

@@ -1,5 +1,6 @@
 // The main function of schedule_tests and device_fault_tests: GoogleTest's own arguments, then --seed=N (play this one,
-// or start at it), --schedules=N (so many), --shard=I/N (every N-th from the I-th on), --verbose (print every step).
+// or start at it), --schedules=N (so many), --shard=I/N (every N-th from the I-th on),
+// --call=N (the fault runs where this call fails), --verbose (print every step).
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +35,8 @@ bool take_argument(std::string_view argument, request& into) {
     into.seed = number(value);
   } else if (take(argument, "--schedules=", value)) {
     into.schedules = number(value);
+  } else if (take(argument, "--call=", value)) {
+    into.call = number(value);
   } else if (take(argument, "--shard=", value) && value.find('/') != std::string_view::npos) {
     into.shard = number(value);
     into.shards = number(value.substr(value.find('/') + 1));

@@ -12,6 +12,7 @@ struct request {
   std::optional<std::uint64_t> schedules;
   std::uint64_t shard = 0;
   std::uint64_t shards = 1;
+  std::uint64_t call = 0;  // of a fault run: this one alone
   bool verbose = false;
 };
 request& requested();
