@@ -83,7 +83,7 @@ TEST_F(cuda_device_whole, leaves_no_error_of_its_own) {
 }
 
 TEST_F(cuda_device_whole, after_its_context_died_every_call_says_so_and_the_destructor_returns) {
-  for (cudaError_t const code : {cudaErrorIllegalAddress, cudaErrorUnknown}) {
+  for (cudaError_t const code : {cudaErrorIllegalAddress, cudaErrorIllegalState}) {
     open();
     cudaStream_t const mine = stream();
     for (tier const where : {tier::vram, tier::ram}) commit(where, {0, granule});

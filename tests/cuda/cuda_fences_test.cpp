@@ -55,7 +55,10 @@ TEST_F(cuda_fences, fences_nobody_asks_about_keep_few_events_and_none_passes_ear
   until_passed(done);
   cuda_standin::hold(mine);
   std::vector<fence> fences;
-  for (int i = 0; i < 500; ++i) fences.push_back(value_or_throw(port().record(mine)));
+  for (int i = 0; i < 500; ++i) {
+    fences.push_back(value_or_throw(port().record(mine)));
+    EXPECT_FALSE(value_or_throw(port().passed(fences.back())));
+  }
   EXPECT_LE(cuda_standin::live().events, 66U);
   EXPECT_TRUE(value_or_throw(port().passed(done)));
   for (fence const each : fences) EXPECT_FALSE(value_or_throw(port().passed(each)));
