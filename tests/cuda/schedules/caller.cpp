@@ -190,7 +190,7 @@ void caller::change_pins() {
 
 // A higher budget binds before set_budget returns, so the watch is taken off meanwhile.
 void caller::change_budget() {
-  tier const where = chooser_.happens(60) ? tier::vram : tier::ram;
+  tier const where = stage_.in.runtime.vmm && chooser_.happens(60) ? tier::vram : tier::ram;
   std::uint64_t const before = where == tier::vram ? stage_.in.vram_bytes : stage_.in.ram_bytes;
   std::uint64_t const bytes = before * (40 + chooser_.choose(100)) / 100;
   cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);

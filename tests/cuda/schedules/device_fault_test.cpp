@@ -70,7 +70,8 @@ void fail_every_call(std::uint64_t seed, counts& sum, std::uint64_t runs_max) {
     if (only != 0 && n != only) return;
     cudaError_t const code = (n + seed) % 2 == 0 ? cudaErrorUnknown : cudaErrorMemoryAllocation;
     for (lasting how_long : {lasting::once, lasting::for_ever, lasting::sticky})
-      run(in, {.at_call = n, .how_long = how_long, .code = how_long == lasting::sticky ? cudaErrorIllegalAddress : code},
+      run(in,
+          {.at_call = n, .how_long = how_long, .code = how_long == lasting::sticky ? cudaErrorIllegalAddress : code},
           sum);
     if (testing::Test::HasFailure()) return;
   }

@@ -111,11 +111,13 @@ class performance {
     if (stage_.closed) return;
     for (auto const& each : stage_.streams)  // uses that could not be fenced are proved by the stream's next fence
       if (each->value != nullptr)
-        stage_.attempt("acquire", {errc::device_failed}, [&] { (void)stage_.paged->acquire(tensor_id{0}, each->value); });
+        stage_.attempt("acquire", {errc::device_failed},
+                       [&] { (void)stage_.paged->acquire(tensor_id{0}, each->value); });
     stage_.calls_may_fail = false;
     stage_.ended = true;
     cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);
-    stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::vram, stage_.in.vram_bytes); });
+    if (stage_.in.runtime.vmm)
+      stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::vram, stage_.in.vram_bytes); });
     stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::ram, stage_.in.ram_bytes); });
     stage_.follow_budgets();
     test_stream* const on = stage_.make_stream();
@@ -134,7 +136,8 @@ class performance {
     for (std::uint32_t i = 0; i < stage_.tensors.size(); ++i)
       for (tier where : {tier::vram, tier::ram}) paged.unpin(tensor_id{i}, where);
     std::uint64_t const scratch_bytes = round_up(stage_.in.scratch_bytes, stage_.in.runtime.granule_bytes);
-    stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::vram, scratch_bytes); });
+    if (stage_.in.runtime.vmm)
+      stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::vram, scratch_bytes); });
     stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::ram, 0); });
     auto const drained = [&] {
       statistics const now = paged.stats();
@@ -179,13 +182,12 @@ class performance {
 void expect_nothing_left(played& what) {
   cuda_standin::totals const left = cuda_standin::live();
   if (left.objects() == 0 && left.vram_bytes == 0 && left.page_locked_bytes == 0) return;
-  what.wrong.push_back("left behind: " + std::to_string(left.streams) + " streams, " + std::to_string(left.events) +
-                       " events, " + std::to_string(left.vram_bytes) + " bytes of VRAM, " +
-                       std::to_string(left.page_locked_bytes) + " of page-locked RAM, " +
-                       std::to_string(left.reserved_bytes) + " reserved, " + std::to_string(left.mappings) +
-                       " mappings, " + std::to_string(left.registrations) + " registrations, " +
-                       std::to_string(left.mallocs) + " allocations, " + std::to_string(left.host_allocs) +
-                       " of the host, " + std::to_string(left.graphs) + " graphs");
+  what.wrong.push_back(
+      "left behind: " + std::to_string(left.streams) + " streams, " + std::to_string(left.events) + " events, " +
+      std::to_string(left.vram_bytes) + " bytes of VRAM, " + std::to_string(left.page_locked_bytes) +
+      " of page-locked RAM, " + std::to_string(left.reserved_bytes) + " reserved, " + std::to_string(left.mappings) +
+      " mappings, " + std::to_string(left.registrations) + " registrations, " + std::to_string(left.mallocs) +
+      " allocations, " + std::to_string(left.host_allocs) + " of the host, " + std::to_string(left.graphs) + " graphs");
 }
 
 // A CUDA call may block, so none is made under the pager's lock.

@@ -39,9 +39,11 @@ TEST(schedules, keep_every_promise) {
     sum.failures += what.failures;
   }
   auto const number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-  std::printf("%llu schedules, %llu steps: %llu acquires, %llu kernels and %llu reads on the CPU compared bytes, %llu calls were refused\n",
-              number(runs), number(sum.how.steps), number(sum.acquires), number(sum.kernels), number(sum.host_reads),
-              number(sum.failures));
+  std::printf(
+      "%llu schedules, %llu steps: %llu acquires, %llu kernels and %llu reads on the CPU compared bytes, %llu calls "
+      "were refused\n",
+      number(runs), number(sum.how.steps), number(sum.acquires), number(sum.kernels), number(sum.host_reads),
+      number(sum.failures));
   EXPECT_GE(sum.kernels, runs);
 }
 

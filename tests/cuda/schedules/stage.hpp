@@ -49,10 +49,10 @@ struct stage {
   bool no_more_mail = false;
   std::vector<use> leftovers;  // released after the pager is gone
   unsigned callers_left = 0;   // who may wait for what leftovers hold
-  bool closed = false;        // or about to be
-  bool lock_is_ours = false;  // nobody else knows the pager yet, or any more: CUDA may be called under its lock
+  bool closed = false;         // or about to be
+  bool lock_is_ours = false;   // nobody else knows the pager yet, or any more: CUDA may be called under its lock
   bool calls_may_fail = false;
-  bool ended = false;       // or the calls work again: no read fails any more
+  bool ended = false;  // or the calls work again: no read fails any more
 
   std::vector<std::string> wrong;
   std::uint64_t acts = 0, acquires = 0, launched = 0, kernels = 0, host_reads = 0, failures = 0;

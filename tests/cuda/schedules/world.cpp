@@ -45,23 +45,33 @@ world draw_world(std::uint64_t seed) {
   made.streams_outlive = from.happens(30);
   made.runtime.seed = seed;
   made.runtime.vram_bytes = std::uint64_t{16} << 20U;
-  made.runtime.can_register = !from.happens(20);
+  made.runtime.can_register = !from.happens(15);
+  made.runtime.vmm = !from.happens(15);
   made.device.vram_granule_bytes_min = made.runtime.granule_bytes;
   made.device.ram_segment_bytes_max = page_bytes << from.choose(4);
   made.device.staging_slots = 1 + from.choose(3);
   made.device.staging_bytes = page_bytes / 2 << from.choose(3);
+  made.scarce = made.runtime.vmm && from.happens(10);
+  if (made.scarce) {
+    std::uint64_t const least = rounded(largest) + rounded(made.scratch_bytes);
+    made.runtime.vram_bytes = std::max(least, made.vram_bytes * (50 + from.choose(50)) / 100);
+    std::uint64_t const beside = made.device.staging_slots * made.device.staging_bytes + 2 * page_bytes;
+    made.runtime.page_locked_bytes_max =
+        beside + std::max(2 * made.chunk_bytes, made.ram_bytes * (50 + from.choose(50)) / 100);
+  }
   return made;
 }
 
 std::string world::describe() const {
   std::string text = "tensors of";
   for (std::uint64_t const each : sizes_bytes) text += " " + std::to_string(each);
-  return text + " bytes; vram " + std::to_string(vram_bytes) + ", ram " + std::to_string(ram_bytes) + ", scratch " + std::to_string(scratch_bytes) + ", chunk " +
-         std::to_string(chunk_bytes) + ", granule " + std::to_string(runtime.granule_bytes) + "; " +
-         std::to_string(callers) + " callers, " + std::to_string(acts) + " acts each, " + std::to_string(readers) +
-         " readers" + (shared_streams ? ", shared streams" : "") + (closes_early ? ", closes early" : "") +
-         (budgets_change ? ", budgets change" : "") + (reads_fail ? ", reads fail" : "") +
-         (captures ? ", captures" : "") + (streams_outlive ? ", streams outlive the device" : "") +
+  return text + " bytes; vram " + std::to_string(vram_bytes) + ", ram " + std::to_string(ram_bytes) + ", scratch " +
+         std::to_string(scratch_bytes) + ", chunk " + std::to_string(chunk_bytes) + ", granule " +
+         std::to_string(runtime.granule_bytes) + "; " + std::to_string(callers) + " callers, " + std::to_string(acts) +
+         " acts each, " + std::to_string(readers) + " readers" + (shared_streams ? ", shared streams" : "") +
+         (closes_early ? ", closes early" : "") + (budgets_change ? ", budgets change" : "") +
+         (reads_fail ? ", reads fail" : "") + (scarce ? ", the system has less" : "") + (captures ? ", captures" : "") +
+         (streams_outlive ? ", streams outlive the device" : "") +
          (runtime.vmm ? "" : ", no virtual memory management") + (runtime.can_register ? "" : ", no registration");
 }
 

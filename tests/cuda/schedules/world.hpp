@@ -29,6 +29,7 @@ struct world {
   bool budgets_change = false;
   bool reads_fail = false;
   bool captures = false;
+  bool scarce = false;           // the system has less memory than the budgets say
   bool streams_outlive = false;  // the device, instead of being retired
 
   [[nodiscard]] std::string describe() const;
