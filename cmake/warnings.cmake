@@ -1,7 +1,8 @@
 # Warnings of our own targets; they are errors.
 function(tierpager_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Werror
-    $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wsign-conversion;-Wshadow;-Werror>"
+    $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>)
   # Asserts guard against programmer errors and stay on in every build.
   target_compile_options(${target} PRIVATE -UNDEBUG)
 endfunction()

@@ -1,0 +1,39 @@
+// What a CUDA device is made of, in the order in which it is taken down, last first. Any thread, as each part says; built
+// by cuda_device::open alone, and constant once it has returned but for what the parts lock themselves.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include <cuda/pinned_arena.hpp>
+#include <cuda/staging_ring.hpp>
+#include <cuda/stream_table.hpp>
+#include <cuda/vram_memory.hpp>
+#include <cuda/word_pool.hpp>
+#include <tierpager/cuda_device.hpp>
+
+namespace tierpager {
+
+struct cuda_device::parts {
+  explicit parts(cuda_device_options const& asked) : options(asked), state(asked.ordinal) {}
+  parts(parts const&) = delete;
+  parts& operator=(parts const&) = delete;
+  ~parts();
+
+  /// Everything that a device needs but its arenas' addresses. The device must be current.
+  status build();
+
+  cuda_device_options const options;
+  device_state state;
+  stream_table streams{state};
+  word_pool words{state};
+  std::unique_ptr<vram_memory> vram;
+  cudaStream_t copies = nullptr;
+  std::unique_ptr<pinned_arena> ram;
+  std::unique_ptr<staging_ring> ring;  // where RAM cannot be page-locked
+  std::mutex made_mutex;
+  std::vector<cudaStream_t> made;
+};
+
+}  // namespace tierpager

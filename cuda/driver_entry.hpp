@@ -1,0 +1,34 @@
+// The driver calls of virtual memory management, looked up through the runtime so that nothing links the driver. Loaded
+// once, by whoever opens a device; plain values afterwards, any thread.
+#pragma once
+
+#include <optional>
+
+#include <cuda/cuda_check.hpp>
+
+namespace tierpager {
+
+struct driver_calls {
+  decltype(&cuDeviceGet) device_get = nullptr;
+  decltype(&cuDeviceGetAttribute) device_get_attribute = nullptr;
+  decltype(&cuMemGetAllocationGranularity) get_granularity = nullptr;
+  decltype(&cuMemAddressReserve) address_reserve = nullptr;
+  decltype(&cuMemAddressFree) address_free = nullptr;
+  decltype(&cuMemCreate) create = nullptr;
+  decltype(&cuMemRelease) release = nullptr;
+  decltype(&cuMemMap) map = nullptr;
+  decltype(&cuMemUnmap) unmap = nullptr;
+  decltype(&cuMemSetAccess) set_access = nullptr;
+};
+
+/// What is needed to map memory on one device.
+struct virtual_memory {
+  driver_calls calls;
+  CUmemAllocationProp properties = {};
+  std::uint64_t granularity_bytes = 0;
+};
+
+/// None where the driver or the device has no virtual memory management. The device must be current.
+result<std::optional<virtual_memory>> find_virtual_memory(device_state& state);
+
+}  // namespace tierpager

@@ -1,0 +1,180 @@
+#include <cuda/vram_arena.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace tierpager {
+
+vram_arena::vram_arena(device_state& state, virtual_memory const& how, std::uint64_t granule_bytes_min)
+    : state_(state), how_(how), granule_bytes_(std::bit_ceil(std::max(granule_bytes_min, how.granularity_bytes))) {}
+
+vram_arena::~vram_arena() {
+  if (base() == nullptr) return;
+  for (std::size_t i = 0; i < granules_.size(); ++i) {
+    if (granules_[i].mapped) (void)how_.calls.unmap(address_of(i), granule_bytes_);
+    if (granules_[i].memory != 0) (void)how_.calls.release(granules_[i].memory);
+  }
+  for (CUmemGenericAllocationHandle each : spares_) (void)how_.calls.release(each);
+  (void)how_.calls.address_free(address_of(0), reserved_bytes_);
+}
+
+CUdeviceptr vram_arena::address_of(std::size_t index) const {
+  return reinterpret_cast<CUdeviceptr>(base()) + index * granule_bytes_;
+}
+
+vram_arena::run vram_arena::run_of(byte_range range) const {
+  return {static_cast<std::size_t>(range.offset / granule_bytes_),
+          static_cast<std::size_t>(range.end() / granule_bytes_)};
+}
+
+result<std::byte*> vram_arena::reserve(std::uint64_t bytes) {
+  if (base() != nullptr) return state_.refuse(errc::invalid_argument, "the VRAM arena is reserved already");
+  std::uint64_t const whole = std::max(round_up(bytes, granule_bytes_), granule_bytes_);
+  if (whole < bytes) return state_.refuse(errc::out_of_memory, "no address space is that large");
+  granules_.resize(static_cast<std::size_t>(whole / granule_bytes_));
+  CUdeviceptr reserved = 0;
+  CUresult const code = how_.calls.address_reserve(&reserved, whole, granule_bytes_, 0, 0);
+  if (status done = state_.check(code, "cuMemAddressReserve"); !done.ok()) return done.error();
+  reserved_bytes_ = whole;
+  base_ = reinterpret_cast<std::byte*>(reserved);  // NOLINT(performance-no-int-to-ptr)
+  return base();
+}
+
+status vram_arena::check(byte_range range) const {
+  bool const whole = range.offset % granule_bytes_ == 0 && range.bytes % granule_bytes_ == 0;
+  if (whole && range.offset <= reserved_bytes_ && range.bytes <= reserved_bytes_ - range.offset) return {};
+  return state_.refuse(errc::invalid_argument, "no granules of the VRAM arena: " + std::to_string(range.bytes) +
+                                                   " bytes at " + std::to_string(range.offset));
+}
+
+bool vram_arena::covers(byte_range range) const {
+  if (range.bytes == 0) return true;
+  if (range.offset > reserved_bytes_ || range.bytes > reserved_bytes_ - range.offset) return false;
+  run const granules = run_of({range.offset, range.bytes + granule_bytes_ - 1});
+  std::scoped_lock const lock(mutex_);
+  for (std::size_t i = granules.first; i < granules.end; ++i)
+    if (!granules_[i].committed || !granules_[i].mapped) return false;
+  return true;
+}
+
+void vram_arena::set_committed(run granules, bool committed) {
+  std::scoped_lock const lock(mutex_);
+  for (std::size_t i = granules.first; i < granules.end; ++i) granules_[i].committed = committed;
+}
+
+// Memory behind one granule's addresses; not yet accessible.
+status vram_arena::back(std::size_t index) {
+  granule& one = granules_[index];
+  if (one.mapped) return {};
+  if (one.memory == 0 && !spares_.empty()) {
+    one.memory = spares_.back();
+    spares_.pop_back();
+  }
+  if (one.memory == 0) {
+    CUmemGenericAllocationHandle memory = 0;
+    CUresult const code = how_.calls.create(&memory, granule_bytes_, &how_.properties, 0);
+    if (status done = state_.check(code, "cuMemCreate"); !done.ok()) return done;
+    one.memory = memory;
+  }
+  CUresult const code = how_.calls.map(address_of(index), granule_bytes_, 0, one.memory, 0);
+  if (status done = state_.check(code, "cuMemMap"); !done.ok()) return done;
+  std::scoped_lock const lock(mutex_);
+  one.mapped = true;
+  return {};
+}
+
+status vram_arena::allow_access(run granules) {
+  if (granules.first == granules.end) return {};
+  CUmemAccessDesc access = {};
+  access.location = how_.properties.location;
+  access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+  std::size_t const bytes = (granules.end - granules.first) * granule_bytes_;
+  return state_.check(how_.calls.set_access(address_of(granules.first), bytes, &access, 1), "cuMemSetAccess");
+}
+
+status vram_arena::unmap(std::size_t index) {
+  if (!granules_[index].mapped) return {};
+  status done = state_.check(how_.calls.unmap(address_of(index), granule_bytes_), "cuMemUnmap");
+  if (!done.ok()) return done;
+  std::scoped_lock const lock(mutex_);
+  granules_[index].mapped = false;
+  return {};
+}
+
+// Of a granule that is not committed. What cannot be unmapped stays mapped for a later commit.
+void vram_arena::take_back(std::size_t index) {
+  granule& one = granules_[index];
+  if (one.memory == 0 || !unmap(index).ok()) return;
+  spares_.push_back(std::exchange(one.memory, 0));
+}
+
+void vram_arena::release_spares() {
+  std::erase_if(spares_, [&](CUmemGenericAllocationHandle each) {
+    return state_.check(how_.calls.release(each), "cuMemRelease").ok();
+  });
+}
+
+status vram_arena::commit(byte_range range) {
+  if (status fits = check(range); !fits.ok()) return fits;
+  run const granules = run_of(range);
+  auto const already = [&] {
+    std::scoped_lock const lock(mutex_);
+    auto const first = granules_.begin();
+    return std::any_of(first + static_cast<std::ptrdiff_t>(granules.first),
+                       first + static_cast<std::ptrdiff_t>(granules.end),
+                       [](granule const& each) { return each.committed; });
+  };
+  if (already()) return state_.refuse(errc::invalid_argument, "VRAM to be committed is so already in part");
+  repair();
+  status done;
+  std::size_t reached = granules.first;
+  while (done.ok() && reached < granules.end) done = back(reached++);
+  if (done.ok()) done = allow_access(granules);
+  if (done.ok()) {
+    set_committed(granules, true);
+    return {};
+  }
+  for (std::size_t i = granules.first; i < reached; ++i) take_back(i);
+  release_spares();
+  return done;
+}
+
+// Committed granules that were unmapped on the way to a failure, with the memory that is still theirs. Where that fails
+// too, copies there are refused until a later call has mapped them, or they are given back.
+void vram_arena::map_again(run granules) {
+  for (std::size_t i = granules.first; i < granules.end; ++i) {
+    if (granules_[i].mapped) continue;
+    bool const accessible = back(i).ok() && allow_access({i, i + 1}).ok();
+    if (accessible) continue;
+    (void)unmap(i);
+    lost_.push_back(i);
+  }
+}
+
+void vram_arena::repair() {
+  std::vector<std::size_t> const lost = std::exchange(lost_, {});
+  for (std::size_t each : lost)
+    if (granules_[each].committed) map_again({each, each + 1});
+}
+
+status vram_arena::decommit(byte_range range) {
+  if (status fits = check(range); !fits.ok()) return fits;
+  run const granules = run_of(range);
+  for (std::size_t i = granules.first; i < granules.end; ++i)
+    if (!granules_[i].committed) return state_.refuse(errc::invalid_argument, "VRAM to be given back is not committed");
+  repair();
+  for (std::size_t i = granules.first; i < granules.end; ++i) {
+    if (status done = unmap(i); !done.ok()) {
+      map_again({granules.first, i});
+      return done;
+    }
+  }
+  set_committed(granules, false);
+  for (std::size_t i = granules.first; i < granules.end; ++i)
+    if (granules_[i].memory != 0) spares_.push_back(std::exchange(granules_[i].memory, 0));
+  release_spares();
+  return {};
+}
+
+}  // namespace tierpager

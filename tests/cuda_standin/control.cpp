@@ -1,0 +1,111 @@
+// What tests call: standin.hpp.
+#include <tests/cuda_standin/standin.hpp>
+
+#include <cstdlib>
+
+#include <tests/cuda_standin/world.hpp>
+
+namespace tierpager::cuda_standin {
+namespace {
+
+struct locked_world {
+  world& all = the_world();
+  world_lock lock{all.mutex};
+
+  world* operator->() const { return &all; }
+};
+
+std::uint64_t number_in(char const* variable, std::uint64_t otherwise) {
+  char const* const text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+}  // namespace
+
+world_options options_from_environment() {
+  world_options options{.threads = true};
+  options.seed = number_in("TIERPAGER_STANDIN_SEED", options.seed);
+  options.devices = static_cast<int>(number_in("TIERPAGER_STANDIN_DEVICES", 1));
+  options.vmm = number_in("TIERPAGER_STANDIN_VMM", 1) != 0;
+  options.vram_bytes = number_in("TIERPAGER_STANDIN_VRAM_BYTES", options.vram_bytes);
+  return options;
+}
+
+void reset(world_options const& options) { replace_world(options); }
+
+bool step() {
+  locked_world world;
+  return world->step(world.lock);
+}
+
+bool pending() { return locked_world()->pending(); }
+
+void run_all() {
+  while (step()) {
+  }
+}
+
+void hold(cudaStream_t stream) {
+  locked_world const world;
+  std::size_t const index = world->stream_of(stream, call::launch);
+  if (index != none) world->streams[index].held = true;
+}
+
+void let_go(cudaStream_t stream) {
+  locked_world const world;
+  std::size_t const index = world->stream_of(stream, call::launch);
+  if (index != none) world->streams[index].held = false;
+  world->changed.notify_all();
+}
+
+void host_access(access range, std::string what) {
+  locked_world const world;
+  if (range.bytes == 0) return;
+  resolved const found = world->resolve(range.at, range.bytes);
+  if (found.kind == place_kind::pageable) return;
+  std::string const* const label = world->label(std::move(what));
+  if (found.kind != place_kind::page_locked) {
+    world->violation("the CPU touches device memory, or page-locked memory that is not all there: '" + *label + "'");
+    return;
+  }
+  stamp const who = world->host_stamp(call::count_, label);
+  for (part const& one : found.parts) world->touch(one, range.writes, who, world->host);
+}
+
+void kill_context(cudaError_t code) { locked_world()->kill(code); }
+
+void fail_nth(std::uint64_t n, lasting how_long, cudaError_t code) {
+  locked_world()->faults.set(call_fault{.at_call = n, .how_long = how_long, .code = code});
+}
+void fail_nth(call kind, std::uint64_t n, lasting how_long, cudaError_t code) {
+  locked_world()->faults.set(call_fault{.at_call = n, .how_long = how_long, .code = code, .only = kind});
+}
+void lift() { locked_world()->faults.set(std::nullopt); }
+
+std::uint64_t calls(call kind) { return locked_world()->faults.calls(kind); }
+std::uint64_t fallible_calls() { return locked_world()->faults.fallible_calls(); }
+std::uint64_t failed_calls() { return locked_world()->faults.failed_calls(); }
+void reset_counts() { locked_world()->faults.reset_counts(); }
+
+void limit_bytes(std::uint64_t vram, std::uint64_t page_locked) {
+  locked_world const world;
+  world->vram_limit = vram;
+  world->page_locked_limit = page_locked;
+}
+
+totals live() { return locked_world()->live(); }
+
+std::vector<std::string> const& violations() { return the_world().seen; }
+
+cudaError_t begin_capture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  return cudaStreamBeginCapture(stream, mode);
+}
+
+cudaError_t end_capture(cudaStream_t stream) {
+  cudaGraph_t graph = nullptr;
+  cudaError_t const result = cudaStreamEndCapture(stream, &graph);
+  if (graph != nullptr) cudaGraphDestroy(graph);
+  return result;
+}
+
+}  // namespace tierpager::cuda_standin

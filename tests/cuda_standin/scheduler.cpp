@@ -1,0 +1,112 @@
+// Runs what streams have queued: one step at a time, chosen by the seed, or on a thread for each stream.
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include <tests/cuda_standin/world.hpp>
+
+namespace tierpager::cuda_standin {
+
+bool world::runnable(stream_state const& stream) const {
+  if (stream.held || stream.running) return false;
+  if (stream.half) return true;
+  if (stream.queue.empty()) return false;
+  std::vector<place> const& waits = stream.queue.front().waits;
+  return std::all_of(waits.begin(), waits.end(), [this](place const& one) { return passed(one); });
+}
+
+bool world::pending() const { return !active.empty(); }
+
+bool world::step(world_lock& lock) {
+  if (options.threads) return false;
+  std::size_t count = 0;
+  std::size_t chosen = none;
+  for (std::size_t const index : active) count += runnable(streams[index]) ? 1U : 0U;
+  if (count == 0) return false;
+  std::size_t left = random() % count;
+  for (std::size_t const index : active) {
+    if (!runnable(streams[index])) continue;
+    if (left-- == 0) {
+      chosen = index;
+      break;
+    }
+  }
+  run_part_of(chosen, lock);
+  return true;
+}
+
+/// Runs the stream's next operation, or half of a copy; the lock is open while bytes are touched and code runs.
+void world::run_part_of(std::size_t stream, world_lock& lock) {
+  stream_state& on = streams[stream];
+  operation one;
+  if (on.half) {
+    one = std::move(*on.half);
+    on.half.reset();
+  } else {
+    one = std::move(on.queue.front());
+    on.queue.pop_front();
+  }
+  // Memory that went while the operation was queued was reported then; it must not be touched now.
+  bool const all_there =
+      std::all_of(one.uses.begin(), one.uses.end(), [this](use const& of) { return still_there(of); });
+  bool const in_halves = one.target != nullptr && one.bytes > 1;
+  on.running = true;
+  if (all_there && (one.target != nullptr || one.body)) {
+    lock.unlock();
+    in_operation() = true;
+    run_bytes_or_body(one);
+    in_operation() = false;
+    lock.lock();
+  }
+  on.running = false;
+  if (in_halves && !one.half_done && dead == cudaSuccess) {
+    one.half_done = true;
+    on.half = std::move(one);
+    return;
+  }
+  on.completed = dead == cudaSuccess ? one.sequence : on.queued;
+  if (on.queue.empty()) std::erase(active, stream);
+  if (options.threads) changed.notify_all();
+}
+
+void world::run_bytes_or_body(operation& one) {
+  if (one.body) one.body();
+  if (one.target == nullptr) return;
+  std::byte const* const source = one.staged.empty() ? one.source : one.staged.data();
+  std::uint64_t const first = one.half_done ? one.bytes / 2 : 0;
+  std::uint64_t const last = one.half_done || one.bytes < 2 ? one.bytes : one.bytes / 2;
+  std::memmove(one.target + first, source + first, last - first);
+}
+
+void world::start_worker(std::size_t stream) {
+  stream_state& on = streams[stream];
+  if (on.worker.joinable()) return;
+  on.worker = std::thread([this, stream] { work(stream); });
+}
+
+void world::work(std::size_t stream) {
+  world_lock lock(mutex);
+  stream_state& on = streams[stream];
+  while (!stopping) {
+    if (runnable(on)) {
+      run_part_of(stream, lock);
+    } else if (!on.live && on.queue.empty() && !on.half) {
+      return;  // a destroyed stream gets no more work
+    } else {
+      changed.wait(lock);
+    }
+  }
+}
+
+void world::stop_workers(world_lock& lock) {
+  stopping = true;
+  changed.notify_all();
+  for (stream_state& one : streams) {
+    if (!one.worker.joinable()) continue;
+    lock.unlock();
+    one.worker.join();
+    lock.lock();
+  }
+}
+
+}  // namespace tierpager::cuda_standin

@@ -1,0 +1,182 @@
+#include <tests/cuda_standin/world.hpp>
+
+#include <atomic>
+#include <cassert>
+#include <memory>
+
+#include <tests/cuda_standin/address_space.hpp>
+
+namespace tierpager::cuda_standin {
+namespace {
+
+/// Works without a driver, without a device and on a dead context.
+bool always_works(call kind) {
+  switch (kind) {
+    case call::cuda_driver_get_version:
+    case call::cuda_runtime_get_version:
+    case call::cuda_get_last_error:
+    case call::cuda_peek_at_last_error:
+    case call::cuda_get_error_name:
+    case call::cuda_get_error_string: return true;
+    default: return false;
+  }
+}
+
+bool needs_no_context(call kind) {
+  return kind == call::cuda_get_device_count || kind == call::cuda_get_device || kind == call::cuda_set_device ||
+         kind == call::cu_device_get;
+}
+
+std::function<void(call)>& hook() {
+  static auto* const one = new std::function<void(call)>;
+  return *one;
+}
+
+std::unique_ptr<world>& current() {
+  static auto* const one = new std::unique_ptr<world>(std::make_unique<world>(options_from_environment()));
+  return *one;
+}
+
+std::uint64_t& fiber_of_this_thread() {
+  thread_local std::uint64_t fiber = 0;
+  return fiber;
+}
+
+std::uint64_t key_of_this_thread() {
+  static std::atomic<std::uint64_t> last = std::uint64_t{1} << 32U;
+  thread_local std::uint64_t const own = ++last;
+  std::uint64_t const fiber = fiber_of_this_thread();
+  return fiber != 0 ? fiber : own;
+}
+
+}  // namespace
+
+bool& in_operation() {
+  thread_local bool inside = false;
+  return inside;
+}
+
+world& the_world() { return *current(); }
+
+void replace_world(world_options const& options) {
+  std::unique_ptr<world>& one = current();
+  one.reset();
+  one = std::make_unique<world>(options);
+}
+
+void run_hook(call kind) {
+  if (hook()) hook()(kind);
+}
+bool has_hook() { return static_cast<bool>(hook()); }
+void on_call(std::function<void(call)> one) { hook() = std::move(one); }
+void host_thread(std::uint64_t fiber) { fiber_of_this_thread() = fiber; }
+
+world::world(world_options const& how)
+    : options(how),
+      legacy_streams(static_cast<std::size_t>(how.devices), none),
+      vram_used(static_cast<std::size_t>(how.devices), 0),
+      random_state(how.seed * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL) {
+  assert(how.devices >= 0 && how.granule_bytes >= 4096 && (how.granule_bytes & (how.granule_bytes - 1)) == 0);
+  host.advance(host_component);
+}
+
+world::~world() {
+  world_lock lock(mutex);
+  for (stream_state const& one : streams) assert((options.threads || !one.running) && "a world ends in a step");
+  stop_workers(lock);
+  drop_backing();
+}
+
+std::uint64_t world::random() {
+  random_state += 0x9e3779b97f4a7c15ULL;
+  std::uint64_t mixed = random_state;
+  mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+  mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebULL;
+  return mixed ^ (mixed >> 31U);
+}
+
+void world::violation(std::string text) { seen.push_back(std::move(text)); }
+
+std::string const* world::label(std::string text) { return &*labels.insert(std::move(text)).first; }
+
+thread_state& world::self() {
+  std::uint64_t const key = key_of_this_thread();
+  for (thread_state& one : threads) {
+    if (one.key == key) return one;
+  }
+  threads.push_back({.key = key});
+  return threads.back();
+}
+
+cudaError_t world::admit(call kind) {
+  if (in_operation()) {
+    violation("CUDA is called by an operation on a stream: " + std::string(name_of(kind)));
+    return cudaErrorNotPermitted;
+  }
+  auto const [code, kills] = faults.next(kind);
+  if (!always_works(kind)) {
+    if (options.driver_version == 0) return cudaErrorInsufficientDriver;
+    if (options.devices == 0) return cudaErrorNoDevice;
+    if (dead != cudaSuccess && !needs_no_context(kind)) {
+      faults.count_failed();
+      return dead;
+    }
+  }
+  if (code != cudaSuccess) {
+    faults.count_failed();
+    if (kills) kill(code);
+    return code;
+  }
+  return captures_active == 0 ? cudaSuccess : admit_unsafe(kind);
+}
+
+void world::kill(cudaError_t code) {
+  if (dead != cudaSuccess) return;
+  dead = code;
+  for (stream_state& one : streams) {
+    one.queue.clear();
+    one.half.reset();
+    if (!one.running) one.completed = one.queued;
+  }
+  active.clear();
+  changed.notify_all();
+}
+
+totals world::live() const {
+  totals sum{.peak_vram_bytes = peak_vram, .peak_page_locked_bytes = peak_page_locked};
+  auto const count = [&sum](bool abandoned, std::uint64_t& number) {
+    ++(abandoned ? sum.abandoned : number);
+    return !abandoned;
+  };
+  for (stream_state const& one : streams) {
+    if (one.live && one.kind == stream_kind::created) count(one.abandoned, sum.streams);
+  }
+  for (event_state const& one : events) {
+    if (one.live) count(one.abandoned, sum.events);
+  }
+  for (auto const& [base, one] : allocations) {
+    switch (one.kind) {
+      case memory_kind::malloced:
+        if (count(one.abandoned, sum.mallocs)) sum.vram_bytes += one.bytes;
+        break;
+      case memory_kind::mapped: count(one.abandoned, sum.mappings); break;
+      case memory_kind::registered:
+        if (count(one.abandoned, sum.registrations)) sum.page_locked_bytes += one.bytes;
+        break;
+      case memory_kind::host_alloced:
+        if (count(one.abandoned, sum.host_allocs)) sum.page_locked_bytes += one.bytes;
+        break;
+    }
+  }
+  for (auto const& [base, one] : reservations) {
+    std::uint64_t reserved = 0;
+    if (count(one.abandoned, reserved)) sum.reserved_bytes += one.bytes;
+  }
+  for (auto const& [number, one] : handles) {
+    if (count(one.abandoned, sum.physical_handles)) sum.vram_bytes += one.bytes;
+  }
+  sum.graphs = graphs;
+  return sum;
+}
+
+}  // namespace tierpager::cuda_standin
