@@ -1,8 +1,6 @@
 // What tests call: standin.hpp.
 #include <tests/cuda_standin/standin.hpp>
 
-#include <cstdlib>
-
 #include <tests/cuda_standin/world.hpp>
 
 namespace tierpager::cuda_standin {
@@ -15,21 +13,7 @@ struct locked_world {
   world* operator->() const { return &all; }
 };
 
-std::uint64_t number_in(char const* variable, std::uint64_t otherwise) {
-  char const* const text = std::getenv(variable);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 }  // namespace
-
-world_options options_from_environment() {
-  world_options options{.threads = true};
-  options.seed = number_in("TIERPAGER_STANDIN_SEED", options.seed);
-  options.devices = static_cast<int>(number_in("TIERPAGER_STANDIN_DEVICES", 1));
-  options.vmm = number_in("TIERPAGER_STANDIN_VMM", 1) != 0;
-  options.vram_bytes = number_in("TIERPAGER_STANDIN_VRAM_BYTES", options.vram_bytes);
-  return options;
-}
 
 void reset(world_options const& options) { replace_world(options); }
 

@@ -27,6 +27,8 @@ struct call_fault {
 
 /// "CALL:N:once|for_ever|sticky[:CODE]", where CALL is CUDA's name or `any`; none where it is not that.
 std::optional<call_fault> parse_fault(std::string_view text);
+/// The one in TIERPAGER_STANDIN_FAIL, if it is set; ends the program where it is not one.
+std::optional<call_fault> fault_from_environment();
 
 class fault_counter {
  public:

@@ -33,7 +33,11 @@ std::function<void(call)>& hook() {
 }
 
 std::unique_ptr<world>& current() {
-  static auto* const one = new std::unique_ptr<world>(std::make_unique<world>(options_from_environment()));
+  static auto* const one = [] {
+    auto first = std::make_unique<world>(options_from_environment());
+    first->faults.set(fault_from_environment());
+    return new std::unique_ptr<world>(std::move(first));  // outlives the statics of its program
+  }();
   return *one;
 }
 
