@@ -10,7 +10,7 @@ constexpr std::chrono::microseconds poll_interval{20};
 
 }  // namespace
 
-call_guard::call_guard(device_state& state) : found_(cudaPeekAtLastError()), entered_(state.alive()) {
+call_guard::call_guard(device_state& state) : state_(state), found_(cudaPeekAtLastError()), entered_(state.alive()) {
   if (!entered_.ok()) return;
   entered_ = state.check(cudaGetDevice(&current_), "cudaGetDevice");
   if (!entered_.ok() || current_ == state.ordinal()) return;
@@ -21,7 +21,9 @@ call_guard::call_guard(device_state& state) : found_(cudaPeekAtLastError()), ent
 // A call that puts something back is tried twice: nobody else would.
 call_guard::~call_guard() {
   if (switched_ && cudaSetDevice(current_) != cudaSuccess) (void)cudaSetDevice(current_);
-  if (found_ == cudaSuccess) (void)cudaGetLastError();
+  if (found_ != cudaSuccess) return;
+  (void)cudaGetLastError();
+  if (state_.suspicious()) state_.judge(cudaPeekAtLastError());
 }
 
 relaxed_capture::relaxed_capture() noexcept : exchanged_(cudaThreadExchangeStreamCaptureMode(&mode_) == cudaSuccess) {}

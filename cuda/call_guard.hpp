@@ -18,6 +18,7 @@ class call_guard {
   [[nodiscard]] status const& entered() const { return entered_; }
 
  private:
+  device_state& state_;
   cudaError_t const found_;  // the caller's own
   int current_ = 0;
   bool switched_ = false;

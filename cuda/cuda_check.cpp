@@ -51,8 +51,15 @@ failure device_state::refuse(errc code, std::string const& why) const {
 }
 
 failure device_state::fail(cudaError_t code, char const* call) {
-  if (kills_context(code)) killed_by_.store(code);
-  return refuse(kind_of(code), std::string(call) + " failed with " + cudaGetErrorName(code));
+  errc const kind = kind_of(code);
+  if (kind == errc::device_lost) killed_by_.store(code);
+  if (kind == errc::device_failed) suspicious_.store(true);
+  return refuse(kind, std::string(call) + " failed with " + cudaGetErrorName(code));
+}
+
+void device_state::judge(cudaError_t still_reported) {
+  suspicious_.store(false);
+  if (still_reported != cudaSuccess) killed_by_.store(still_reported);
 }
 
 status device_state::alive() const {

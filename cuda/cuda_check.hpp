@@ -26,12 +26,17 @@ class device_state {
   /// The driver's codes are the runtime's.
   status check(CUresult code, char const* call) { return check(static_cast<cudaError_t>(code), call); }
   failure fail(cudaError_t code, char const* call);
+  /// What the runtime still reports once its last error has been taken: nothing, unless the context is dead. Asked after
+  /// a failure whose code does not say.
+  [[nodiscard]] bool suspicious() const { return suspicious_.load(); }
+  void judge(cudaError_t still_reported);
   /// Of this device's own finding.
   [[nodiscard]] failure refuse(errc code, std::string const& why) const;
 
  private:
   int const ordinal_;
   std::atomic<cudaError_t> killed_by_ = cudaSuccess;
+  std::atomic<bool> suspicious_ = false;
 };
 
 }  // namespace tierpager
