@@ -62,6 +62,7 @@ struct stream_state {
   std::optional<operation> half;  // begun and not completed
   bool running = false;
   std::thread worker;
+  bool worker_done = false;
 
   std::size_t capture = none;
 };

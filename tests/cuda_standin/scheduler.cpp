@@ -91,11 +91,27 @@ void world::work(std::size_t stream) {
     if (runnable(on)) {
       run_part_of(stream, lock);
     } else if (!on.live && on.queue.empty() && !on.half) {
+      on.worker_done = true;
+      changed.notify_all();
       return;  // a destroyed stream gets no more work
     } else {
       changed.wait(lock);
     }
   }
+}
+
+void world::join_done_workers() {
+  for (stream_state& one : streams) {
+    if (one.worker_done && one.worker.joinable()) one.worker.join();
+  }
+}
+
+void world::finish_destroyed(world_lock& lock) {
+  for (stream_state const& one : streams) {
+    bool const ends = !one.live && one.worker.joinable() && one.queue.empty() && !one.half && !one.running;
+    if (ends) changed.wait(lock, [&one] { return one.worker_done; });
+  }
+  join_done_workers();
 }
 
 void world::stop_workers(world_lock& lock) {

@@ -18,6 +18,7 @@ unsigned long long next_stream_id() {
 }  // namespace
 
 std::size_t world::make_stream(stream_kind kind, int device, bool blocking) {
+  join_done_workers();
   std::size_t const index = streams.size();
   stream_state& made = streams.emplace_back();
   made.kind = kind;
@@ -148,6 +149,7 @@ cudaError_t world::destroy_stream(std::size_t stream) {
   stream_slots[gone.slot] = none;
   free_stream_slots.push_back(gone.slot);
   gone.live = false;
+  changed.notify_all();
   return cudaSuccess;
 }
 

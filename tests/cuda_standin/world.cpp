@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <cstdlib>
 #include <memory>
 
 #include <tests/cuda_standin/address_space.hpp>
@@ -36,6 +37,11 @@ std::unique_ptr<world>& current() {
   static auto* const one = [] {
     auto first = std::make_unique<world>(options_from_environment());
     first->faults.set(fault_from_environment());
+    std::atexit([] {
+      world& last = the_world();
+      world_lock lock(last.mutex);
+      last.finish_destroyed(lock);
+    });
     return new std::unique_ptr<world>(std::move(first));  // outlives the statics of its program
   }();
   return *one;

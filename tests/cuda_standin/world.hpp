@@ -70,6 +70,9 @@ class world {
   [[nodiscard]] bool pending() const;
   void stop_workers(world_lock& lock);
   void start_worker(std::size_t stream);
+  void join_done_workers();
+  /// Joins the threads of streams that are destroyed and idle: nobody else would.
+  void finish_destroyed(world_lock& lock);
 
   // events.cpp
   event_state* find_event(cudaEvent_t handle);
