@@ -33,25 +33,18 @@ std::size_t staging_ring::take() {
   }
 }
 
-// Nobody else touches a slot while it is taken.
+// Nobody else touches a slot while it is taken. A copy whose call failed may run all the same, and then reads what was
+// put there since; but it writes where nobody looks before that copy is known to be over.
 status staging_ring::copy_through(std::size_t index, std::byte* target, std::byte const* source, std::uint64_t bytes) {
   slot& one = slots_[index];
-  if (one.unsettled) {
-    auto const behind = streams_.record(copy_stream_);
-    if (!behind.ok()) return behind.error();
-    one.last_copy = behind->sequence;
-    one.unsettled = false;
-  }
   if (status free = streams_.wait_until_passed({.stream = 0, .sequence = one.last_copy}); !free.ok()) return free;
   std::byte* const staged = base_ + index * slot_bytes_;
   std::memcpy(staged, source, bytes);
-  one.unsettled = true;
   cudaError_t const code = cudaMemcpyAsync(target, staged, bytes, cudaMemcpyHostToDevice, copy_stream_);
   if (code != cudaSuccess) return state_.fail(code, "cudaMemcpyAsync");
   auto const copied = streams_.record(copy_stream_);
   if (!copied.ok()) return copied.error();
   one.last_copy = copied->sequence;
-  one.unsettled = false;
   return {};
 }
 

@@ -28,7 +28,6 @@ class staging_ring {
  private:
   struct slot {
     bool taken = false;
-    bool unsettled = false;       // may be copied from, without a fence
     std::uint64_t last_copy = 0;  // on the copy stream
   };
 

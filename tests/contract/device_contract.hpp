@@ -1,6 +1,6 @@
 // What every device must do. A device joins by a type with `device& port()`, a default constructor that makes a fresh
 // one, and `void submit(stream_ref, std::function<void()>)`, which queues work on a stream that make_stream() gave; and
-// one INSTANTIATE_TYPED_TEST_SUITE_P line.
+// one INSTANTIATE_TYPED_TEST_SUITE_P line. One that detects races also has `void expect_race()`.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -164,6 +164,7 @@ TYPED_TEST_P(device_contract, copies_wait_for_another_stream_s_fence) {
   ASSERT_TRUE(this->port().wait(this->port().copy_stream(), value_or_throw(this->port().record(user))).ok());
   fence const copied = value_or_throw(this->port().copy_async(0, 512, 512));
   EXPECT_FALSE(value_or_throw(this->port().passed(copied)));
+  if constexpr (requires { this->made_.expect_race(); }) this->made_.expect_race();  // only a look without order shows
   EXPECT_EQ(this->vram_content(0, 512, observer), old_bytes);
   gate->count_down();
   this->until_passed(copied);

@@ -1,4 +1,6 @@
 // Calls that fail: which, for how long, and what a failed call leaves behind.
+#include <cuda.h>
+
 #include <tests/cuda_standin/standin_fixture.hpp>
 
 namespace tierpager::cuda_standin {
@@ -89,13 +91,105 @@ TEST_F(cuda_standin_faults, leave_what_was_to_be_freed_but_do_not_call_it_a_leak
   EXPECT_EQ(cudaStreamSynchronize(compute_), cudaSuccess);
 }
 
-TEST_F(cuda_standin_faults, can_hit_every_fallible_call) {
+template <class Function, class... Arguments>
+void call_driver(char const* name, Arguments... arguments) {
+  void* found = nullptr;
+  cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, nullptr);
+  if (found != nullptr) reinterpret_cast<Function*>(found)(arguments...);
+}
+
+/// Makes every fallible call at least once, whatever comes of it.
+void call_everything(cudaStream_t stream, cudaEvent_t event) {
+  int number = 0;
+  std::size_t bytes = 0;
+  unsigned long long id = 0;
+  void* memory = nullptr;
+  cudaStream_t made_stream = nullptr;
+  cudaEvent_t made_event = nullptr;
+  auto status = cudaStreamCaptureStatusNone;
+  auto mode = cudaStreamCaptureModeGlobal;
+  cudaGetDeviceCount(&number);
+  cudaGetDevice(&number);
+  cudaSetDevice(0);
+  cudaDriverGetVersion(&number);
+  cudaRuntimeGetVersion(&number);
+  cudaDeviceGetAttribute(&number, cudaDevAttrIntegrated, 0);
+  cudaMemGetInfo(&bytes, &bytes);
+  cudaStreamCreateWithFlags(&made_stream, cudaStreamNonBlocking);
+  cudaStreamDestroy(made_stream);
+  cudaStreamGetId(stream, &id);
+  cudaStreamIsCapturing(stream, &status);
+  cudaStreamWaitEvent(stream, event, 0);
+  cudaStreamSynchronize(stream);
+  cudaEventCreateWithFlags(&made_event, cudaEventDisableTiming);
+  cudaEventDestroy(made_event);
+  cudaEventRecord(event, stream);
+  cudaEventQuery(event);
+  cudaMemcpyAsync(memory, memory, 0, cudaMemcpyDefault, stream);
+  cudaHostRegister(&number, sizeof(number), cudaHostRegisterDefault);
+  cudaHostUnregister(&number);
+  cudaHostAlloc(&memory, 1, cudaHostAllocDefault);
+  cudaFreeHost(memory);
+  cudaMalloc(&memory, 1);
+  cudaFree(memory);
+  cudaThreadExchangeStreamCaptureMode(&mode);
+  CUmemAllocationProp const properties{};
+  CUmemAccessDesc const access{};
+  CUdeviceptr base = 0;
+  CUmemGenericAllocationHandle handle = 0;
+  call_driver<decltype(cuMemGetAllocationGranularity)>("cuMemGetAllocationGranularity", &bytes, &properties,
+                                                       CU_MEM_ALLOC_GRANULARITY_MINIMUM);
+  call_driver<decltype(cuMemAddressReserve)>("cuMemAddressReserve", &base, page, 0U, 0U, 0U);
+  call_driver<decltype(cuMemAddressFree)>("cuMemAddressFree", base, page);
+  call_driver<decltype(cuMemCreate)>("cuMemCreate", &handle, page, &properties, 0U);
+  call_driver<decltype(cuMemRelease)>("cuMemRelease", handle);
+  call_driver<decltype(cuMemMap)>("cuMemMap", base, page, 0U, handle, 0U);
+  call_driver<decltype(cuMemUnmap)>("cuMemUnmap", base, page);
+  call_driver<decltype(cuMemSetAccess)>("cuMemSetAccess", base, page, &access, 1U);
+  call_driver<decltype(cuDeviceGet)>("cuDeviceGet", &number, 0);
+  call_driver<decltype(cuDeviceGetAttribute)>("cuDeviceGetAttribute", &number, CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING,
+                                              0);
+}
+
+TEST_F(cuda_standin_faults, can_hit_every_fallible_call_by_kind_and_by_number) {
+  call_everything(copies_, event_);
+  std::uint64_t const number_of_calls = fallible_calls();
   for (std::size_t i = 0; i != call_kinds; ++i) {
     auto const kind = static_cast<call>(i);
     EXPECT_EQ(call_named(name_of(kind)), kind) << name_of(kind);
+    if (!fallible(kind)) continue;
+    start({});
+    fail_nth(kind, 1, lasting::once);
+    call_everything(copies_, event_);
+    EXPECT_EQ(failed_calls(), 1U) << name_of(kind);
   }
-  EXPECT_TRUE(fallible(call::cu_mem_unmap));
-  EXPECT_FALSE(fallible(call::cuda_get_last_error));
+  for (std::uint64_t n = 1; n <= number_of_calls; ++n) {
+    start({});
+    fail_nth(n, lasting::once);
+    call_everything(copies_, event_);
+    EXPECT_EQ(failed_calls(), 1U) << n;
+  }
+}
+
+TEST_F(cuda_standin_faults, leave_memory_mapped_that_was_to_be_unmapped) {
+  start({.granule_bytes = page});
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  CUdeviceptr base = 0;
+  CUmemGenericAllocationHandle handle = 0;
+  call_driver<decltype(cuMemAddressReserve)>("cuMemAddressReserve", &base, page, 0U, 0U, 0U);
+  call_driver<decltype(cuMemCreate)>("cuMemCreate", &handle, page, &properties, 0U);
+  call_driver<decltype(cuMemMap)>("cuMemMap", base, page, 0U, handle, 0U);
+  call_driver<decltype(cuMemRelease)>("cuMemRelease", handle);
+  EXPECT_EQ(live().mappings, 1U);
+  fail_nth(call::cu_mem_unmap, 1, lasting::once);
+  call_driver<decltype(cuMemUnmap)>("cuMemUnmap", base, page);
+  EXPECT_EQ(live().mappings, 0U);
+  EXPECT_EQ(live().abandoned, 2U);  // the mapping, and the memory that it alone keeps
+  call_driver<decltype(cuMemUnmap)>("cuMemUnmap", base, page);
+  EXPECT_EQ(live().abandoned, 0U);
+  EXPECT_EQ(live().vram_bytes, 4 * page);
 }
 
 TEST(cuda_fault_text, is_read_as_a_plan_or_refused) {

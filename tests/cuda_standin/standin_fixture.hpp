@@ -32,7 +32,7 @@ class cuda_standin_world : public testing::Test {
   cuda_standin_world() { start({}); }
   ~cuda_standin_world() override {
     on_call({});
-    reset({});
+    reset({.threads = true});  // as the first world is: conformance tests may come next
   }
 
   void start(world_options const& options) {
