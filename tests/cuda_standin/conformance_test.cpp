@@ -262,6 +262,9 @@ TEST_F(cuda_registration, covers_a_copy_wholly_or_the_copy_fails) {
   ASSERT_EQ(cudaHostRegister(base_, page, cudaHostRegisterDefault), cudaSuccess);
   EXPECT_EQ(cudaMemcpyAsync(vram_, base_, 2 * page, cudaMemcpyHostToDevice, streams_[0]), cudaErrorInvalidValue);
   EXPECT_EQ(cudaHostUnregister(base_), cudaSuccess);
+  ASSERT_EQ(cudaHostRegister(base_ + page, page, cudaHostRegisterDefault), cudaSuccess);
+  EXPECT_EQ(cudaMemcpyAsync(vram_, base_, 2 * page, cudaMemcpyHostToDevice, streams_[0]), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaHostUnregister(base_ + page), cudaSuccess);
 }
 
 TEST_F(cuda_conformance, nothing_may_be_freed) {
