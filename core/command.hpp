@@ -45,6 +45,11 @@ struct watch_command {
   fence until;
 };
 
+/// Say at once whether this fence has passed. Answer: residency::passed, or residency::running and later passed.
+struct ask_command {
+  fence about;
+};
+
 /// Record a fence on the copy stream, to prove the order of what a failed call may have left there. Answer: settled.
 struct settle_command {};
 
@@ -65,7 +70,7 @@ struct tell_evicted_command {
   tier where;
 };
 
-using command = std::variant<read_command, copy_command, remap_command, watch_command, settle_command, grant_command,
-                             reject_command, tell_evicted_command>;
+using command = std::variant<read_command, copy_command, remap_command, watch_command, ask_command, settle_command,
+                             grant_command, reject_command, tell_evicted_command>;
 
 }  // namespace tierpager

@@ -18,6 +18,7 @@ residency::residency(catalog const& tensors, residency_options const& options,
     set_target(where);
     at(where).limit_bytes = at(where).target_bytes;
     at(where).effective_bytes = effective_of(where, at(where).options.budget_bytes);
+    fix_arena(where);
   }
   place_scratch();
 }
@@ -47,6 +48,15 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   one.arena.emplace(one.reserve_bytes);
 }
 
+// Memory that cannot be remapped is committed whole, once.
+void residency::fix_arena(tier where) {
+  tier_state& one = at(where);
+  if (one.options.can_remap || one.target_bytes == 0) return;
+  one.reserve_bytes = one.target_bytes;
+  one.arena.emplace(one.reserve_bytes);
+  start_remap(where, std::nullopt, {where, {}, {one.arena->commit_all()}});
+}
+
 void residency::place_scratch() {
   tier_state& vram = at(tier::vram);
   std::uint64_t const bytes = round_up(options_.scratch_bytes, vram.options.granule_bytes);
@@ -56,6 +66,7 @@ void residency::place_scratch() {
   scratch_ = placed->range;
   vram.held_bytes += bytes;
   vram.lasting_bytes += bytes;
+  if (placed->commits.empty()) return;
   start_remap(tier::vram, std::nullopt, {tier::vram, {}, std::move(placed->commits)});
 }
 
@@ -93,9 +104,11 @@ tier_statistics residency::stats_of(tier where) const {
   stats.present = one.options.present;
   stats.budget_bytes = one.options.budget_bytes;
   stats.effective_bytes = one.effective_bytes;
-  stats.committed_bytes = one.arena->committed_bytes();
-  stats.pending_bytes = stats.committed_bytes > one.target_bytes ? stats.committed_bytes - one.target_bytes : 0;
-  stats.peak_bytes = one.arena->peak_bytes();
+  std::uint64_t const committed = one.arena->committed_bytes();
+  stats.committed_bytes = committed + one.options.overhead_bytes;
+  stats.pending_bytes = committed > one.target_bytes ? committed - one.target_bytes : 0;
+  stats.peak_bytes = one.arena->peak_bytes() + one.options.overhead_bytes;
+  stats.refused_commits = one.refused_commits;
   stats.resident_bytes = one.resident_bytes;
   stats.resident_tensors = one.resident_tensors;
   stats.quarantined_bytes = one.quarantined_bytes;
@@ -115,7 +128,7 @@ bool residency::idle() const {
     if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
   bool const drained =
       std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
-  return loads_.empty() && drained && !settle_asked_ && commands_.empty();
+  return loads_.empty() && drained && !settle_asked_ && asked_.empty() && commands_.empty();
 }
 
 void residency::check() const {
@@ -138,7 +151,8 @@ void residency::check() const {
     }
     assert(held_bytes == one.held_bytes && lasting_bytes == one.lasting_bytes && pinned_bytes == one.pinned_bytes);
     assert(resident_tensors == one.resident_tensors);
-    assert(one.arena->committed_bytes() <= one.limit_bytes && one.limit_bytes <= one.effective_bytes);
+    assert(one.arena->committed_bytes() <= one.limit_bytes);
+    assert(one.limit_bytes == 0 || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
     (void)held_bytes, (void)lasting_bytes, (void)pinned_bytes, (void)resident_tensors;
   }
 }

@@ -30,6 +30,8 @@ struct tier_options {
   bool present = true;
   std::uint64_t budget_bytes = unlimited_bytes;
   std::uint64_t granule_bytes = 4096;  // every tensor takes a multiple of this
+  std::uint64_t overhead_bytes = 0;    // what the device holds of the budget beside the arena
+  bool can_remap = true;               // else the whole budget is committed once, and cannot change
 };
 
 struct residency_options {
@@ -83,7 +85,8 @@ class residency {
   /// `maybe_queued`: the copy call itself failed, so the copy may run after all.
   void copy_failed(tensor_id id, std::uint32_t chunk, failure const& why, bool maybe_queued);
   void remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status const& outcome);
-  void passed(fence which);  // and with it every lower sequence of its stream
+  void passed(fence which);   // and with it every lower sequence of its stream
+  void running(fence which);  // asked about, and not passed yet
   /// A watched fence could not be asked about: what waits for room fails now; the watch goes on.
   void query_failed(failure const& why);
   void settled(result<fence> const& outcome);
@@ -133,9 +136,11 @@ class residency {
   struct tier_state {
     tier_options options;
     std::uint64_t reserve_bytes = 0;
-    std::uint64_t target_bytes = 0;     // what the current budget allows, in whole granules
-    std::uint64_t limit_bytes = 0;      // what binds: the old target until a lower one has drained
-    std::uint64_t effective_bytes = 0;  // the same as `limit_bytes`, as a user counts
+    std::uint64_t target_bytes = 0;                      // what the current budget allows, in whole granules
+    std::uint64_t limit_bytes = 0;                       // what binds: the old target until a lower one has drained
+    std::uint64_t effective_bytes = 0;                   // the same as `limit_bytes`, as a user counts
+    std::uint64_t system_limit_bytes = unlimited_bytes;  // what the system had given when it refused more
+    std::uint64_t refused_commits = 0;
     std::uint64_t held_bytes = 0;     // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
     std::uint64_t lasting_bytes = 0;  // of these, what may stay for long: used, fixed, unproven, scratch
     std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
@@ -219,6 +224,7 @@ class residency {
 
   // residency.cpp: construction, questions
   void open_tier(tier where, std::unique_ptr<eviction_policy> policy);
+  void fix_arena(tier where);
   void place_scratch();
   [[nodiscard]] tier_statistics stats_of(tier where) const;
 
@@ -246,12 +252,23 @@ class residency {
   room make_room(tier where, std::uint64_t bytes);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
+  struct victim_choice {
+    std::optional<tensor_id> victim;
+    bool asking = false;  // the answer to a question comes first
+  };
+  [[nodiscard]] victim_choice choose_victim(tier where);
+  enum class use_state : std::uint8_t { over, running, unknown };
+  [[nodiscard]] use_state last_use_of(slot const& one) const;
+  void ask(slot const& one);
+  [[nodiscard]] std::uint64_t least_bytes(tier where) const;
+  [[nodiscard]] bool make_do(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);
   [[nodiscard]] std::uint64_t soft_limit(tier where) const;
   [[nodiscard]] std::uint64_t ring_floor_bytes() const;
   [[nodiscard]] std::uint64_t largest_unpinned(tier where) const;
   [[nodiscard]] std::uint64_t needed_beside_pins(tier where) const;
   [[nodiscard]] std::uint64_t effective_of(tier where, std::uint64_t asked_bytes) const;
+  [[nodiscard]] std::uint64_t target_of(tier where, std::uint64_t effective_bytes) const;
   void set_target(tier where);
   [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
   void fix_if_room(tensor_id id, tier where);
@@ -264,6 +281,8 @@ class residency {
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
   bool stage(tensor_id id, load& one);
   bool place(tensor_id id, load& one);
+  std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
+  [[nodiscard]] bool may_be_released() const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
   void drop(tensor_id id, load& one);
   void staged(tensor_id id, load& one);
@@ -283,6 +302,8 @@ class residency {
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
+  void give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing);
+  void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
   void unstage(tensor_id id, load& one);
   void end_drains();
   [[nodiscard]] bool has_passed(fence which) const;
@@ -307,6 +328,8 @@ class residency {
   bool settle_asked_ = false;
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
+  std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
+  std::vector<fence> asked_;            // about which no answer has come
   std::array<std::uint32_t, 256> held_by_caller_{};
   std::optional<failure> lost_;
   bool closed_ = false;

@@ -70,20 +70,13 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   if (one != nullptr && outcome.ok()) {
     remap_served(*serves, *one, where);
   } else if (one != nullptr) {
-    std::span const missing = std::span(done.commits).subspan(commits_done);
-    if (where == tier::vram) {
-      of.arena->free_uncommitted(slot_of(*serves, where).range, missing);
-      one->place_asked = false;
-    } else {
-      of.arena->free_uncommitted(one->stage, missing);
-      unstage(*serves, *one);
-    }
-    if (one->failed)
-      clean_up(*serves, *one);
-    else
-      fail(*serves, *one, outcome.error());
+    give_place_back(*serves, *one, where, std::span(done.commits).subspan(commits_done));
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
+  if (one != nullptr && !outcome.ok()) {
+    bool const refused = outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
+    place_refused(*serves, *one, where, outcome.error(), refused);
+  }
   of.shrink_failed = !outcome.ok() && !serves;
   pump();
 }
@@ -97,6 +90,24 @@ void residency::remap_served(tensor_id id, load& one, tier where) {
     queue_copies(id, one);
   }
   if (one.failed) clean_up(id, one);
+}
+
+void residency::give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing) {
+  if (where == tier::vram) {
+    at(where).arena->free_uncommitted(std::exchange(slot_of(id, where).range, {}), missing);
+    one.place_asked = false;
+  } else {
+    at(where).arena->free_uncommitted(one.stage, missing);
+    unstage(id, one);
+  }
+}
+
+// Where the system only had no more memory, and what the tier has will do, the load gets a place in that.
+void residency::place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory) {
+  if (one.failed) return clean_up(id, one);
+  if (!out_of_memory || !make_do(where)) return fail(id, one, why);
+  std::vector<tensor_id>& queue = where == tier::vram ? placing_ : staging_;
+  queue.insert(queue.begin(), id);
 }
 
 void residency::unstage(tensor_id id, load& one) {
@@ -113,10 +124,20 @@ void residency::unstage(tensor_id id, load& one) {
 void residency::passed(fence which) {
   if (which.stream >= passed_.size()) passed_.resize(which.stream + 1, 0);
   passed_[which.stream] = std::max(passed_[which.stream], which.sequence);
+  if (which.stream < running_.size() && running_[which.stream] <= passed_[which.stream])
+    running_[which.stream] = unlimited_bytes;
+  std::erase_if(asked_, [this](fence about) { return has_passed(about); });
   for (tier where : both_tiers) at(where).arena->passed(which);
   end_drains();
   for (auto& [id, one] : loads_)
     if (one.ring) queue_reads(static_cast<tensor_id>(id), one);
+  pump();
+}
+
+void residency::running(fence which) {
+  std::erase(asked_, which);
+  if (which.stream >= running_.size()) running_.resize(which.stream + 1, unlimited_bytes);
+  running_[which.stream] = std::min(running_[which.stream], which.sequence);
   pump();
 }
 
@@ -191,6 +212,7 @@ void residency::device_lost(failure const& why) {
   for (quarantine const& one : quarantined_vram_) at(tier::vram).arena->free(one.range, {});
   quarantined_vram_.clear();
   at(tier::vram).quarantined_bytes = at(tier::ram).quarantined_bytes = 0;
+  asked_.clear();
   end_drains();
   pump();
 }

@@ -145,7 +145,18 @@ bool residency::place(tensor_id id, load& one) {
   std::uint64_t const bytes = footprint(id, tier::vram);
   if (make_room(tier::vram, bytes) != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);
-  auto placed = vram.arena->place(bytes, bound, !vram.remap);
+  auto placed = vram.arena->place(bytes, bound, !vram.remap && vram.options.can_remap);
+  if (!placed && !vram.options.can_remap) {
+    placed = place_in_one_piece(bytes);
+    if (!placed && !may_be_released()) {
+      fail(id, one,
+           {.code = errc::out_of_memory,
+            .what = "no " + std::to_string(bytes) +
+                    " bytes of VRAM in one piece beside what is held, on a device "
+                    "that cannot remap its memory"});
+      return true;
+    }
+  }
   if (!placed) return false;
   change(id, tier::vram, [&](slot& coming) {
     coming.range = placed->range;
@@ -161,6 +172,29 @@ bool residency::place(tensor_id id, load& one) {
     queue_copies(id, one);
   }
   return true;
+}
+
+// Where memory cannot be remapped, whatever lies between two gaps has to leave.
+std::optional<tier_arena::placement> residency::place_in_one_piece(std::uint64_t bytes) {
+  tier_arena& arena = *at(tier::vram).arena;
+  for (auto next = choose_victim(tier::vram); next.victim; next = choose_victim(tier::vram)) {
+    evict(*next.victim, tier::vram, eviction_reason::room);
+    if (auto placed = arena.place(bytes, arena.allocated_bytes() + bytes, false)) return placed;
+  }
+  return std::nullopt;
+}
+
+// Somebody may still let go of VRAM: a caller who holds some and waits for nothing, a load that goes on, an answer.
+bool residency::may_be_released() const {
+  if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
+  std::array<bool, 256> waits{};
+  for (auto const& [id, each] : requests_) waits[static_cast<std::size_t>(each.caller)] = true;
+  for (std::size_t caller = 0; caller < held_by_caller_.size(); ++caller)
+    if (held_by_caller_[caller] > 0 && !waits[caller]) return true;
+  return std::any_of(loads_.begin(), loads_.end(), [](auto const& each) {
+    load const& one = each.second;
+    return one.placed || one.place_asked || one.stage_asked || one.reads_out > 0;
+  });
 }
 
 void residency::queue_copies(tensor_id id, load& one) {

@@ -37,9 +37,12 @@ status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
   for (tensor_id id : ids.size() == 1 ? std::vector(ids.begin(), ids.end()) : distinct(ids))
     if (!slot_of(id, where).pinned) needed += footprint(id, where);
   if (needed <= one.target_bytes) return {};
-  return failure{.code = errc::budget_too_small,
+  bool const refused = needed <= target_of(where, effective_of(where, one.options.budget_bytes));
+  std::string given = " bytes";
+  if (refused) given += ", of which the system gave " + std::to_string(one.system_limit_bytes);
+  return failure{.code = refused ? errc::out_of_memory : errc::budget_too_small,
                  .what = std::string(name_of(where)) + " budget of " + std::to_string(one.options.budget_bytes) +
-                         " bytes: needs at least " + std::to_string(needed) + " bytes",
+                         given + ": needs at least " + std::to_string(needed + one.options.overhead_bytes) + " bytes",
                  .tensor = ids.size() == 1 ? tensors_[ids[0]].name : std::string()};
 }
 
@@ -85,13 +88,19 @@ bool residency::starving() const {
 }
 
 result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
-  if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
+  if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
   bool const pass = may_pass(where, caller);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
     for (tensor_id each : ids) use(each, where, caller);
     return acquired{.granted = true, .request = request_id{}};
   }
-  if (status const fine = fits_ever(ids, where); !fine.ok()) return fine.error();
+  status fine = fits_ever(ids, where);
+  if (!fine.ok() && fine.error().code == errc::out_of_memory) {  // then the system is asked once more
+    at(where).system_limit_bytes = unlimited_bytes;
+    set_target(where);
+    fine = fits_ever(ids, where);
+  }
+  if (!fine.ok()) return fine.error();
   auto const id = static_cast<request_id>(next_request_++);
   request& one = requests_[id];
   one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
@@ -108,7 +117,8 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
 result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
   if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
   if (!all_there(ids, where)) {
-    if (status const fine = fits_ever(ids, where); !fine.ok()) return fine.error();
+    status const fine = fits_ever(ids, where);
+    if (!fine.ok() && fine.error().code != errc::out_of_memory) return fine.error();
     return false;
   }
   if (!may_pass(where, caller) || !room_for(ids, where)) return false;

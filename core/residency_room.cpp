@@ -20,7 +20,8 @@ bool residency::evictable(tensor_id id, tier where) const {
 std::uint64_t residency::soft_limit(tier where) const {
   tier_state const& one = at(where);
   if (!options_.overcommit_pins) return one.limit_bytes;
-  return std::min(one.limit_bytes, round_down(one.options.budget_bytes, one.options.granule_bytes));
+  std::uint64_t const asked = one.options.budget_bytes - std::min(one.options.budget_bytes, one.options.overhead_bytes);
+  return std::min(one.limit_bytes, round_down(asked, one.options.granule_bytes));
 }
 
 // The first in the policy's order that may leave; one that is pinned only where there is no other and its place is
@@ -37,11 +38,58 @@ std::optional<tensor_id> residency::find_victim(tier where) {
   return last_resort;
 }
 
+residency::use_state residency::last_use_of(slot const& one) const {
+  bool unknown = false;
+  auto running = [&](fence use) {
+    if (known_passed(use)) return false;
+    unknown = true;
+    return use.stream < running_.size() && running_[use.stream] <= use.sequence;
+  };
+  if (one.ready && running(*one.ready)) return use_state::running;
+  if (std::any_of(one.last_uses.begin(), one.last_uses.end(), running)) return use_state::running;
+  return unknown ? use_state::unknown : use_state::over;
+}
+
+void residency::ask(slot const& one) {
+  auto about = [&](fence use) {
+    if (known_passed(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) return;
+    asked_.push_back(use);
+    emit(ask_command{use});
+  };
+  if (one.ready) about(*one.ready);
+  for (fence const use : one.last_uses) about(use);
+}
+
+// Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
+// slow stream every later copy would wait too, and that stream may be waiting for the caller of this very acquire.
+residency::victim_choice residency::choose_victim(tier where) {
+  constexpr unsigned looks_max = 64;
+  constexpr unsigned asks_max = 8;
+  eviction_policy const& policy = *at(where).policy;
+  auto const first = find_victim(where);
+  if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
+  unsigned asks = 0;
+  std::optional<tensor_id> victim = first;
+  for (unsigned looks = 0; victim && looks < looks_max && asks < asks_max; ++looks) {
+    slot const& one = slot_of(*victim, where);
+    use_state const standing = last_use_of(one);
+    if (evictable(*victim, where) && !one.pinned && standing != use_state::running) {
+      if (asks == 0 && standing == use_state::over) return {victim};
+      ask(one);
+      ++asks;
+    }
+    victim = policy.victim_after(*victim);
+  }
+  if (asks > 0) return {.victim = std::nullopt, .asking = true};
+  return {first};
+}
+
 // Evicts in the policy's order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped.
 residency::room residency::make_room(tier where, std::uint64_t bytes) {
   tier_state& one = at(where);
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
-    std::optional<tensor_id> const victim = find_victim(where);
+    auto const [victim, asking] = choose_victim(where);
+    if (asking) return room::draining;
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     if (slot_of(*victim, where).busy > 0) return room::draining;
     evict(*victim, where, eviction_reason::room);
@@ -106,30 +154,58 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   if (!at(where).options.present && !staging) return 0;
   std::uint64_t effective = at(where).options.present ? asked_bytes : 0;
-  if (staging) effective = std::max(effective, ring_floor_bytes());
-  if (options_.overcommit_pins) effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where));
+  std::uint64_t const overhead = at(where).options.overhead_bytes;
+  if (staging) effective = std::max(effective, ring_floor_bytes() + overhead);
+  if (options_.overcommit_pins)
+    effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);
   return effective;
+}
+
+// What pins and any one tensor need.
+std::uint64_t residency::least_bytes(tier where) const {
+  tier_state const& one = at(where);
+  return one.pinned_bytes + needed_beside_pins(where) + one.options.overhead_bytes;
+}
+
+// What tensors may take of that budget, in whole granules.
+std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) const {
+  tier_state const& one = at(where);
+  std::uint64_t const usable = effective_bytes - std::min(effective_bytes, one.options.overhead_bytes);
+  return round_down(std::min(usable, one.reserve_bytes), one.options.granule_bytes);
 }
 
 // A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
 void residency::set_target(tier where) {
   tier_state& one = at(where);
-  std::uint64_t const effective = effective_of(where, one.options.budget_bytes);
-  one.target_bytes = round_down(std::min(effective, one.reserve_bytes), one.options.granule_bytes);
+  std::uint64_t const effective = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
+  one.target_bytes = target_of(where, effective);
   one.shrink_failed = false;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   one.effective_bytes = effective;
 }
 
+// The system gave no more memory: the tier makes do with what it has until a request needs more or the budget is set
+// anew. True where everything that may not leave fits into that, so that no more need be asked for.
+bool residency::make_do(tier where) {
+  tier_state& one = at(where);
+  ++one.refused_commits;
+  std::uint64_t const given = one.arena->committed_bytes() + one.options.overhead_bytes;
+  one.system_limit_bytes = std::max(given, least_bytes(where));
+  set_target(where);
+  (void)shrink(where);
+  return one.limit_bytes <= one.arena->committed_bytes();
+}
+
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
   if (options_.overcommit_pins || pinned_bytes == 0) return {};
+  std::uint64_t const overhead = at(where).options.overhead_bytes;
   std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
-  if (needed <= round_down(effective_bytes, at(where).options.granule_bytes)) return {};
-  return failure{.code = errc::budget_too_small,
-                 .what = std::string(name_of(where)) +
-                         " pins with room for the largest unpinned tensor: needs at least " + std::to_string(needed) +
-                         " bytes, the budget is " + std::to_string(effective_bytes)};
+  if (needed <= target_of(where, effective_bytes)) return {};
+  return failure{
+      .code = errc::budget_too_small,
+      .what = std::string(name_of(where)) + " pins with room for the largest unpinned tensor: needs at least " +
+              std::to_string(needed + overhead) + " bytes, the budget is " + std::to_string(effective_bytes)};
 }
 
 status residency::pin(std::span<tensor_id const> ids, tier where) {
@@ -152,7 +228,8 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     return fine;
   }
   for (tensor_id id : added) fix_if_room(id, where);
-  if (options_.overcommit_pins) set_target(where);
+  if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
+  set_target(where);
   pump();
   return {};
 }
@@ -185,12 +262,17 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
   if (!one.options.present)
     return failure{.code = errc::invalid_argument,
                    .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+  if (!one.options.can_remap)
+    return failure{.code = errc::unsupported,
+                   .what = "the " + std::string(name_of(where)) +
+                           " budget cannot change: this device cannot give memory back piece by piece"};
   std::uint64_t const before = one.options.budget_bytes;
   one.options.budget_bytes = bytes;
   if (status fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {
     one.options.budget_bytes = before;
     return fine;
   }
+  one.system_limit_bytes = unlimited_bytes;
   set_target(where);
   pump();
   return {};
@@ -216,7 +298,7 @@ bool residency::shrink(tier where) {
   }
   if (one.held_bytes + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
   one.limit_bytes = one.target_bytes;
-  one.effective_bytes = effective_of(where, one.options.budget_bytes);
+  one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   return true;
 }
 

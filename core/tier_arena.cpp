@@ -23,6 +23,14 @@ tier_arena::tier_arena(std::uint64_t reserve_bytes) : space_(reserve_bytes), idl
   (void)taken;
 }
 
+byte_range tier_arena::commit_all() {
+  assert(committed_ == 0 && allocated_ == 0);
+  byte_range const all{0, space_.bytes()};
+  idle_.free(all);
+  set_committed(all.bytes);
+  return all;
+}
+
 std::optional<tier_arena::placement> tier_arena::place(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_remap) {
   assert(bytes > 0 && allocated_ + bytes <= limit_bytes);
   if (auto const offset = idle_.allocate(bytes)) {

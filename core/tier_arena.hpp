@@ -26,6 +26,8 @@ class tier_arena {
   /// Allocates `bytes`. None where idle memory would have to be given back that is still in use on a stream.
   /// REQUIRES: allocated_bytes() + bytes <= limit_bytes, no remap under way that this placement would need a second.
   std::optional<placement> place(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_remap);
+  /// Commits all of the address space, for memory that cannot be remapped. Before anything is placed.
+  byte_range commit_all();
   /// The range becomes idle; work behind `last_uses` may still be running in it.
   void free(byte_range range, std::span<fence const> last_uses);
   /// Takes idle memory that no stream uses, from the highest address down, until at most `limit_bytes` are committed

@@ -98,6 +98,7 @@ status cuda_device::copy_pieces(std::byte* target, std::uint64_t ram_offset, std
 result<fence> cuda_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
   call_guard const guard(parts_->state);
   if (!guard.entered().ok()) return guard.entered().error();
+  if (!parts_->vram->covers({vram_offset, bytes})) parts_->vram->mend();
   if (!parts_->vram->covers({vram_offset, bytes}))
     return parts_->state.refuse(errc::device_failed, "a copy to VRAM that is not committed: " + std::to_string(bytes) +
                                                          " bytes at " + std::to_string(vram_offset));

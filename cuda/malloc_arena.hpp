@@ -20,6 +20,7 @@ class malloc_arena final : public vram_memory {
   status commit(byte_range range) override { return check(range); }
   status decommit(byte_range range) override { return check(range); }
   [[nodiscard]] bool covers(byte_range range) const override;
+  void mend() override {}
   [[nodiscard]] std::uint64_t bytes() const override { return bytes_.load(); }
   [[nodiscard]] std::byte* base() const override { return base_.load(); }
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <utility>
 
+#include <cuda/call_guard.hpp>
+
 namespace tierpager {
 
 vram_arena::vram_arena(device_state& state, virtual_memory const& how, std::uint64_t granule_bytes_min)
@@ -58,6 +60,20 @@ bool vram_arena::covers(byte_range range) const {
   return true;
 }
 
+vram_arena::turn::turn(vram_arena& of) : of_(of) {
+  for (;; pause_between_polls()) {
+    std::scoped_lock const lock(of_.mutex_);
+    if (of_.busy_) continue;
+    of_.busy_ = true;
+    return;
+  }
+}
+
+vram_arena::turn::~turn() {
+  std::scoped_lock const lock(of_.mutex_);
+  of_.busy_ = false;
+}
+
 void vram_arena::set_committed(run granules, bool committed) {
   std::scoped_lock const lock(mutex_);
   for (std::size_t i = granules.first; i < granules.end; ++i) granules_[i].committed = committed;
@@ -105,7 +121,11 @@ status vram_arena::unmap(std::size_t index) {
 // Of a granule that is not committed. What cannot be unmapped stays mapped for a later commit.
 void vram_arena::take_back(std::size_t index) {
   granule& one = granules_[index];
-  if (one.memory == 0 || !unmap(index).ok()) return;
+  if (one.memory == 0) return;
+  if (!unmap(index).ok()) {
+    strays_.push_back(index);
+    return;
+  }
   spares_.push_back(std::exchange(one.memory, 0));
 }
 
@@ -126,8 +146,28 @@ status vram_arena::commit(byte_range range) {
                        [](granule const& each) { return each.committed; });
   };
   if (already()) return state_.refuse(errc::invalid_argument, "VRAM to be committed is so already in part");
-  repair();
+  turn const mine(*this);
+  return commit_granules(granules);
+}
+
+// Memory that is still mapped where nothing is committed counts, so no more is taken before it is free for use.
+status vram_arena::free_strays(run but) {
+  std::vector<std::size_t> const strays = std::exchange(strays_, {});
   status done;
+  for (std::size_t each : strays) {
+    if (each >= but.first && each < but.end) continue;  // about to be committed, or taken back
+    if (done.ok()) done = unmap(each);
+    if (done.ok())
+      spares_.push_back(std::exchange(granules_[each].memory, 0));
+    else
+      strays_.push_back(each);
+  }
+  return done;
+}
+
+status vram_arena::commit_granules(run granules) {
+  repair();
+  status done = free_strays(granules);
   std::size_t reached = granules.first;
   while (done.ok() && reached < granules.end) done = back(reached++);
   if (done.ok()) done = allow_access(granules);
@@ -135,7 +175,7 @@ status vram_arena::commit(byte_range range) {
     set_committed(granules, true);
     return {};
   }
-  for (std::size_t i = granules.first; i < reached; ++i) take_back(i);
+  for (std::size_t i = granules.first; i < granules.end; ++i) take_back(i);
   release_spares();
   return done;
 }
@@ -152,6 +192,11 @@ void vram_arena::map_again(run granules) {
   }
 }
 
+void vram_arena::mend() {
+  turn const mine(*this);
+  repair();
+}
+
 void vram_arena::repair() {
   std::vector<std::size_t> const lost = std::exchange(lost_, {});
   for (std::size_t each : lost)
@@ -163,7 +208,13 @@ status vram_arena::decommit(byte_range range) {
   run const granules = run_of(range);
   for (std::size_t i = granules.first; i < granules.end; ++i)
     if (!granules_[i].committed) return state_.refuse(errc::invalid_argument, "VRAM to be given back is not committed");
+  turn const mine(*this);
+  return decommit_granules(granules);
+}
+
+status vram_arena::decommit_granules(run granules) {
   repair();
+  (void)free_strays({});
   for (std::size_t i = granules.first; i < granules.end; ++i) {
     if (status done = unmap(i); !done.ok()) {
       map_again({granules.first, i});

@@ -23,6 +23,7 @@ class vram_arena final : public vram_memory {
   status commit(byte_range range) override;
   status decommit(byte_range range) override;
   [[nodiscard]] bool covers(byte_range range) const override;
+  void mend() override;
   [[nodiscard]] std::uint64_t bytes() const override { return reserved_bytes_; }
   [[nodiscard]] std::byte* base() const override { return base_.load(); }
 
@@ -48,6 +49,9 @@ class vram_arena final : public vram_memory {
   status unmap(std::size_t index);
   void map_again(run granules);
   void repair();
+  status free_strays(run but);
+  status commit_granules(run granules);
+  status decommit_granules(run granules);
   void release_spares();
   void set_committed(run granules, bool committed);
 
@@ -58,9 +62,23 @@ class vram_arena final : public vram_memory {
   std::uint64_t reserved_bytes_ = 0;                  // constant after reserve
   std::vector<CUmemGenericAllocationHandle> spares_;  // unmapped, and not released because that failed: used first
 
-  std::vector<std::size_t> lost_;  // committed, but could not be mapped back
+  std::vector<std::size_t> lost_;    // committed, but could not be mapped back
+  std::vector<std::size_t> strays_;  // not committed, but could not be unmapped
 
-  mutable std::mutex mutex_;       // `mapped` and `committed`; only commit and decommit write them, or read `memory`
+  /// Commit, decommit and mending, one at a time, without a lock across their calls.
+  class turn {
+   public:
+    explicit turn(vram_arena& of);
+    turn(turn const&) = delete;
+    turn& operator=(turn const&) = delete;
+    ~turn();
+
+   private:
+    vram_arena& of_;
+  };
+  bool busy_ = false;  // guarded by mutex_
+
+  mutable std::mutex mutex_;       // `mapped`, `committed`; only who has the turn writes them, or reads the rest
   std::vector<granule> granules_;  // by index; not resized after reserve
 };
 

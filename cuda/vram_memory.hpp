@@ -25,6 +25,8 @@ class vram_memory {
   virtual status decommit(byte_range range) = 0;
   /// Whether device code may touch the range.
   [[nodiscard]] virtual bool covers(byte_range range) const = 0;
+  /// Makes good what a failed call left of committed memory. May wait for a commit or decommit under way.
+  virtual void mend() = 0;
   /// What was reserved.
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;
   /// Null before reserve.

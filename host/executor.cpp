@@ -33,7 +33,9 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
   auto tier_of = [&](tier where, budget const& asked) {
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
-                        .granule_bytes = device_->granule_bytes(where)};
+                        .granule_bytes = device_->granule_bytes(where),
+                        .overhead_bytes = device_->overhead_bytes(where),
+                        .can_remap = device_->can_remap(where)};
   };
   residency_options const core{.vram = tier_of(tier::vram, options.vram),
                                .ram = tier_of(tier::ram, options.ram),
@@ -121,6 +123,10 @@ void executor::take(command& one) {
   } else if (auto* watch = std::get_if<watch_command>(&one)) {
     watches_[watch->until.stream].insert(watch->until.sequence);
     waiter_wake_.notify_one();
+  } else if (auto* ask = std::get_if<ask_command>(&one)) {
+    watches_[ask->about.stream].insert(ask->about.sequence);
+    asked_.push_back(ask->about);
+    waiter_wake_.notify_one();
   } else if (std::holds_alternative<settle_command>(one)) {
     copies_.emplace_back(std::nullopt);
     copier_wake_.notify_one();
@@ -192,7 +198,6 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     trace_range waiting;  // ends after the lock
     scoped_lock const lock(mutex_);
     ++outstanding_;
-    if (stream) revive(*stream);
     if (stream) prove_uses_on(*stream);
     auto const hit = core_->try_acquire(ids, where, caller_of(caller));
     if (!hit.ok()) {
@@ -224,7 +229,10 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
   mutex_.unlock();
   auto const capturing = device_->capturing(stream);
   mutex_.lock();
-  if (!capturing.ok()) return capturing.error();
+  if (!capturing.ok()) {
+    tell_if_lost(capturing.error());
+    return capturing.error();
+  }
   if (!*capturing) return std::nullopt;
   return failure{.code = errc::would_wait,
                  .what =
@@ -264,7 +272,6 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   std::optional<fence> until;
   {
     scoped_lock const lock(mutex_);
-    revive(stream);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
     one = handle_of(id, tier::vram, stream, caller);
     until = core_->ready(id);
@@ -279,7 +286,9 @@ handle executor::share(handle const& one) {
   core_->share(one.id_, one.tier_, caller_of(caller));
   std::optional<stream_ref> stream;
   if (one.stream_ != nullptr) stream.emplace(one.stream_);
-  return handle_of(one.id_, one.tier_, stream, caller);
+  handle another = handle_of(one.id_, one.tier_, stream, caller);
+  another.retirements_before_ = one.retirements_before_;
+  return another;
 }
 
 handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
@@ -291,6 +300,7 @@ handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> s
   one.bytes_ = tensors_[id].bytes;
   one.stream_ = stream ? stream->get() : nullptr;
   one.caller_ = caller;
+  one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
   if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
   return one;
 }
@@ -298,6 +308,7 @@ handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> s
 // One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
 bool executor::leave() {
   --outstanding_;
+  if (outstanding_ == 0) retired_.clear();
   return outstanding_ == 0 && abandoned_;
 }
 

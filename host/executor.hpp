@@ -85,11 +85,16 @@ class executor {
     stream_ref stream;
     std::uint32_t key;
   };
-  result<fence> last_fence_of(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  /// The number of the retirement counts from 1; a use of that stream acquired before it ends with that fence.
+  struct retired_stream {
+    stream_ref stream;
+    fence last;
+    std::uint64_t number;
+  };
+  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
-  void revive(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void tell_if_lost(failure const& why) TIERPAGER_REQUIRES(mutex_);
 
   // executor_threads.cpp
@@ -103,6 +108,7 @@ class executor {
   void run_settle() TIERPAGER_REQUIRES(mutex_);
   void trace_evictions() TIERPAGER_REQUIRES(mutex_);
   bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+  bool answer_running(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_);
 
   // Constant after construction.
   catalog const tensors_;
@@ -122,16 +128,17 @@ class executor {
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
   std::vector<tell_evicted_command> evicted_ TIERPAGER_GUARDED_BY(mutex_);       // not traced yet
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
-  std::vector<std::pair<stream_ref, fence>> retired_ TIERPAGER_GUARDED_BY(mutex_);  // with their last fences
+  std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);  // ascending; while anything is outstanding
   std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);   // one a stream: what must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
-  std::atomic<bool> any_retired_ = false;
+  std::atomic<std::uint64_t> retirements_ = 0;          // written under the lock
   condition reader_wake_, copier_wake_, waiter_wake_;
 };
 

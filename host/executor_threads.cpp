@@ -182,6 +182,7 @@ bool executor::poll(unsigned& failures) {
     if (!over.ok()) {
       bool const lost = over.error().code == errc::device_lost;
       if (lost) watches_.erase(head.stream);  // nothing runs there any more
+      (void)answer_running(head.stream);
       if (lost || ++failures % poll_failures_max == 0) core_->query_failed(over.error());
     } else if (*over) {
       failures = 0;
@@ -190,10 +191,24 @@ bool executor::poll(unsigned& failures) {
       at->second.erase(at->second.begin(), at->second.upper_bound(head.sequence));
       if (at->second.empty()) watches_.erase(at);
       core_->passed(head);
+      std::erase_if(asked_, [&](fence one) { return one.stream == head.stream && one.sequence <= head.sequence; });
+    } else {
+      any = answer_running(head.stream) || any;
     }
     dispatch();
   }
   return any;
+}
+
+// The oldest watched fence of the stream has not passed, or cannot say so: nor have those that were asked about.
+bool executor::answer_running(std::uint32_t stream) {
+  std::vector<fence> about;
+  std::erase_if(asked_, [&](fence one) {
+    if (one.stream == stream) about.push_back(one);
+    return one.stream == stream;
+  });
+  for (fence const one : about) core_->running(one);
+  return !about.empty();
 }
 
 }  // namespace tierpager

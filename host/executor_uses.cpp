@@ -12,7 +12,7 @@ void executor::release(handle const& one, std::optional<stream_ref> stream) noex
   bool const fenced = one.tier_ == tier::vram && one.bytes_ > 0 && stream.has_value();
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   std::optional<result<fence>> recorded;
-  if (fenced) recorded = last_fence_of(*stream);
+  if (fenced) recorded = last_fence_of(*stream, one.retirements_before_);
   bool last = false;
   {
     scoped_lock const lock(mutex_);
@@ -35,12 +35,13 @@ void executor::release(handle const& one, std::optional<stream_ref> stream) noex
   if (last) delete this;
 }
 
-// Of a retired stream, which may be gone: the fence it was retired with.
-result<fence> executor::last_fence_of(stream_ref stream) {
-  if (any_retired_.load(std::memory_order_acquire)) {
+// Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
+// where that one did, so the first such retirement is the one.
+result<fence> executor::last_fence_of(stream_ref stream, std::uint64_t retirements_before) {
+  if (retirements_.load(std::memory_order_acquire) > retirements_before) {
     scoped_lock const lock(mutex_);
-    for (auto const& [retired, last] : retired_)
-      if (retired == stream) return last;
+    for (retired_stream const& one : retired_)
+      if (one.stream == stream && one.number > retirements_before) return one.last;
   }
   return device_->record(stream);
 }
@@ -73,7 +74,10 @@ void executor::prove_uses_on(stream_ref stream) {
   mutex_.unlock();
   auto const recorded = device_->record(stream);
   mutex_.lock();
-  if (recorded.ok()) proved(stream, *recorded, keys_before);
+  if (recorded.ok())
+    proved(stream, *recorded, keys_before);
+  else
+    tell_if_lost(recorded.error());
   dispatch();
 }
 
@@ -83,17 +87,12 @@ void executor::retire_stream(stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     proved(stream, last, keys_before);
-    std::erase_if(retired_, [&](auto const& one) { return one.first == stream; });
-    retired_.emplace_back(stream, last);
-    any_retired_.store(true, std::memory_order_release);
+    std::uint64_t const number = retirements_.load(std::memory_order_relaxed) + 1;
+    if (outstanding_ > 0) retired_.push_back({stream, last, number});
+    retirements_.store(number, std::memory_order_release);
     dispatch();
   }
   value_or_throw(device_->retire(stream));
-}
-
-// A new stream may lie where a retired one did.
-void executor::revive(stream_ref stream) {
-  if (!retired_.empty()) std::erase_if(retired_, [&](auto const& one) { return one.first == stream; });
 }
 
 void executor::tell_if_lost(failure const& why) {

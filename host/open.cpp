@@ -40,7 +40,7 @@ std::shared_ptr<device> open_device(device_kind kind, int ordinal) {
   if (kind != device_kind::host) {
     auto cuda = open_cuda_device(ordinal);
     if (cuda.ok()) return std::move(cuda).value();
-    if (kind == device_kind::cuda) throw error(cuda.error());
+    if (kind == device_kind::cuda || cuda.error().code != errc::unsupported) throw error(cuda.error());
   }
   return std::make_shared<host_device>();
 }

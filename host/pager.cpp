@@ -18,6 +18,7 @@ handle& handle::operator=(handle&& other) noexcept {
   bytes_ = std::exchange(other.bytes_, 0);
   stream_ = std::exchange(other.stream_, nullptr);
   caller_ = other.caller_;
+  retirements_before_ = other.retirements_before_;
   id_ = other.id_;
   tier_ = other.tier_;
   return *this;
@@ -38,6 +39,7 @@ void handle::release(stream_ref stream) noexcept {
   assert(!stream.names_no_one_stream());
   if (owner_ == nullptr) return;
   stream_ = stream.get();
+  retirements_before_ = ~std::uint64_t{0};  // it exists, whatever was retired at that address
   release();
 }
 

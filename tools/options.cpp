@@ -1,5 +1,6 @@
 #include <tools/options.hpp>
 
+#include <charconv>
 #include <map>
 #include <sstream>
 
@@ -46,10 +47,24 @@ void add_models(CLI::App& to, std::vector<std::string>& into) {
       ->type_name("");
 }
 
+void parse_device(std::string const& text, paging_options& into) {
+  static std::map<std::string, device_kind> const kinds{
+      {"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}};
+  std::string const prefix = "cuda:";
+  bool const numbered = text.starts_with(prefix);
+  auto const found = kinds.find(numbered ? "cuda" : text);
+  char const* const end = text.data() + text.size();
+  bool const whole = !numbered || std::from_chars(text.data() + prefix.size(), end, into.ordinal).ptr == end;
+  if (found == kinds.end() || !whole || text == prefix || into.ordinal < 0)
+    throw CLI::ValidationError("--device", "'" + text + "' is none of auto, host, cuda, and cuda:N");
+  into.device = found->second;
+}
+
 void add_device_and_source(CLI::App& to, paging_options& into) {
-  add_choice<device_kind>(to, "--device", into.device,
-                          {{"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}},
-                          "where the device tier lives (auto: CUDA where it works, else the host device)");
+  to.add_option_function<std::string>(
+        "--device", [&into](std::string const& text) { parse_device(text, into); },
+        "where the device tier lives (auto: CUDA where it works, else the host device; cuda:N: the N-th GPU, from 0)")
+      ->type_name("auto|cuda|cuda:N|host");
   add_choice<source_kind>(to, "--source", into.source,
                           {{"auto", source_kind::automatic},
                            {"pread", source_kind::pread},

@@ -20,6 +20,7 @@ struct paging_options {
   budget vram = "auto";
   budget ram = "auto";
   device_kind device = device_kind::automatic;
+  int ordinal = 0;  // which CUDA device
   source_kind source = source_kind::automatic;
   std::vector<std::string> slice;
   std::vector<std::string> pin_vram;

@@ -46,7 +46,7 @@ void paged_model::synchronize() {
 }
 
 open_options opening(paging_options const& options) {
-  return {.source = options.source, .device = options.device, .slice = options.slice};
+  return {.source = options.source, .device = options.device, .ordinal = options.ordinal, .slice = options.slice};
 }
 
 }  // namespace tierpager::tools

@@ -160,7 +160,7 @@ void run(run_options const& options) {
   model opened = read_model(options.paging.models, opening(options.paging));
   schedule const passes = make_schedule(options, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
-  std::shared_ptr<device> const on = open_device(options.paging.device);
+  std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
   paged_model pages(std::move(opened), on, options.paging, options.verify ? tensor_checker::scratch_bytes(*on) : 0);
   std::unique_ptr<output_file> json;
   std::unique_ptr<output_file> trace;

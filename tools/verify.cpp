@@ -37,7 +37,7 @@ void verify(verify_options const& options) {
   second.source = source_kind::pread;
   model const reread = read_model(options.paging.models, second);
 
-  std::shared_ptr<device> const on = open_device(options.paging.device);
+  std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
   paging_options paging = options.paging;
   paging.vram = options.vram ? *options.vram : modest_vram(opened.tensors, *on);
   paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes(*on));

@@ -4,7 +4,7 @@
 
 namespace tierpager {
 
-lru::lru(std::size_t tensors) : links_(tensors + 1) {
+lru::lru(std::size_t tensors, bool exact) : links_(tensors + 1), exact_(exact) {
   for (std::uint32_t index = 0; index < links_.size(); ++index) links_[index] = {index, index};
 }
 

@@ -11,9 +11,10 @@ namespace tierpager {
 
 class lru final : public eviction_policy {
  public:
-  /// Ids below `tensors` may be touched.
-  explicit lru(std::size_t tensors);
+  /// Ids below `tensors` may be touched. `exact`: see eviction_policy::exact.
+  explicit lru(std::size_t tensors, bool exact = true);
 
+  [[nodiscard]] bool exact() const override { return exact_; }
   void touched(tensor_id id) override;
   void erased(tensor_id id) override;
   [[nodiscard]] std::optional<tensor_id> first_victim() const override;
@@ -30,6 +31,7 @@ class lru final : public eviction_policy {
   void unlink(std::uint32_t index);
 
   std::vector<link> links_;
+  bool exact_;
 };
 
 }  // namespace tierpager

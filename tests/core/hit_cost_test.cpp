@@ -12,6 +12,7 @@ namespace {
 class counting_policy final : public eviction_policy {
  public:
   counting_policy(std::size_t tensors, std::uint64_t& calls) : ranks_(tensors), calls_(calls) {}
+  [[nodiscard]] bool exact() const override { return true; }
   void touched(tensor_id id) override { ++calls_, ranks_.touched(id); }
   void erased(tensor_id id) override { ++calls_, ranks_.erased(id); }
   [[nodiscard]] std::optional<tensor_id> first_victim() const override { return ++calls_, ranks_.first_victim(); }

@@ -64,11 +64,23 @@ TEST_F(cuda_memory, vram_that_can_neither_go_nor_be_mapped_back_is_refused_until
   });
   cuda_standin::fail_nth(call::cu_mem_unmap, 2, lasting::once);
   EXPECT_FALSE(port().decommit(tier::vram, {0, 2 * granule}).ok());
+  EXPECT_EQ(port().copy_async(0, 0, 8).error().code, errc::device_failed);
   cuda_standin::lift();
   stop_stepping();
-  EXPECT_EQ(port().copy_async(0, 0, 8).error().code, errc::device_failed);
-  commit(tier::vram, {8 * granule, granule});  // any later call mends it
+  // The next copy mends it, since a commit may never come.
   EXPECT_TRUE(copies_right({0, 4 * granule}));
+}
+
+TEST_F(cuda_memory, vram_that_cannot_be_unmapped_counts_until_it_can) {
+  open();
+  cuda_standin::limit_bytes(2 * granule, arena_bytes);
+  cuda_standin::on_call([](call kind) {  // neither access nor the way back
+    if (kind == call::cu_mem_set_access) cuda_standin::fail_nth(1, lasting::for_ever);
+  });
+  EXPECT_FALSE(port().commit(tier::vram, {0, 2 * granule}).ok());
+  cuda_standin::lift();
+  stop_stepping();
+  commit(tier::vram, {4 * granule, 2 * granule});
 }
 
 TEST_F(cuda_memory, vram_never_exceeds_what_is_committed_when_a_release_fails) {

@@ -23,6 +23,17 @@ std::uint64_t wrong_byte(pager const& from, handle const& one, host_stream& stre
   return wrong;
 }
 
+TEST(pager, refuses_streams_that_name_no_one_stream) {
+  pattern_model model = make_pattern_model(1, page);
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = page, .ram = page});
+  for (std::uintptr_t const value : {0U, 2U}) {  // null, cudaStreamPerThread
+    stream_ref const nobody(reinterpret_cast<void*>(value));
+    EXPECT_THROW((void)paged.acquire(tensor_id{0}, nobody), error);
+    EXPECT_THROW((void)paged.try_acquire(tensor_id{0}, nobody), error);
+  }
+  EXPECT_EQ(paged.stats().acquires, 0U);
+}
+
 TEST(pager, pages_a_model_through_both_tiers) {
   pattern_model model = make_pattern_model(8, 3 * page);
   pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 9 * page, .ram = 12 * page});

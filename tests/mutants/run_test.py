@@ -1,6 +1,7 @@
 """What the mutant runner reads, applies and concludes; no compiler is run."""
 import importlib.machinery
 import importlib.util
+import json
 import os
 import sys
 import tempfile
@@ -38,6 +39,30 @@ class Mutants(unittest.TestCase):
         self.assertEqual((mutant.name, mutant.promise, mutant.file), ("loses_order", "3 reuse", "core/a.cpp"))
         self.assertEqual((mutant.tests, mutant.gtest_filter), ("core_tests", "a.*:b.*"))
         self.assertEqual((mutant.original, mutant.replacement), ("  one(\n    two);\n", "  two;\n"))
+
+    def test_passes_arguments_on(self):
+        (mutant,) = read(ENTRY.replace("core_tests a.*:b.*", "core_tests --schedules=20 a.*"))
+        self.assertEqual((mutant.tests, mutant.gtest_filter, mutant.arguments), ("core_tests", "a.*", ("--schedules=20",)))
+        (mutant,) = read(ENTRY.replace("core_tests a.*:b.*", "core_tests --schedules=20"))
+        self.assertEqual((mutant.tests, mutant.gtest_filter, mutant.arguments), ("core_tests", "*", ("--schedules=20",)))
+
+    def test_compiles_a_file_as_the_target_does_that_the_tests_link(self):
+        def entry(target):
+            return {"file": os.path.join(runner.ROOT, "host/a.cpp"), "command": f"g++ -D{target} -o {compiled(target)} -c a.cpp"}
+
+        def compiled(target):
+            return f"tests/CMakeFiles/{target}.dir/__/host/a.cpp.o"
+
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
+                json.dump([entry("first"), entry("second"), entry("third")], file)
+            build = runner.Build(folder)
+            for link, used in ((["g++", "tests/libsecond.a"], "second"), (["tests/libthird.a", "tests/libfirst.a"], "third"),
+                               ([compiled("third"), "tests/libfirst.a"], "third")):
+                with self.subTest(link):
+                    self.assertIn(f"-D{used}", build.compile_command("host/a.cpp", link))
+            with self.assertRaises(runner.Unusable):
+                build.compile_command("host/a.cpp", ["g++", "libsecond.a", "tests/libother.a"])
 
     def test_refuses_what_it_cannot_use(self):
         for text in ("promise: x\n", ENTRY + ENTRY, ENTRY.replace("a.cpp", "a.hpp"), ENTRY.replace("promise", "promises"),

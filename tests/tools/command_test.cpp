@@ -58,6 +58,8 @@ TEST_F(tool, exits_with_2_on_wrong_usage) {
   expect_failure(tierpager_command({"run", model_, "--passes", "0"}), 2, "--passes");
   expect_failure(tierpager_command({"run", model_, "--passes", "many"}), 2, "--passes");
   expect_failure(tierpager_command({"run", model_, "--device", "abacus"}), 2, "abacus");
+  for (std::string const wrong : {"cuda:", "cuda:x", "cuda:-1", "cuda:1x"})
+    expect_failure(tierpager_command({"run", model_, "--device", wrong}), 2, "'" + wrong + "'");
   expect_failure(tierpager_command({"run", model_, "--source", "post"}), 2, "post");
   expect_failure(tierpager_command({"run", model_, "--policy", "guess"}), 2, "guess");
   expect_failure(tierpager_command({"run", model_, "--vram"}), 2, "--vram");

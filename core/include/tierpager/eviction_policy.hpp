@@ -19,6 +19,9 @@ class eviction_policy {
   eviction_policy& operator=(eviction_policy const&) = delete;
   virtual ~eviction_policy() = default;
 
+  /// Whether victims leave in exactly this order, waited for if need be. Else the core takes the first whose last use is
+  /// over, where there is one.
+  [[nodiscard]] virtual bool exact() const = 0;
   /// The tensor was acquired. The first touch since construction or `erased` inserts it.
   virtual void touched(tensor_id id) = 0;
   /// The tensor left the tier, or its load failed. No effect on a tensor that is not in.
@@ -29,7 +32,7 @@ class eviction_policy {
   [[nodiscard]] virtual std::optional<tensor_id> victim_after(tensor_id id) const = 0;
 };
 
-/// "lru", or "auto", which today means the same. `invalid_argument` for any other name.
+/// "lru", or "auto", which today means LRU that passes over what is still in use on a stream. `invalid_argument` for any other name.
 result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors);
 
 }  // namespace tierpager

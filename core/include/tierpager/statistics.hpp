@@ -23,6 +23,7 @@ struct tier_statistics {
   std::uint64_t peak_bytes = 0;       // the most that `committed_bytes` ever was
   std::uint64_t resident_bytes = 0;   // sum of resident tensors' own sizes
   std::uint64_t resident_tensors = 0;
+  std::uint64_t refused_commits = 0;    // each lowered `effective_bytes` to what the system had given until then
   std::uint64_t quarantined_bytes = 0;  // not reused until the order of a failed call is proved
   std::array<std::uint64_t, eviction_reasons> evictions_by_reason{};
   [[nodiscard]] std::uint64_t evictions() const { return evictions_by_reason[0] + evictions_by_reason[1]; }

@@ -79,6 +79,7 @@ class handle {
   std::uint64_t bytes_ = 0;
   void* stream_ = nullptr;
   std::uint64_t caller_ = 0;
+  std::uint64_t retirements_before_ = 0;  // streams retired when the use began
   tensor_id id_{};
   tier tier_ = tier::vram;
 };

@@ -21,14 +21,13 @@ std::string text(std::span<tensor_id const> ids) {
   return all + "}";
 }
 
-std::unique_ptr<eviction_policy> policy_for(tier_options const& options, std::size_t tensors) {
-  return options.present ? value_or_throw(make_eviction_policy("lru", tensors)) : nullptr;
+std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
+  return of.present ? value_or_throw(make_eviction_policy(options.policy, options.tensors.size())) : nullptr;
 }
 
 std::unique_ptr<residency> make_core(setup const& options) {
-  auto const tensors = options.tensors.size();
-  return std::make_unique<residency>(options.tensors, options.options, policy_for(options.options.vram, tensors),
-                                     policy_for(options.options.ram, tensors));
+  return std::make_unique<residency>(options.tensors, options.options, policy_for(options, options.options.vram),
+                                     policy_for(options, options.options.ram));
 }
 
 std::uint64_t arena_bytes(residency const& core, tier_options const& options, tier where) {
@@ -97,6 +96,11 @@ void driver::obey(remap_command const& command) {
 void driver::obey(watch_command const& command) {
   if (trace_ != nullptr) note("    -> watch " + text(command.until));
   watches_.at(command.until.stream).push_back(command.until);
+}
+
+void driver::obey(ask_command const& command) {
+  if (trace_ != nullptr) note("    -> ask " + text(command.about));
+  asks_.push_back(command.about);
 }
 
 void driver::obey(settle_command const&) {

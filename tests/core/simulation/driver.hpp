@@ -54,7 +54,7 @@ class driver {
 
   // Answers ---------------------------------------------------------------------------------------------------------
   struct pending_answer {
-    enum class kind : std::uint8_t { read, copy, remap, settle, passed, device } what;
+    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device } what;
     std::size_t index;
   };
   /// Oldest first within a kind. Empty: the core waits for callers alone.
@@ -90,6 +90,7 @@ class driver {
   void obey(copy_command const& command);
   void obey(remap_command const& command);
   void obey(watch_command const& command);
+  void obey(ask_command const& command);
   void obey(settle_command const& command);
   void obey(grant_command const& command);
   void obey(reject_command const& command);
@@ -99,6 +100,7 @@ class driver {
   void answer_remap(tier where, bool fails);
   void answer_settle(bool fails);
   void answer_passed(std::uint32_t stream);
+  void answer_ask(std::size_t index);
   void release_everything();
   void full_pass();
 
@@ -114,6 +116,7 @@ class driver {
   std::deque<copy_command> copies_;
   std::array<std::optional<remap_command>, 2> remaps_;
   std::array<std::deque<fence>, streams> watches_;
+  std::vector<fence> asks_;
   std::size_t settles_ = 0;
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;

@@ -17,10 +17,6 @@ naive_model::naive_model(setup const& options, residency const& core, shadow_dev
   before_ = core.stats();
 }
 
-std::uint64_t naive_model::footprint(tensor_id id, tier where) const {
-  return round_up(bytes_of(id), options_of(where).granule_bytes);
-}
-
 /// Where it stages for VRAM, RAM never gets less than a ring of two chunks of at most 4 MiB, or the largest tensor where that is less.
 std::uint64_t naive_model::ram_floor_bytes() const {
   if (!setup_.options.vram.present) return 0;
@@ -31,7 +27,9 @@ std::uint64_t naive_model::ram_floor_bytes() const {
 }
 
 std::uint64_t naive_model::budget_of(tier where) const {
-  return where == tier::vram ? asked_[0] : std::max(asked_[1], ram_floor_bytes());
+  if (where == tier::vram) return asked_[0];
+  std::uint64_t const overhead = setup_.options.vram.present ? options_of(where).overhead_bytes : 0;
+  return std::max(asked_[1], ram_floor_bytes() + overhead);
 }
 
 void naive_model::begin_event() {
@@ -43,8 +41,7 @@ void naive_model::begin_event() {
 std::optional<std::uint64_t> naive_model::never_fits(std::span<tensor_id const> ids, tier where) const {
   std::set<tensor_id> all = pins_[slot(where)];
   all.insert(ids.begin(), ids.end());
-  std::uint64_t need =
-      where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
+  std::uint64_t need = never_a_tensor_s(where);
   for (tensor_id const id : all) need += footprint(id, where);
   if (setup_.options.overcommit_pins || need <= budget_of(where)) return std::nullopt;
   return need;
@@ -57,6 +54,9 @@ void naive_model::refused(std::span<tensor_id const> ids, tier where, failure co
     if (!need) broken("refused as too large for the budget, but it fits: " + why.what);
     std::string const phrase = "needs at least " + text(*need) + " bytes";
     if (why.what.find(phrase) == std::string::npos) broken("expected '" + phrase + "', got '" + why.what + "'");
+  } else if (why.code == errc::out_of_memory) {
+    if (of(core_.stats(), where).refused_commits == 0) broken("out of memory, though none was refused: " + why.what);
+    if (never_fits(ids, where)) broken("out of memory, where the budget is too small: " + why.what);
   } else if (why.code != errc::closed && why.code != errc::device_lost) {
     broken("an acquire failed with " + make_error_code(why.code).message() + ": " + why.what);
   }
@@ -82,7 +82,7 @@ void naive_model::try_acquire_answered(std::span<tensor_id const> ids, tier wher
 void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, status const& answer) {
   std::set<tensor_id> after = pins_[slot(where)];
   after.insert(ids.begin(), ids.end());
-  std::uint64_t sum = where == tier::vram ? round_up(setup_.options.scratch_bytes, options_of(where).granule_bytes) : 0;
+  std::uint64_t sum = never_a_tensor_s(where);
   std::uint64_t largest = 0;
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
     std::uint64_t const bytes = footprint(tensor_id{i}, where);
@@ -117,6 +117,9 @@ void naive_model::unpinned(std::span<tensor_id const> ids, tier where) {
 void naive_model::budget_answered(tier where, std::uint64_t bytes, status const& answer) {
   if (answer.ok()) {
     asked_[slot(where)] = bytes;
+    if (!options_of(where).can_remap) broken("a budget changed that cannot");
+  } else if (answer.error().code == errc::unsupported) {
+    if (options_of(where).can_remap) broken("a budget could not change: " + answer.error().what);
   } else if (pins_[slot(where)].empty() && setup_.options.scratch_bytes == 0) {
     broken("set_budget was refused with nothing pinned: " + answer.error().what);
   }
@@ -262,6 +265,7 @@ void naive_model::remap_answered(remap_command const& command, std::uint64_t mos
   if (!ok) memory_stuck();
   std::size_t const in = slot(command.where);
   remapping_[in] = false;
+  most_committed += options_of(command.where).overhead_bytes;
   committed_most_[in] = std::max(committed_most_[in], most_committed);
   if (most_committed > effective_before_[in] && !setup_.options.overcommit_pins) {
     broken(text(command.where) + " held " + text(most_committed) + " bytes of " + text(effective_before_[in]));
@@ -280,7 +284,7 @@ void naive_model::check_all() {
 void naive_model::check_tier(tier where, statistics const& now) {
   tier_statistics const& stats = of(now, where);
   std::size_t const in = slot(where);
-  std::uint64_t const committed = device_.committed_bytes(where);
+  std::uint64_t const committed = device_.committed_bytes(where) + options_of(where).overhead_bytes;
   effective_most_[in] = std::max(effective_most_[in], stats.effective_bytes);
   committed_most_[in] = std::max(committed_most_[in], committed);
   if (!setup_.options.overcommit_pins) {

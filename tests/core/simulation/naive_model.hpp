@@ -18,6 +18,7 @@ namespace tierpager::simulation {
 struct setup {
   catalog tensors;
   residency_options options;
+  std::string policy = "lru";
 };
 
 constexpr std::size_t slot(tier where) { return where == tier::vram ? 0 : 1; }
@@ -61,7 +62,9 @@ class naive_model {
 
   [[nodiscard]] bool waiting(request_id request) const { return waiting_.contains(request); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
-  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const;
+  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const {
+    return round_up(bytes_of(id), options_of(where).granule_bytes);
+  }
   [[nodiscard]] std::uint64_t ram_floor_bytes() const;
 
  private:
@@ -92,6 +95,11 @@ class naive_model {
 
   [[nodiscard]] std::uint64_t bytes_of(tensor_id id) const { return setup_.tensors[id].bytes; }
   [[nodiscard]] std::uint64_t budget_of(tier where) const;
+  /// Scratch, and what the device keeps.
+  [[nodiscard]] std::uint64_t never_a_tensor_s(tier where) const {
+    tier_options const& of = options_of(where);
+    return of.overhead_bytes + (where == tier::vram ? round_up(setup_.options.scratch_bytes, of.granule_bytes) : 0);
+  }
   [[nodiscard]] tier_options const& options_of(tier where) const {
     return where == tier::vram ? setup_.options.vram : setup_.options.ram;
   }

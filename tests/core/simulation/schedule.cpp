@@ -138,6 +138,11 @@ setup random_setup(chooser& choices, profile const& kind) {
   options.ram.granule_bytes = 1U << choices.choose(4);
   options.chunk_bytes = options.ram.granule_bytes << choices.choose(3);
   options.vram.present = !kind.no_vram;
+  if (kind.prefer_idle) made.policy = "auto";
+  if (kind.odd_devices) {
+    options.vram.can_remap = choices.happens(30);
+    options.ram.overhead_bytes = choices.choose(20);
+  }
   options.overcommit_pins = kind.overcommit_pins;
   options.vram.budget_bytes = any_budget(choices, made, kind);
   options.ram.budget_bytes = any_budget(choices, made, kind);

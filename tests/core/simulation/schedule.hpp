@@ -18,6 +18,8 @@ struct profile {
   bool large_sets = false;
   bool no_vram = false;
   bool overcommit_pins = false;
+  bool prefer_idle = false;  // no exact policy: victims whose last use is over go first
+  bool odd_devices = false;  // VRAM that cannot be remapped, memory of their own in RAM
 };
 
 setup random_setup(chooser& choices, profile const& kind);

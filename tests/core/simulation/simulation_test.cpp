@@ -35,6 +35,15 @@ TEST(simulation, overcommitted_pins) {
   expect_no_violation(700'000, 1'000, {.mixed_sizes = true, .overcommit_pins = true});
 }
 
+TEST(simulation, victims_whose_last_use_is_over_go_first) {
+  expect_no_violation(800'000, 3'000, {.fail_calls = true, .mixed_sizes = true, .prefer_idle = true});
+}
+
+TEST(simulation, memory_that_cannot_be_remapped_and_overhead) {
+  expect_no_violation(900'000, 3'000, {.mixed_sizes = true, .prefer_idle = true, .odd_devices = true});
+  expect_no_violation(910'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .odd_devices = true});
+}
+
 // Seeds beyond those above that once found something.
 TEST(regressions, a_pinned_tensor_whose_place_is_no_longer_promised_stays) {
   expect_no_violation(709'404, 1, {.mixed_sizes = true, .overcommit_pins = true});

@@ -21,10 +21,13 @@ struct promise_3_reuse : testing::Test {
   std::shared_ptr<faulty_device> faulty, unfenced;  // one over the other, so that calls of two kinds can fail
   pager paged = open(2);
 
-  pager open(std::uint64_t vram_tensors) {
+  pager open(std::uint64_t vram_tensors, std::string policy = "lru", std::uint64_t ram_tensors = 8) {
     unfenced = std::make_shared<faulty_device>(jittery_device());
     faulty = std::make_shared<faulty_device>(unfenced);
-    return {model.tensors, model.bytes, faulty, {.vram = vram_tensors * 3 * page, .ram = 24 * page}};
+    return {model.tensors,
+            model.bytes,
+            faulty,
+            {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page, .policy = std::move(policy)}};
   }
   void use(std::uint32_t tensor, host_stream& on) { reader.read(paged.acquire(tensor_id{tensor}, on), on); }
   void expect_right(std::uint64_t reads) {
@@ -42,6 +45,33 @@ TEST_F(promise_3_reuse, waits_for_a_blocked_stream_in_stream_order_and_not_on_th
   EXPECT_LT(reader.checked(), 8U);
   gate.open();
   expect_right(8);
+}
+
+// Behind its tensor's place every copy would wait, and the RAM that the copies read would stay busy.
+TEST_F(promise_3_reuse, passes_over_a_stream_that_may_be_waiting_for_the_caller) {
+  paged = open(3, "auto", 2);
+  gate.block(stream);
+  use(0, stream);
+  for (int pass = 0; pass < 3; ++pass) {
+    for (std::uint32_t i = 1; i < 8; ++i) {
+      use(i, other);
+      other.synchronize();
+    }
+  }
+  EXPECT_TRUE(paged.resident(tensor_id{0}, tier::vram));
+  gate.open();  // what the blocked stream waited for: that all this returned
+  expect_right(22);
+}
+
+TEST_F(promise_3_reuse, takes_the_place_of_a_running_use_where_there_is_no_other) {
+  paged = open(2, "auto", 8);
+  gate.block(stream);
+  use(0, stream);
+  use(1, stream);
+  use(2, other);
+  EXPECT_FALSE(paged.resident(tensor_id{0}, tier::vram));
+  gate.open();
+  expect_right(3);
 }
 
 TEST_F(promise_3_reuse, waits_for_every_stream_that_used_a_tensor) {

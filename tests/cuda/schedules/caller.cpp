@@ -1,0 +1,262 @@
+#include <tests/cuda/schedules/caller.hpp>
+
+#include <algorithm>
+#include <stop_token>
+
+#include <host/threading.hpp>
+
+namespace tierpager::schedules {
+namespace {
+
+constexpr std::size_t held_max = 3;
+
+}  // namespace
+
+caller::caller(stage& on, std::uint64_t seed, bool changes_budgets)
+    : stage_(on), chooser_(seed), changes_budgets_(changes_budgets) {}
+
+void caller::run() {
+  for (unsigned i = 0; i < stage_.in.streams_each; ++i)
+    if (test_stream* const made = stage_.make_stream()) mine_.push_back(made);
+  for (unsigned i = 0; i < stage_.in.acts; ++i) {
+    act();
+    if (chooser_.happens(30)) fibers::give_way("between two acts");
+    if (changes_budgets_) stage_.follow_budgets();
+  }
+  if (stage_.callers_left == 1)
+    for (use& each : held_) stage_.leftovers.push_back(std::move(each));
+  let_go_of_all();
+  --stage_.callers_left;
+}
+
+void caller::act() {
+  switch (chooser_.choose(20)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4: return acquire_one();
+    case 5:
+    case 6: return acquire_set();
+    case 7: return acquire_with_a_limit();
+    case 8: return acquire_with_a_stop();
+    case 9:
+    case 10: return acquire_on_the_host();
+    case 11: return try_one();
+    case 12: return share_one();
+    case 13: return read_again();
+    case 14: return chooser_.happens(50) ? release_one() : release_on_another_stream();
+    case 15: return chooser_.happens(50) ? give_away() : release_on_another_stream();
+    case 16: return chooser_.happens(50) ? retire_one() : ask();
+    case 17: return change_pins();
+    case 18: return changes_budgets_ ? change_budget() : acquire_one();
+    default: return stage_.in.captures ? capture() : acquire_one();
+  }
+}
+
+tensor_id caller::any_tensor() {
+  return static_cast<tensor_id>(chooser_.choose(static_cast<std::uint32_t>(stage_.tensors.size())));
+}
+
+test_stream* caller::any_stream() {
+  auto const& from = !stage_.common.empty() && (mine_.empty() || chooser_.happens(50)) ? stage_.common : mine_;
+  return from.empty() ? nullptr : chooser_.one_of(from);
+}
+
+// The clock stands still for the schedule: such a wait ends whenever the scheduler says.
+wait_options caller::soon() { return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1)}; }
+
+void caller::acquire(std::vector<tensor_id> const& ids, wait_options const& wait, std::initializer_list<errc> allowed) {
+  test_stream* const on = any_stream();
+  if (on == nullptr) return;
+  stage_.attempt("acquire", allowed, [&] {
+    for (handle& one : stage_.paged->acquire(ids, on->value, wait)) {
+      ++stage_.acquires;
+      handle_acquired(std::move(one), *on);
+    }
+  });
+}
+
+void caller::handle_acquired(handle&& one, test_stream& on) {
+  if (chooser_.happens(90)) stage_.read_on(on, one);
+  if (held_.size() < held_max && chooser_.happens(35)) held_.push_back({std::move(one), &on});
+}
+
+void caller::acquire_one() {
+  if (chooser_.happens(60)) let_go_of_all();
+  if (held_.empty()) return acquire({any_tensor()}, {}, {});
+  acquire({any_tensor()}, soon(), {errc::timed_out});
+}
+
+void caller::acquire_set() {
+  let_go_of_all();
+  std::vector<tensor_id> ids(2 + chooser_.choose(2));
+  for (tensor_id& each : ids) each = any_tensor();
+  acquire(ids, {}, {errc::budget_too_small});
+}
+
+void caller::acquire_with_a_limit() { acquire({any_tensor()}, soon(), {errc::timed_out}); }
+
+void caller::acquire_with_a_stop() {
+  std::stop_source stop;
+  thread stopper([&] {
+    for (std::uint32_t i = fibers::choose(30); i > 0; --i) fibers::give_way("before a stop");
+    stop.request_stop();
+  });
+  acquire({any_tensor()}, {.stop = stop.get_token()}, {errc::cancelled});
+  stopper.join();
+}
+
+void caller::acquire_on_the_host() {
+  bool const alone = held_.empty();
+  std::vector<tensor_id> ids(chooser_.happens(70) ? 1 : 2);
+  for (tensor_id& each : ids) each = any_tensor();
+  // What is larger than the RAM budget is refused; a request for a set may be as well.
+  stage_.attempt("acquire_host", {errc::budget_too_small, errc::timed_out}, [&] {
+    for (handle const& one : stage_.paged->acquire_host(ids, alone ? wait_options{} : soon())) {
+      ++stage_.acquires;
+      stage_.read_on_host(one);
+    }
+  });
+}
+
+void caller::try_one() {
+  test_stream* const on = any_stream();
+  if (on == nullptr) return;
+  stage_.attempt("try_acquire", {}, [&] {
+    if (auto one = stage_.paged->try_acquire(any_tensor(), on->value)) handle_acquired(std::move(*one), *on);
+  });
+}
+
+void caller::share_one() {
+  if (held_.empty()) return;
+  use const& of = chooser_.one_of(held_);
+  handle_acquired(of.one.share(), *of.on);
+}
+
+void caller::read_again() {
+  for (use const& each : held_) stage_.read_on(*each.on, each.one);
+}
+
+void caller::release_one() {
+  if (!held_.empty()) let_go(chooser_.choose(static_cast<std::uint32_t>(held_.size())));
+}
+
+void caller::release_on_another_stream() {
+  test_stream* const other = any_stream();
+  if (held_.empty() || other == nullptr) return;
+  use& last = held_.back();
+  if (!stage_.order(*last.on, *other)) return;
+  stage_.read_on(*other, last.one);
+  last.one.release(other->value);
+  held_.pop_back();
+}
+
+void caller::give_away() {
+  if (held_.empty()) return;
+  use& last = held_.back();
+  cudaEvent_t behind = nullptr;
+  if (cudaEventCreateWithFlags(&behind, cudaEventDisableTiming) != cudaSuccess) return;
+  if (cudaEventRecord(behind, last.on->value) == cudaSuccess) {
+    scoped_lock const lock(stage_.mail_lock);
+    stage_.mail.emplace_back(std::move(last), behind);
+    held_.pop_back();
+    stage_.mail_wake.notify_one();
+  } else {
+    (void)cudaEventDestroy(behind);
+  }
+}
+
+void caller::retire_one() {
+  if (mine_.empty()) return;
+  test_stream* const old = chooser_.one_of(mine_);
+  bool const released_before = chooser_.happens(60);
+  if (released_before) let_go_of_all_on(*old);
+  if (!stage_.attempt("retire_stream", {}, [&] { stage_.paged->retire_stream(old->value); })) return;
+  stage_.destroy_stream(*old);
+  let_go_of_all_on(*old);
+  std::erase(mine_, old);
+  if (test_stream* const made = stage_.make_stream()) mine_.push_back(made);
+}
+
+void caller::change_pins() {
+  tier const where = chooser_.happens(50) ? tier::vram : tier::ram;
+  tensor_id const id = any_tensor();
+  if (chooser_.happens(40))
+    stage_.attempt("pin", {errc::budget_too_small}, [&] { stage_.paged->pin(id, where); });
+  else
+    stage_.attempt("unpin", {}, [&] { stage_.paged->unpin(id, where); });
+}
+
+// A higher budget binds before set_budget returns, so the watch is taken off meanwhile.
+void caller::change_budget() {
+  tier const where = stage_.in.runtime.vmm && chooser_.happens(60) ? tier::vram : tier::ram;
+  std::uint64_t const before = where == tier::vram ? stage_.in.vram_bytes : stage_.in.ram_bytes;
+  std::uint64_t const bytes = before * (40 + chooser_.choose(100)) / 100;
+  cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);
+  stage_.attempt("set_budget", {errc::budget_too_small}, [&] { stage_.paged->set_budget(where, bytes); });
+  stage_.follow_budgets();
+}
+
+// Whatever happens in between, the capture must be as valid at its end as at its beginning.
+void caller::capture() {
+  if (mine_.empty()) return;
+  test_stream* const on = chooser_.one_of(mine_);
+  auto const mode = static_cast<cudaStreamCaptureMode>(chooser_.choose(3));
+  if (cuda_standin::begin_capture(on->value, mode) != cudaSuccess) return;
+  on->capturing = true;
+  for (std::uint32_t i = chooser_.choose(3); i > 0; --i)
+    stage_.attempt("acquire on a capturing stream", {errc::would_wait}, [&] {
+      held_.push_back({stage_.paged->acquire(any_tensor(), on->value), on});
+      stage_.read_on(*on, held_.back().one);
+    });
+  on->capturing = false;
+  if (cuda_standin::end_capture(on->value) != cudaSuccess && !stage_.calls_may_fail)
+    stage_.report("a capture was broken");
+}
+
+void caller::ask() {
+  stage_.expect_budgets_kept();
+  tensor_id const id = any_tensor();
+  (void)stage_.paged->resident(id, tier::vram);
+  (void)stage_.paged->generation(id);
+}
+
+void caller::let_go(std::size_t index) {
+  use one = std::move(held_[index]);
+  held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
+  one.one.release();
+}
+
+void caller::let_go_of_all_on(test_stream const& stream) {
+  for (std::size_t i = held_.size(); i-- > 0;)
+    if (held_[i].on == &stream) let_go(i);
+}
+
+void caller::let_go_of_all() {
+  while (!held_.empty()) let_go(held_.size() - 1);
+}
+
+void run_janitor(stage& on) {
+  test_stream* const own = on.make_stream();
+  for (;;) {
+    std::pair<use, cudaEvent_t> next;
+    {
+      scoped_lock const lock(on.mail_lock);
+      while (on.mail.empty() && !on.no_more_mail) on.mail_wake.wait(on.mail_lock);
+      if (on.mail.empty()) return;
+      next = std::move(on.mail.front());
+      on.mail.pop_front();
+    }
+    auto& [given, behind] = next;
+    if (own != nullptr && cudaStreamWaitEvent(own->value, behind, 0) == cudaSuccess) {
+      on.read_on(*own, given.one);
+      given.one.release(own->value);
+    } else {
+      given.one.release();
+    }
+    (void)cudaEventDestroy(behind);
+  }
+}
+
+}  // namespace tierpager::schedules

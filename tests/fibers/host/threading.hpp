@@ -1,0 +1,126 @@
+// The twin of host/threading.hpp whose threads are fibers, for targets that have this folder in front of the root. Used
+// within fibers::run() only. The members are those that host/ uses; no time passes, so limits end when the seed says.
+// tests/fibers/scheduler.hpp decides who runs.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <utility>
+
+#include <host/thread_annotations.hpp>
+#include <tests/fibers/scheduler.hpp>
+
+namespace tierpager {
+
+class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
+ public:
+  annotated_mutex() = default;
+  annotated_mutex(annotated_mutex const&) = delete;
+  annotated_mutex& operator=(annotated_mutex const&) = delete;
+  ~annotated_mutex() { fibers::expect_idle(mutex_); }
+
+  void lock() TIERPAGER_ACQUIRE() { fibers::lock(mutex_); }
+  void unlock() TIERPAGER_RELEASE() { fibers::unlock(mutex_); }
+  bool try_lock() TIERPAGER_TRY_ACQUIRE(true) { return fibers::try_lock(mutex_); }
+
+ private:
+  friend class condition;
+  fibers::mutex mutex_;
+};
+
+class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
+ public:
+  explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  scoped_lock(scoped_lock const&) = delete;
+  scoped_lock& operator=(scoped_lock const&) = delete;
+  ~scoped_lock() TIERPAGER_RELEASE() {
+    if (held_) mutex_.unlock();
+  }
+
+  void lock() TIERPAGER_ACQUIRE() {
+    mutex_.lock();
+    held_ = true;
+  }
+  void unlock() TIERPAGER_RELEASE() {
+    held_ = false;
+    mutex_.unlock();
+  }
+
+ private:
+  annotated_mutex& mutex_;
+  bool held_ = true;
+};
+
+class condition {
+ public:
+  condition() = default;
+  condition(condition const&) = delete;
+  condition& operator=(condition const&) = delete;
+  ~condition() { fibers::expect_nobody_waits(this); }
+
+  void notify_one() noexcept { fibers::notify(this, false); }
+  void notify_all() noexcept { fibers::notify(this, true); }
+
+  void wait(annotated_mutex& held) { (void)fibers::wait(this, held.mutex_, fibers::patience::for_ever); }
+  template <class Duration>
+  std::cv_status wait_for(annotated_mutex& held, Duration limit) {
+    return limited(held,
+                   limit > std::chrono::milliseconds(1) ? fibers::patience::until_deadline : fibers::patience::moment);
+  }
+  template <class Time>
+  std::cv_status wait_until(annotated_mutex& held, Time) {
+    return limited(held, fibers::patience::until_deadline);
+  }
+  template <class Predicate>
+  bool wait(annotated_mutex& held, std::stop_token const& stop, Predicate over) {
+    return wait(held, stop, fibers::patience::for_ever, over);
+  }
+  template <class Time, class Predicate>
+  bool wait_until(annotated_mutex& held, std::stop_token const& stop, Time, Predicate over) {
+    return wait(held, stop, fibers::patience::until_deadline, over);
+  }
+
+ private:
+  std::cv_status limited(annotated_mutex& held, fibers::patience how_long) {
+    return fibers::wait(this, held.mutex_, how_long) ? std::cv_status::no_timeout : std::cv_status::timeout;
+  }
+  template <class Predicate>
+  bool wait(annotated_mutex& held, std::stop_token const& stop, fibers::patience how_long, Predicate over) {
+    std::stop_callback const wakes(stop, [this] { notify_all(); });
+    while (!stop.stop_requested()) {
+      if (over()) return true;
+      bool const notified = fibers::wait(this, held.mutex_, how_long);
+      if (!notified && how_long != fibers::patience::for_ever) return over();
+    }
+    return over();
+  }
+};
+
+class thread {
+ public:
+  thread() = default;
+  template <class Body>
+  explicit thread(Body body) : number_(fibers::start(std::move(body))) {}
+  thread(thread&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
+  thread& operator=(thread&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  ~thread() {
+    if (joinable()) std::terminate();
+  }
+
+  [[nodiscard]] bool joinable() const { return number_ != 0; }
+  void join() { fibers::join(std::exchange(number_, 0)); }
+
+ private:
+  std::uint64_t number_ = 0;
+};
+
+inline std::uint64_t this_thread_number() { return fibers::current(); }
+inline void sleep_for(std::chrono::microseconds) { fibers::sleep(); }
+
+}  // namespace tierpager
