@@ -221,7 +221,8 @@ def sanitizer(run, stage, _):
             return "skipped", "compute-sanitizer says that this device is not supported"
         if (tool != "initcheck" and done.code == SANITIZER_FOUND) or (tool == "memcheck" and done.code != 0):
             return "failed", f"{tool}: " + ("late" if done.code is None else f"exit code {done.code}")
-        said.append(f"{tool}: " + {0: "nothing found", None: "late", SANITIZER_FOUND: "not judged"}.get(done.code, f"exit code {done.code}"))
+        verdicts = {0: "nothing found", None: "late", SANITIZER_FOUND: "not judged"}
+        said.append(f"{tool}: " + verdicts.get(done.code, f"exit code {done.code}"))
     return "passed", ", ".join(said)
 
 
