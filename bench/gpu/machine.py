@@ -23,7 +23,7 @@ def today():
 
 
 def has_nvidia_device():
-    return bool(shutil.which("nvidia-smi") or glob.glob("/dev/nvidia[0-9]*") or os.path.exists("/dev/dxg"))
+    return bool(nvidia_smi() or glob.glob("/dev/nvidia[0-9]*") or os.path.exists("/dev/dxg"))
 
 
 def processor():
@@ -40,8 +40,12 @@ def facts():
             "python": platform.python_version()}
 
 
+def nvidia_smi():
+    return shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/local/nvidia/bin:/usr/bin:/opt/bin")
+
+
 def gpu_facts():
-    line = first_line(["nvidia-smi", "--query-gpu=" + ",".join(GPU_FIELDS), "--format=csv,noheader"])
+    line = first_line([nvidia_smi() or "nvidia-smi", "--query-gpu=" + ",".join(GPU_FIELDS), "--format=csv,noheader"])
     if line is None:
         return None
     return dict(zip((field.replace(".", "_") for field in GPU_FIELDS), (value.strip() for value in line.split(","))))

@@ -9,7 +9,7 @@ namespace {
 class cuda_capture : public testing::Test {
  protected:
   void SetUp() override {
-    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no CUDA device";
+    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no GPU: CUDA finds none";
     for (cudaStream_t& one : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking), cudaSuccess);
     for (cudaEvent_t& one : events_) ASSERT_EQ(cudaEventCreateWithFlags(&one, cudaEventDisableTiming), cudaSuccess);
   }

@@ -17,7 +17,7 @@ void find(char const* name, Function*& function) {
 class cuda_vmm : public testing::Test {
  protected:
   void SetUp() override {
-    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no CUDA device";
+    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no GPU: CUDA finds none";
     find("cuDeviceGetAttribute", attribute_);
     int supported = 0;
     attribute_(&supported, CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED, 0);
