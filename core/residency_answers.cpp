@@ -73,6 +73,7 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
     give_place_back(*serves, *one, where, std::span(done.commits).subspan(commits_done));
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
+  of.arena->remapped();
   if (one != nullptr && !outcome.ok()) {
     bool const refused = outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
     place_refused(*serves, *one, where, outcome.error(), refused);

@@ -27,7 +27,7 @@ byte_range tier_arena::commit_all() {
   assert(committed_ == 0 && allocated_ == 0);
   byte_range const all{0, space_.bytes()};
   idle_.free(all);
-  set_committed(all.bytes);
+  committed_ = all.bytes;
   return all;
 }
 
@@ -117,7 +117,7 @@ std::vector<byte_range> tier_arena::reclaim(std::uint64_t limit_bytes) {
     bool const taken = idle_.allocate_at(range);
     assert(taken);
     (void)taken;
-    set_committed(committed_ - range.bytes);
+    committed_ -= range.bytes;
   }
   return ranges;
 }
@@ -148,7 +148,7 @@ tier_arena::placement tier_arena::take(byte_range range, std::vector<byte_range>
   assert(free);
   (void)free;
   allocated_ += range.bytes;
-  set_committed(committed);
+  committed_ = committed;
   return placed;
 }
 
@@ -161,7 +161,7 @@ void tier_arena::free(byte_range range, std::span<fence const> last_uses) {
 
 void tier_arena::decommit_failed(byte_range range) {
   idle_.free(range);
-  set_committed(committed_ + range.bytes);
+  committed_ += range.bytes;
 }
 
 void tier_arena::free_uncommitted(byte_range range, std::span<byte_range const> missing) {
@@ -172,7 +172,7 @@ void tier_arena::free_uncommitted(byte_range range, std::span<byte_range const> 
     bool const taken = idle_.allocate_at(gap);
     assert(taken);
     (void)taken;
-    set_committed(committed_ - gap.bytes);
+    committed_ -= gap.bytes;
   }
 }
 
@@ -195,11 +195,6 @@ std::vector<fence> tier_arena::fences_in(byte_range range) const {
     }
   }
   return latest;
-}
-
-void tier_arena::set_committed(std::uint64_t bytes) {
-  committed_ = bytes;
-  peak_ = std::max(peak_, bytes);
 }
 
 void tier_arena::check() const {

@@ -4,6 +4,7 @@
 // carries nothing out. Not thread-safe: called under the pager's lock. All sizes are multiples of the tier's granule.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,6 +35,8 @@ class tier_arena {
   /// or no more can go; the caller gives it back to the system.
   std::vector<byte_range> reclaim(std::uint64_t limit_bytes);
 
+  /// What was to be committed and given back is, or was taken back here: the peak counts what really was.
+  void remapped() { peak_ = std::max(peak_, committed_); }
   /// A decommit that was asked for failed: the memory is still there.
   void decommit_failed(byte_range range);
   /// Frees a range whose commits were not all carried out: those `missing` are not committed.
@@ -63,7 +66,6 @@ class tier_arena {
   [[nodiscard]] bool drains(byte_range range) const;
   [[nodiscard]] std::vector<fence> fences_in(byte_range range) const;
   placement take(byte_range range, std::vector<byte_range> decommits);
-  void set_committed(std::uint64_t bytes);
 
   offset_arena space_;  // what is not allocated, committed or not
   offset_arena idle_;   // what is committed and not allocated

@@ -100,16 +100,16 @@ void executor::tell_if_lost(failure const& why) {
 }
 
 // Memory goes when the device does: not before the last use of every stream, and every copy, has run. What a failing
-// device cannot say within this many questions, a second of them, is not waited for.
+// device cannot say within this many questions, about a second of them in all, is not waited for.
 executor::~executor() {
   constexpr unsigned failures_max = 20000;
   scoped_lock const lock(mutex_);
   assert(closed_ && outstanding_ == 0);
+  unsigned failures = 0;
   auto const wait_out = [&](fence use) {
-    unsigned failures = 0;
     for (auto over = device_->passed(use); !over.ok() || !*over; over = device_->passed(use)) {
       bool const lost = !over.ok() && over.error().code == errc::device_lost;
-      if (lost || (!over.ok() && ++failures == failures_max)) return;
+      if (lost || (!over.ok() && ++failures >= failures_max)) return;
       sleep_for(std::chrono::microseconds(50));
     }
   };

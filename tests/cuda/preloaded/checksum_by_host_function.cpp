@@ -1,5 +1,5 @@
-// The checksum where no device code runs, for a rehearsal of ./dev gpu on the stand-in runtime: device memory is ordinary
-// memory there, and a host function sums it in the order of the stream.
+// The checksum for programs that run on the preloaded stand-in, where no device code runs: device memory is ordinary
+// memory there, and a host function sums it in the order of the stream. To be linked in place of the kernels.
 #include <cuda/checksum.hpp>
 
 #include <cstring>
