@@ -16,7 +16,8 @@ bool aligned_to(void const* at, std::uintptr_t bytes) { return reinterpret_cast<
 cuda_device::cuda_device(std::unique_ptr<parts> all) : parts_(std::move(all)) {}
 
 cuda_device::~cuda_device() {
-  call_guard const guard(parts_->state);
+  device_state outlives_the_parts(parts_->options.ordinal);
+  call_guard const guard(outlives_the_parts);
   relaxed_capture const relaxed;
   parts_.reset();
 }

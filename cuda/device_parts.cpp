@@ -55,17 +55,12 @@ result<std::unique_ptr<device>> cuda_device::open(cuda_device_options const& opt
   if (options.staging_slots == 0 || options.staging_bytes == 0 || options.ram_segment_bytes_max % 4096 != 0 ||
       options.ram_segment_bytes_max == 0)
     return failure{.code = errc::invalid_argument, .what = "a CUDA device with such options cannot be"};
+  device_state outlives_the_parts(options.ordinal);
+  call_guard const guard(outlives_the_parts);
+  if (!guard.entered().ok()) return guard.entered().error();
+  relaxed_capture const relaxed;
   auto all = std::make_unique<parts>(options);
-  {
-    call_guard const guard(all->state);
-    relaxed_capture const relaxed;
-    status const built = guard.entered().ok() ? all->build() : guard.entered();
-    if (!built.ok()) {
-      failure why = built.error();
-      all.reset();  // inside the guard
-      return why;
-    }
-  }
+  if (status built = all->build(); !built.ok()) return built.error();  // what was built goes, inside the guard
   return std::unique_ptr<device>(new cuda_device(std::move(all)));
 }
 

@@ -59,7 +59,12 @@ class trace_range {
   }
 
  private:
-  static std::uint64_t bytes_of(tracer const& to, std::span<tensor_id const> ids) noexcept;
+  static std::uint64_t bytes_of(tracer const& to, std::span<tensor_id const> ids) {
+    std::uint64_t bytes = 0;
+    for (tensor_id id : ids)
+      if (index_of(id) < to.tensors_.size()) bytes += to.tensors_[id].bytes;
+    return bytes;
+  }
   void begin(tracer const& to, trace_kind what, std::span<tensor_id const> ids, std::uint64_t bytes) noexcept;
   static void end() noexcept;
 

@@ -5,7 +5,6 @@ namespace tierpager {
 
 tracer::tracer(catalog const& tensors) : tensors_(tensors) {}
 
-std::uint64_t trace_range::bytes_of(tracer const& /*to*/, std::span<tensor_id const> /*ids*/) noexcept { return 0; }
 void trace_range::begin(tracer const& /*to*/, trace_kind /*what*/, std::span<tensor_id const> /*ids*/,
                         std::uint64_t /*bytes*/) noexcept {}
 void trace_range::end() noexcept {}

@@ -55,13 +55,6 @@ tracer::tracer(catalog const& tensors) : tensors_(tensors), attached_(domain() !
     names_.push_back(nvtxDomainRegisterStringA(domain(), one.name.c_str()));
 }
 
-std::uint64_t trace_range::bytes_of(tracer const& to, std::span<tensor_id const> ids) noexcept {
-  std::uint64_t bytes = 0;
-  for (tensor_id id : ids)
-    if (index_of(id) < to.tensors_.size()) bytes += to.tensors_[id].bytes;
-  return bytes;
-}
-
 void trace_range::begin(tracer const& to, trace_kind what, std::span<tensor_id const> ids,
                         std::uint64_t bytes) noexcept {
   bool const known = !ids.empty() && index_of(ids.front()) < to.tensors_.size();

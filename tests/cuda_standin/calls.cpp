@@ -10,7 +10,6 @@ struct description {
   bool may_fail;
 };
 
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_CUDA_CALL_DESCRIPTION(name, spelling, may_fail) description{spelling, may_fail},
 constexpr std::array<description, call_kinds> descriptions{TIERPAGER_CUDA_CALLS(TIERPAGER_CUDA_CALL_DESCRIPTION)};
 #undef TIERPAGER_CUDA_CALL_DESCRIPTION

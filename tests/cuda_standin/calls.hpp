@@ -10,7 +10,6 @@
 namespace tierpager::cuda_standin {
 
 // Name here, name there, and whether a fault plan counts it among the calls that may fail.
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_CUDA_CALLS(X)                                                            \
   X(cuda_get_device_count, "cudaGetDeviceCount", true)                                     \
   X(cuda_get_device, "cudaGetDevice", true)                                                \
@@ -58,7 +57,6 @@ namespace tierpager::cuda_standin {
   X(cuda_stream_end_capture, "cudaStreamEndCapture", false)                                \
   X(cuda_graph_destroy, "cudaGraphDestroy", false)
 
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_CUDA_CALL_ENUMERATOR(name, spelling, may_fail) name,
 enum class call : std::uint8_t { TIERPAGER_CUDA_CALLS(TIERPAGER_CUDA_CALL_ENUMERATOR) count_ };
 #undef TIERPAGER_CUDA_CALL_ENUMERATOR

@@ -124,7 +124,15 @@ cudaError_t world::capture_wait(std::size_t stream, event_state& event, bool& ca
 void world::leave_capture(std::size_t stream) {
   stream_state& on = streams[stream];
   if (on.capture == none) return;
-  invalidate(captures[on.capture], call::cuda_stream_destroy);
+  capture_state& left = captures[on.capture];
+  invalidate(left, call::cuda_stream_destroy);
+  if (left.origin == stream) close(left);  // nobody else can end it
+}
+
+void world::close(capture_state& ended) {
+  for (std::size_t const one : ended.streams) streams[one].capture = none;
+  ended.active = false;
+  --captures_active;
 }
 
 cudaError_t world::is_capturing(cudaStream_t handle, cudaStreamCaptureStatus* status) {
@@ -171,9 +179,7 @@ cudaError_t world::end_capture(cudaStream_t handle, cudaGraph_t* graph) {
   bool unjoined = false;
   vector_clock const& origin = progress_of(stream);
   for (vector_clock const& progress : ended.progress) unjoined = unjoined || !origin.covers(progress);
-  for (std::size_t const one : ended.streams) streams[one].capture = none;
-  ended.active = false;
-  --captures_active;
+  close(ended);
   if (ended.invalidated) return cudaErrorStreamCaptureInvalidated;
   if (unjoined) {
     violation("capture broken: a stream entered it and was not joined again");

@@ -9,7 +9,7 @@ namespace {
 class cuda_capture : public testing::Test {
  protected:
   void SetUp() override {
-    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no CUDA device";
+    if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no GPU: CUDA finds none";
     for (cudaStream_t& one : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking), cudaSuccess);
     for (cudaEvent_t& one : events_) ASSERT_EQ(cudaEventCreateWithFlags(&one, cudaEventDisableTiming), cudaSuccess);
   }
@@ -78,6 +78,36 @@ TEST_F(cuda_capture, fails_at_its_end_where_a_stream_was_not_joined) {
       streams_[1], [](void*) {}, nullptr);
   EXPECT_EQ(end(), cudaErrorStreamCaptureUnjoined);
   EXPECT_EQ(status(streams_[1]), cudaStreamCaptureStatusNone);
+}
+
+TEST_F(cuda_capture, fails_at_its_end_where_a_stream_went_on_after_it_was_joined) {
+  begin();
+  cudaEventRecord(events_[0], streams_[0]);
+  cudaStreamWaitEvent(streams_[1], events_[0], 0);
+  cudaEventRecord(events_[1], streams_[1]);
+  cudaStreamWaitEvent(streams_[0], events_[1], 0);
+  cudaLaunchHostFunc(
+      streams_[1], [](void*) {}, nullptr);
+  EXPECT_EQ(end(), cudaErrorStreamCaptureUnjoined);
+}
+
+TEST_F(cuda_capture, ends_on_the_thread_that_began_it) {
+  begin();
+  cudaError_t elsewhere = cudaSuccess;
+  std::thread([&] { elsewhere = end(); }).join();
+  EXPECT_EQ(elsewhere, cudaErrorStreamCaptureWrongThread);
+  EXPECT_EQ(end(), cudaSuccess);
+}
+
+TEST_F(cuda_capture, survives_unsafe_calls_of_its_own_thread_in_relaxed_mode) {
+  begin(cudaStreamCaptureModeGlobal);
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+  cudaThreadExchangeStreamCaptureMode(&mode);
+  void* memory = nullptr;
+  EXPECT_EQ(cudaMalloc(&memory, 4096), cudaSuccess);
+  EXPECT_EQ(cudaFree(memory), cudaSuccess);
+  cudaThreadExchangeStreamCaptureMode(&mode);
+  EXPECT_EQ(end(), cudaSuccess);
 }
 
 TEST_F(cuda_capture, is_invalidated_by_a_wait_for_work_outside) {

@@ -53,7 +53,7 @@ class cuda_conformance : public testing::Test {
 
   void SetUp() override {
     int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no CUDA device";
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU: CUDA finds none";
     for (cudaStream_t& one : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking), cudaSuccess);
     ASSERT_EQ(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), cudaSuccess);
     ASSERT_EQ(cudaHostAlloc(&ram_, 2 * page, cudaHostAllocDefault), cudaSuccess);
@@ -262,6 +262,9 @@ TEST_F(cuda_registration, covers_a_copy_wholly_or_the_copy_fails) {
   ASSERT_EQ(cudaHostRegister(base_, page, cudaHostRegisterDefault), cudaSuccess);
   EXPECT_EQ(cudaMemcpyAsync(vram_, base_, 2 * page, cudaMemcpyHostToDevice, streams_[0]), cudaErrorInvalidValue);
   EXPECT_EQ(cudaHostUnregister(base_), cudaSuccess);
+  ASSERT_EQ(cudaHostRegister(base_ + page, page, cudaHostRegisterDefault), cudaSuccess);
+  EXPECT_EQ(cudaMemcpyAsync(vram_, base_, 2 * page, cudaMemcpyHostToDevice, streams_[0]), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaHostUnregister(base_ + page), cudaSuccess);
 }
 
 TEST_F(cuda_conformance, nothing_may_be_freed) {

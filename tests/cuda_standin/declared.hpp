@@ -12,12 +12,10 @@
 
 #include <tests/cuda_standin/declared_by.hpp>
 
-// NOLINTBEGIN(cppcoreguidelines-macro-usage)
 #define TIERPAGER_DECLARED_VALUE(name) {#name, std::to_string((long long)(name))},
 #define TIERPAGER_DECLARED_FUNCTION(function) {#function, typeid(decltype(&function)).name()},
 #define TIERPAGER_DECLARED_SIZE(name) {"sizeof " #name, std::to_string(sizeof(name))},
 #define TIERPAGER_DECLARED_MEMBER(type, member) {#type "::" #member, std::to_string(offsetof(type, member))},
-// NOLINTEND(cppcoreguidelines-macro-usage)
 
 #include "declared_names.hpp"
 

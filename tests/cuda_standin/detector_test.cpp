@@ -9,7 +9,7 @@ namespace {
 class cuda_standin_detector : public cuda_standin_world {
  protected:
   /// A page that is mapped, and may be used.
-  CUdeviceptr map_a_page() {
+  CUdeviceptr map_a_page(bool accessible = true) {
     CUmemAllocationProp properties{};
     properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
     properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
@@ -20,7 +20,7 @@ class cuda_standin_detector : public cuda_standin_world {
     driver<decltype(cuMemCreate)>("cuMemCreate")(&handle, page, &properties, 0);
     driver<decltype(cuMemMap)>("cuMemMap")(base, page, 0, handle, 0);
     driver<decltype(cuMemRelease)>("cuMemRelease")(handle);
-    driver<decltype(cuMemSetAccess)>("cuMemSetAccess")(base, page, &both, 1);
+    if (accessible) driver<decltype(cuMemSetAccess)>("cuMemSetAccess")(base, page, &both, 1);
     return base;
   }
   template <class Function>
@@ -124,7 +124,12 @@ TEST_F(cuda_standin_detector, reports_memory_that_is_freed_in_flight) {
   copy_in(copies_);
   EXPECT_EQ(cudaFree(vram_), cudaSuccess);
   EXPECT_TRUE(seen("race: cudaFree")) << all_seen();
-  run_all();  // and touches nothing that is gone
+  void* memory = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 4 * page), cudaSuccess);
+  EXPECT_EQ(memory, vram_) << "the test needs the same memory again";
+  std::memset(ram_, 1, page);
+  run_all();
+  EXPECT_EQ(vram_[0], vram_[4 * page - 1]) << "the copy touched what is not its memory any more";
 }
 
 TEST_F(cuda_standin_detector, reports_page_locked_memory_that_is_freed_in_flight) {
@@ -148,6 +153,19 @@ TEST_F(cuda_standin_detector, reports_an_unmapping_in_flight) {
   ASSERT_EQ(cudaMemcpyAsync(reinterpret_cast<void*>(mapped), ram_, page, cudaMemcpyDefault, copies_), cudaSuccess);
   EXPECT_EQ(driver<decltype(cuMemUnmap)>("cuMemUnmap")(mapped, page), CUDA_SUCCESS);
   EXPECT_TRUE(seen("race: cuMemUnmap")) << all_seen();
+}
+
+TEST_F(cuda_standin_detector, reports_work_on_mappings_without_access_and_on_those_that_are_gone) {
+  start({.granule_bytes = page});
+  CUdeviceptr const mapped = map_a_page(false);
+  auto const copy_to_it = [&] {
+    return cudaMemcpyAsync(reinterpret_cast<void*>(mapped), ram_, page, cudaMemcpyDefault, copies_);
+  };
+  EXPECT_EQ(copy_to_it(), cudaErrorInvalidValue);
+  EXPECT_EQ(violations().size(), 1U) << all_seen();
+  driver<decltype(cuMemUnmap)>("cuMemUnmap")(mapped, page);
+  EXPECT_EQ(copy_to_it(), cudaErrorInvalidValue);
+  EXPECT_EQ(violations().size(), 2U) << all_seen();
 }
 
 TEST_F(cuda_standin_detector, reports_work_on_memory_that_is_gone) {

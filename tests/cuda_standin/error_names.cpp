@@ -5,7 +5,6 @@ namespace {
 
 char const* name_of_error(cudaError_t error) {
   switch (error) {
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_CUDA_ERROR(name) \
   case name: return #name;
     TIERPAGER_CUDA_ERROR(cudaSuccess)

@@ -87,7 +87,6 @@ struct driver<Kind, CUresult(Arguments...)> {
 
 void* shimmed(std::string_view name, void* function) {
   if (function == nullptr) return nullptr;
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_SHIM_DRIVER(kind, spelled) \
   if (name == #spelled) return driver<call::kind, decltype(spelled)>::in_place_of(function);
   TIERPAGER_SHIM_DRIVER(cu_device_get, cuDeviceGet)
@@ -110,7 +109,6 @@ void* shimmed(std::string_view name, void* function) {
 using namespace tierpager::cuda_standin;
 
 // A function of the runtime: its kind, its name, its parameters and their names.
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage)
 #define TIERPAGER_SHIM(kind, spelled, parameters, ...) \
   cudaError_t spelled parameters { return through<call::kind, decltype(spelled)>(__VA_ARGS__); }
 

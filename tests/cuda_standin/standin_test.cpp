@@ -60,6 +60,41 @@ TEST_F(cuda_standin, holds_a_stream_until_it_is_let_go) {
   EXPECT_TRUE(step());
 }
 
+TEST_F(cuda_standin, runs_nothing_behind_an_event_that_has_not_passed) {
+  hold(copies_);
+  copy_in(copies_);
+  cudaEventRecord(event_, copies_);
+  cudaStreamWaitEvent(compute_, event_, 0);
+  read_vram(compute_);
+  EXPECT_FALSE(step());
+}
+
+TEST_F(cuda_standin, orders_the_legacy_stream_and_blocking_streams_both_ways) {
+  cudaStream_t blocking = nullptr;
+  cudaStreamCreateWithFlags(&blocking, cudaStreamDefault);
+  hold(blocking);
+  copy_in(blocking);
+  read_vram(cudaStreamLegacy);
+  EXPECT_FALSE(step());
+  let_go(blocking);
+  hold(nullptr);
+  copy_in(blocking);
+  step();
+  step();
+  EXPECT_FALSE(step());
+  EXPECT_EQ(all_seen(), "");
+  read_vram(copies_);
+  EXPECT_TRUE(seen("race")) << "a stream that does not block is not ordered";
+}
+
+TEST_F(cuda_standin, keeps_no_capture_whose_stream_is_destroyed) {
+  begin_capture(compute_, cudaStreamCaptureModeGlobal);
+  cudaStreamDestroy(compute_);
+  EXPECT_TRUE(seen("capture invalidated by cudaStreamDestroy"));
+  void* memory = nullptr;
+  EXPECT_EQ(cudaMalloc(&memory, page), cudaSuccess);
+}
+
 TEST_F(cuda_standin, reports_a_wait_that_nothing_can_end) {
   hold(compute_);
   read_vram(compute_);
@@ -110,7 +145,10 @@ TEST_F(cuda_standin, refuses_to_register_where_the_system_cannot_or_has_no_room)
   EXPECT_EQ(cudaHostRegister(memory, page, cudaHostRegisterDefault), cudaErrorNotSupported);
   start({.page_locked_bytes_max = 5 * page});
   EXPECT_EQ(cudaHostRegister(memory, 2 * page, cudaHostRegisterDefault), cudaErrorMemoryAllocation);
-  EXPECT_EQ(cudaHostRegister(memory, page, cudaHostRegisterDefault), cudaSuccess);
+  for (int i = 0; i != 2; ++i) {  // what is unregistered makes room
+    EXPECT_EQ(cudaHostRegister(memory, page, cudaHostRegisterDefault), cudaSuccess);
+    EXPECT_EQ(cudaHostUnregister(memory), cudaSuccess);
+  }
 }
 
 TEST_F(cuda_standin, locks_whole_pages) {

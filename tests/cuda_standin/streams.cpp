@@ -85,7 +85,6 @@ stamp world::enqueue(std::size_t stream, operation one, call what, std::string c
     on.clock.join(other.clock);
     if (other.completed != other.queued) one.waits.push_back({.stream = legacy, .sequence = other.queued});
   }
-  host.advance(host_component);  // what the host does from here on is not known to this operation
   auto const component = static_cast<std::uint32_t>(stream + 1);
   std::uint32_t const tick = on.clock.advance(component);
   one.sequence = ++on.queued;

@@ -74,8 +74,7 @@ cudaError_t world::map(std::uint64_t base, std::uint64_t bytes, std::uint64_t of
   if (around == reservations.begin()) return invalid_value;
   --around;
   if (base + bytes > around->first + around->second.bytes) return invalid_value;
-  if (resolve(pointer(base), bytes).kind != place_kind::wrong) return invalid_value;  // mapped already
-  auto const behind = allocations.lower_bound(base);
+  auto const behind = allocations.lower_bound(base);  // no neighbour may reach in
   if (behind != allocations.end() && behind->first < base + bytes) return invalid_value;
   if (behind != allocations.begin() && std::prev(behind)->second.last() > base) return invalid_value;
   add_allocation({.kind = memory_kind::mapped,

@@ -87,7 +87,7 @@ world::world(world_options const& how)
       vram_used(static_cast<std::size_t>(how.devices), 0),
       random_state(how.seed * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL) {
   assert(how.devices >= 0 && how.granule_bytes >= 4096 && (how.granule_bytes & (how.granule_bytes - 1)) == 0);
-  host.advance(host_component);
+  host.advance(host_component);  // one tick is enough: whatever is queued later knows what the host did before
 }
 
 world::~world() {

@@ -136,6 +136,7 @@ class world {
   vector_clock& progress_of(std::size_t stream);
   [[nodiscard]] bool blocking_capture_on(int device) const;
   void leave_capture(std::size_t stream);
+  void close(capture_state& ended);
 
   world_options options;
   std::mutex mutex;
