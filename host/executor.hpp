@@ -132,13 +132,13 @@ class executor {
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);  // ascending; while anything is outstanding
-  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);   // one a stream: what must pass before memory goes
-  std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;  // handles, and callers inside
+  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);         // one a stream: what must pass before memory goes
+  std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;        // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
-  std::atomic<std::uint64_t> retirements_ = 0;          // written under the lock
+  std::atomic<std::uint64_t> retirements_ = 0;    // written under the lock
   condition reader_wake_, copier_wake_, waiter_wake_;
 };
 

@@ -33,7 +33,7 @@ class tracer {
  private:
   friend class trace_range;
 
-  catalog const& tensors_;
+  [[maybe_unused]] catalog const& tensors_;
   bool attached_ = false;
   std::vector<void*> names_;  // by tensor; a tool's own handles
 };

@@ -80,29 +80,41 @@ void context::after_switch([[maybe_unused]] sanitizer_state const& now, [[maybe_
 #endif
 }
 
-void context::enter() {
-  assert(!over_);
-  exchange_exceptions(outside_exceptions_, inside_exceptions_);
-  before_switch(&outside_stack_, inside_stack_);
-  if (_setjmp(outside_) == 0) {
-    if (started_) _longjmp(inside_, 1);
-    first_entry();
-  }
-  after_switch(outside_stack_, nullptr);
-  exchange_exceptions(inside_exceptions_, outside_exceptions_);
-}
-
-void context::first_entry() {
+void context::prepare() {
   started_ = true;
   starting = this;
-  ucontext_t fresh;
-  if (::getcontext(&fresh) != 0) std::abort();
-  fresh.uc_stack.ss_sp = stack_;
-  fresh.uc_stack.ss_size = stack_bytes;
-  fresh.uc_link = nullptr;
-  ::makecontext(&fresh, &context::start, 0);
-  ::setcontext(&fresh);
-  std::abort();
+  if (::getcontext(&inside_context_) != 0) std::abort();
+  inside_context_.uc_stack.ss_sp = stack_;
+  inside_context_.uc_stack.ss_size = stack_bytes;
+  inside_context_.uc_link = nullptr;
+  ::makecontext(&inside_context_, &context::start, 0);
+}
+
+#ifdef TIERPAGER_FIBERS_UNDER_ASAN
+// Its longjmp takes the stack in use for the one to unwind.
+void context::switch_inside() { (void)::swapcontext(&outside_context_, &inside_context_); }
+void context::switch_outside() { (void)::swapcontext(&inside_context_, &outside_context_); }
+#else
+// Ten times as fast: a context's signal mask costs two system calls.
+void context::switch_inside() {
+  if (_setjmp(outside_) != 0) return;
+  if (!fresh_) _longjmp(inside_, 1);
+  fresh_ = false;
+  (void)::setcontext(&inside_context_);
+}
+void context::switch_outside() {
+  if (_setjmp(inside_) == 0) _longjmp(outside_, 1);
+}
+#endif
+
+void context::enter() {
+  assert(!over_);
+  if (!started_) prepare();
+  exchange_exceptions(outside_exceptions_, inside_exceptions_);
+  before_switch(&outside_stack_, inside_stack_);
+  switch_inside();
+  after_switch(outside_stack_, nullptr);
+  exchange_exceptions(inside_exceptions_, outside_exceptions_);
 }
 
 void context::start() {
@@ -112,12 +124,13 @@ void context::start() {
   me.body_ = nullptr;
   me.over_ = true;
   before_switch(nullptr, me.outside_stack_);
-  _longjmp(me.outside_, 1);
+  me.switch_outside();
+  std::abort();
 }
 
 void context::leave() {
   before_switch(&inside_stack_, outside_stack_);
-  if (_setjmp(inside_) == 0) _longjmp(outside_, 1);
+  switch_outside();
   after_switch(inside_stack_, &outside_stack_);
 }
 

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <functional>
 
+#include <ucontext.h>
+
 namespace tierpager::fibers {
 
 class context {
@@ -35,7 +37,9 @@ class context {
     std::size_t bytes = 0;
   };
 
-  [[noreturn]] void first_entry();
+  void prepare();
+  void switch_inside();
+  void switch_outside();
   [[noreturn]] static void start();
   static void exchange_exceptions(exception_state& saved, exception_state const& next);
   static void before_switch(sanitizer_state* from, sanitizer_state const& to);
@@ -43,10 +47,12 @@ class context {
 
   std::function<void()> body_;
   std::byte* stack_ = nullptr;  // its lowest usable byte; below lies a guard page
-  std::jmp_buf inside_{}, outside_{};
+  [[maybe_unused]] std::jmp_buf inside_{}, outside_{};
+  ucontext_t inside_context_{}, outside_context_{};  // to start with; under AddressSanitizer throughout
   exception_state inside_exceptions_, outside_exceptions_;
   sanitizer_state inside_stack_, outside_stack_;
   bool started_ = false;
+  [[maybe_unused]] bool fresh_ = true;  // prepared at most
   bool over_ = false;
 };
 
