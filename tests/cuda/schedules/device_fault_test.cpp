@@ -15,7 +15,7 @@ using cuda_standin::call;
 using cuda_standin::call_fault;
 using cuda_standin::lasting;
 
-constexpr std::uint64_t runs_each_run = 20'000;
+constexpr std::uint64_t runs_each_run = TIERPAGER_SCHEDULES;
 
 struct counts {
   std::uint64_t worlds = 0, runs = 0, failed_calls = 0, refused = 0, unopened = 0;

@@ -10,7 +10,7 @@
 namespace tierpager::schedules {
 namespace {
 
-constexpr std::uint64_t schedules_each_run = 20'000;
+constexpr std::uint64_t schedules_each_run = TIERPAGER_SCHEDULES;
 
 void expect_good(world const& in, played const& what) {
   if (what.wrong.empty()) return;
