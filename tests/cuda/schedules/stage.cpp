@@ -1,8 +1,6 @@
 #include <tests/cuda/schedules/stage.hpp>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include <tests/fibers/scheduler.hpp>
@@ -42,7 +40,6 @@ bool stage::attempt(char const* what, std::initializer_list<errc> allowed, std::
     return true;
   } catch (error const& thrown) {
     errc const code = thrown.details().code;
-    if (getenv("DBG")) printf("    THROWN %s: %s\n", what, thrown.what());
     ++failures;
     bool const fault = code == errc::device_failed || code == errc::device_lost || code == errc::out_of_memory;
     bool const expected = std::find(allowed.begin(), allowed.end(), code) != allowed.end() ||
@@ -104,11 +101,9 @@ bool stage::order(test_stream const& earlier, test_stream const& later) {
 
 // What binds, or, where the system refused memory below the budget, what may bind again.
 void stage::follow_budgets() {
-  auto const allowed = [this](tier where, tier_statistics const& one) {
-    return std::max(one.effective_bytes, one.budget_bytes) + paged->on().overhead_bytes(where);
-  };
+  auto const allowed = [](tier_statistics const& one) { return std::max(one.effective_bytes, one.budget_bytes); };
   statistics const now = paged->stats();
-  cuda_standin::limit_bytes(allowed(tier::vram, now.vram), allowed(tier::ram, now.ram));
+  cuda_standin::limit_bytes(allowed(now.vram), allowed(now.ram));
 }
 
 void stage::expect_budgets_kept() {
