@@ -81,6 +81,7 @@ status cuda_device::parts::build() {
       !made_it.ok())
     return made_it;
   if (auto const zero = streams.number_of(copies); !zero.ok()) return zero.error();
+  if (status made_them = streams.prepare(options.events); !made_them.ok()) return made_them;
 
   int registers = 0;
   if (status asked = state.check(cudaDeviceGetAttribute(&registers, cudaDevAttrHostRegisterSupported, options.ordinal),

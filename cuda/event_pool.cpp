@@ -11,6 +11,15 @@ event_pool::~event_pool() {
   for (cudaEvent_t event : all_) (void)cudaEventDestroy(event);
 }
 
+status event_pool::fill(std::uint64_t count) {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto const made = make();
+    if (!made.ok()) return made.error();
+    give_back(*made);
+  }
+  return {};
+}
+
 result<cudaEvent_t> event_pool::take() {
   {
     std::scoped_lock const lock(mutex_);
@@ -20,6 +29,10 @@ result<cudaEvent_t> event_pool::take() {
       return event;
     }
   }
+  return make();
+}
+
+result<cudaEvent_t> event_pool::make() {
   cudaEvent_t event = nullptr;
   cudaError_t code = cudaSuccess;
   {

@@ -18,10 +18,14 @@ class event_pool {
   event_pool& operator=(event_pool const&) = delete;
   ~event_pool();
 
+  /// Makes so many idle ones.
+  status fill(std::uint64_t count);
   result<cudaEvent_t> take();
   void give_back(cudaEvent_t event) noexcept;
 
  private:
+  result<cudaEvent_t> make();
+
   device_state& state_;
   std::mutex mutex_;
   std::vector<cudaEvent_t> all_;

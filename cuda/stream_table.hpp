@@ -22,6 +22,8 @@ class stream_table {
 
   explicit stream_table(device_state& state) : state_(state), pool_(state) {}
 
+  /// Makes events before any is needed.
+  status prepare(std::uint64_t events) { return pool_.fill(events); }
   /// The stream's number, minted at first sight; an error for a retired one, and for what names no one stream.
   result<std::uint32_t> number_of(cudaStream_t stream);
   result<bool> capturing(cudaStream_t stream);

@@ -31,6 +31,7 @@ class cuda_device_on_standin : public ::testing::Test {
   void open(cuda_standin::world_options const& world = {}, cuda_device_options options = {}) {
     cuda_standin::reset(world);
     options.vram_granule_bytes_min = granule;
+    options.events = 2;
     device_ = value_or_throw(cuda_device::open(options));
     vram_ = value_or_throw(device_->reserve(tier::vram, arena_bytes));
     ram_ = value_or_throw(device_->reserve(tier::ram, arena_bytes));

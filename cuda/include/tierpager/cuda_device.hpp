@@ -17,6 +17,7 @@ struct cuda_device_options {
   std::uint64_t staging_slots = 2;                                 // of that ring
   std::uint64_t staging_bytes = std::uint64_t{4} << 20U;           // a slot
   std::uint64_t vram_granule_bytes_min = std::uint64_t{2} << 20U;  // the driver may ask for more
+  std::uint64_t events = 128;                                      // made when the device is opened; more when needed
   std::uint64_t ram_segment_bytes_max = std::uint64_t{1} << 30U;   // of one registration
 };
 

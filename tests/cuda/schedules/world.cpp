@@ -48,6 +48,7 @@ world draw_world(std::uint64_t seed) {
   made.runtime.can_register = !from.happens(15);
   made.runtime.vmm = !from.happens(15);
   made.device.vram_granule_bytes_min = made.runtime.granule_bytes;
+  made.device.events = seed % 4;
   made.device.ram_segment_bytes_max = page_bytes << from.choose(4);
   made.device.staging_slots = 1 + from.choose(3);
   made.device.staging_bytes = page_bytes / 2 << from.choose(3);

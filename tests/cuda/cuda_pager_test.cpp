@@ -1,0 +1,179 @@
+// A pager on the CUDA device, on the stand-in runtime with its streams on threads: which CUDA calls each path makes on the
+// caller's thread, what graphs may rely on, two devices at once.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <thread>
+
+#include <tests/cuda_standin/standin.hpp>
+#include <tests/support/paged_reading.hpp>
+#include <tests/support/pattern_model.hpp>
+#include <tierpager/cuda_device.hpp>
+#include <tierpager/pager.hpp>
+
+namespace tierpager::test {
+namespace {
+
+using cuda_standin::call;
+using testing::IsEmpty;
+
+constexpr std::uint64_t tensor_bytes = 65'536;  // a granule here
+constexpr std::uint32_t tensors = 12;
+
+std::shared_ptr<device> open_cuda(int ordinal = 0) {
+  return value_or_throw(cuda_device::open({.ordinal = ordinal, .vram_granule_bytes_min = tensor_bytes}));
+}
+
+struct cuda_pager : testing::Test {
+  cuda_pager() {
+    cuda_standin::reset({.devices = 2, .threads = true});
+    cuda_standin::on_call([this](call kind) {
+      ++all_[static_cast<std::size_t>(kind)];
+      if (std::this_thread::get_id() == me_) ++mine_[cuda_standin::name_of(kind)];
+    });
+  }
+  ~cuda_pager() override {
+    cuda_standin::on_call({});
+    EXPECT_EQ(cuda_standin::live().objects(), 0U);
+    EXPECT_THAT(cuda_standin::violations(), IsEmpty());
+  }
+
+  /// The calls that `what` makes on this thread, but for those that every call of the device makes.
+  template <class Work>
+  std::map<std::string_view, int> calls_of(Work&& what) {
+    mine_.clear();
+    what();
+    for (char const* each : {"cudaPeekAtLastError", "cudaGetDevice", "cudaGetLastError"}) mine_.erase(each);
+    return mine_;
+  }
+  static stream_ref stream_of(pager const& on) { return value_or_throw(on.on().make_stream()); }
+  static cudaStream_t cuda(stream_ref stream) { return static_cast<cudaStream_t>(stream.get()); }
+
+  void read(handle const& one, stream_ref stream) {
+    auto const check = [this, bytes = std::span(one.data(), one.size_bytes()), &info = model_.tensors[one.id()]] {
+      if (first_wrong_byte(info, bytes) != bytes.size()) ++wrong_;
+      ++read_;
+    };
+    ASSERT_EQ(cuda_standin::launch(cuda(stream), {{one.data(), one.size_bytes(), false}}, check, "a read"),
+              cudaSuccess);
+  }
+
+  watchdog const limit_{"a test of a pager on the CUDA device"};
+  pattern_model const model_ = make_pattern_model(tensors, tensor_bytes);
+  std::thread::id const me_ = std::this_thread::get_id();
+  std::map<std::string_view, int> mine_;
+  std::array<std::atomic<std::uint64_t>, cuda_standin::call_kinds> all_{};
+  std::atomic<int> wrong_ = 0;
+  std::atomic<int> read_ = 0;
+};
+
+TEST_F(cuda_pager, makes_no_call_for_a_hit_and_one_record_for_its_release) {
+  pager paged(model_.tensors, model_.bytes, open_cuda(), {.vram = "unlimited"});
+  stream_ref const stream = stream_of(paged);
+  std::vector<tensor_id> const set{tensor_id{0}, tensor_id{1}};
+  std::vector<handle> first = paged.acquire(set, stream);
+  ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  // The copies have run; that they have is known soon.
+  while (calls_of([&] { (void)paged.try_acquire(tensor_id{1}, stream); }).at("cudaStreamGetId") > 1) {
+  }
+  first.clear();
+  for (int i = 0; i < 50; ++i) {
+    std::vector<handle> held;
+    EXPECT_THAT(calls_of([&] { held = paged.acquire(set, stream); }), IsEmpty());
+    EXPECT_THAT(calls_of([&] { held.push_back(paged.acquire(tensor_id{0}, stream)); }), IsEmpty());
+    EXPECT_THAT(calls_of([&] { held.push_back(*paged.try_acquire(tensor_id{1}, stream)); }), IsEmpty());
+    EXPECT_THAT(calls_of([&] { held.push_back(held.front().share()); }), IsEmpty());
+    EXPECT_THAT(calls_of([&] { held.push_back(paged.acquire_host(tensor_id{0})); }), IsEmpty());
+    EXPECT_THAT(calls_of([&] { held.pop_back(); }), IsEmpty());
+    while (!held.empty()) {
+      auto const releasing = calls_of([&] { held.pop_back(); });
+      EXPECT_EQ(releasing.at("cudaEventRecord"), 1);
+      for (auto const& [name, count] : releasing)
+        EXPECT_THAT(name, testing::AnyOf("cudaEventRecord", "cudaStreamGetId", "cudaStreamIsCapturing",
+                                         "cudaEventQuery", "cudaThreadExchangeStreamCaptureMode"));
+    }
+  }
+}
+
+TEST_F(cuda_pager, makes_no_call_that_waits_on_any_thread_while_it_pages) {
+  pager paged(model_.tensors, model_.bytes, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  stream_ref const stream = stream_of(paged);
+  for (auto& each : all_) each = 0;
+  for (std::uint32_t i = 0; i < 5 * tensors; ++i) {
+    std::optional<handle> one;
+    auto const acquiring = calls_of([&] { one = paged.acquire(tensor_id{i * 5 % tensors}, stream); });
+    for (auto const& [name, count] : acquiring)
+      EXPECT_THAT(name, testing::AnyOf("cudaStreamGetId", "cudaStreamIsCapturing", "cudaStreamWaitEvent",
+                                       "cudaThreadExchangeStreamCaptureMode"));
+    read(*one, stream);
+  }
+  for (call const kind : {call::cuda_stream_synchronize, call::cuda_malloc, call::cuda_free, call::cuda_host_alloc,
+                          call::cuda_free_host, call::cuda_launch_host_func})
+    EXPECT_EQ(all_[static_cast<std::size_t>(kind)], 0U) << cuda_standin::name_of(kind);
+  ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  EXPECT_EQ(wrong_, 0);
+  EXPECT_EQ(read_, static_cast<int>(5 * tensors));
+}
+
+TEST_F(cuda_pager, gives_a_capturing_stream_what_is_there_and_refuses_what_is_not) {
+  pager paged(model_.tensors, model_.bytes, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  stream_ref const stream = stream_of(paged);
+  handle const kept = paged.acquire(tensor_id{0}, stream);
+  ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  while (calls_of([&] { (void)paged.try_acquire(tensor_id{0}, stream); }).contains("cudaStreamWaitEvent")) {
+  }
+  cuda_standin::begin_capture(cuda(stream), cudaStreamCaptureModeGlobal);
+  statistics const before = paged.stats();
+  auto const why = failure_of([&] { return paged.acquire(tensor_id{1}, stream); });
+  EXPECT_EQ(why->code, errc::would_wait);
+  EXPECT_EQ(paged.stats().acquires, before.acquires);  // nothing was begun
+  EXPECT_EQ(paged.acquire(tensor_id{0}, stream).data(), kept.data());
+  stream_ref const other = stream_of(paged);  // pages on, on other streams, without breaking the capture
+  for (std::uint32_t i = 1; i < tensors; ++i) read(paged.acquire(tensor_id{i}, other), other);
+  cuda_standin::end_capture(cuda(stream));
+  ASSERT_EQ(cudaStreamSynchronize(cuda(other)), cudaSuccess);
+  EXPECT_EQ(wrong_, 0);
+}
+
+TEST_F(cuda_pager, keeps_a_held_handle_where_it_is_while_a_graph_is_replayed) {
+  pager paged(model_.tensors, model_.bytes, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  stream_ref const stream = stream_of(paged);
+  handle const held = paged.acquire(tensor_id{3}, stream);
+  std::uint64_t const generation = paged.generation(tensor_id{3});
+  for (std::uint32_t i = 0; i < 3 * tensors; ++i) {  // a replay reads what was captured, while everything else is paged
+    read(held, stream);
+    read(paged.acquire(tensor_id{i % tensors}, stream), stream);
+    EXPECT_EQ(paged.generation(tensor_id{3}), generation);
+  }
+  ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  EXPECT_EQ(wrong_, 0);
+  EXPECT_GT(paged.stats().vram.evictions(), tensors);
+}
+
+TEST_F(cuda_pager, works_beside_another_on_another_device) {
+  pager first(model_.tensors, model_.bytes, open_cuda(0), {.vram = 3 * tensor_bytes, .ram = 4 * tensor_bytes});
+  pager second(model_.tensors, model_.bytes, open_cuda(1), {.vram = 2 * tensor_bytes, .ram = 5 * tensor_bytes});
+  stream_ref const on_first = stream_of(first);
+  stream_ref const on_second = stream_of(second);
+  for (std::uint32_t i = 0; i < 4 * tensors; ++i) {
+    ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+    read(first.acquire(tensor_id{i % tensors}, on_first), on_first);
+    handle const there = second.acquire(tensor_id{(i * 7) % tensors}, on_second);
+    int current = -1;  // is left as it was
+    ASSERT_EQ(cudaGetDevice(&current), cudaSuccess);
+    EXPECT_EQ(current, 0);
+    ASSERT_EQ(cudaSetDevice(1), cudaSuccess);  // kernels are launched on the device of their stream
+    read(there, on_second);
+  }
+  ASSERT_EQ(cudaStreamSynchronize(cuda(on_first)), cudaSuccess);
+  ASSERT_EQ(cudaStreamSynchronize(cuda(on_second)), cudaSuccess);
+  EXPECT_EQ(wrong_, 0);
+  EXPECT_LE(first.stats().vram.peak_bytes, 3 * tensor_bytes);
+  EXPECT_LE(second.stats().vram.peak_bytes, 2 * tensor_bytes);
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+}
+
+}  // namespace
+}  // namespace tierpager::test
