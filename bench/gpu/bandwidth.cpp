@@ -64,7 +64,8 @@ int main(int count, char** arguments) {
   check(cudaStreamDestroy(stream), "cudaStreamDestroy");
   check(cudaFree(target), "cudaFree");
   check(cudaFreeHost(from), "cudaFreeHost");
-  std::printf("{\"bytes_a_second\": %.0f, \"buffer_bytes\": %zu, \"in_64_mebibytes\": %.0f, \"in_8_mebibytes\": %.0f}\n",
-              std::max(whole, in_64_mebibytes), bytes, in_64_mebibytes, in_8_mebibytes);
+  std::printf(
+      "{\"bytes_a_second\": %.0f, \"buffer_bytes\": %zu, \"in_64_mebibytes\": %.0f, \"in_8_mebibytes\": %.0f}\n",
+      std::max(whole, in_64_mebibytes), bytes, in_64_mebibytes, in_8_mebibytes);
   return 0;
 }
