@@ -31,6 +31,14 @@ inline constexpr bool under_thread_sanitizer = __has_feature(thread_sanitizer);
 inline constexpr bool under_thread_sanitizer = false;
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool under_address_sanitizer = true;
+#elif defined(__has_feature)
+inline constexpr bool under_address_sanitizer = __has_feature(address_sanitizer);
+#else
+inline constexpr bool under_address_sanitizer = false;
+#endif
+
 /// Streams that pause at seeded points and memory that starts out wrong: a missing fence shows as wrong bytes.
 inline std::shared_ptr<host_device> jittery_device(std::uint64_t seed = 7) {
   return std::make_shared<host_device>(host_device_options{.jitter_seed = seed, .poison = true});

@@ -201,10 +201,10 @@ class fault_run {
 };
 
 // Every n up to this many calls, then ever further apart: calls that only poll are many, and much alike.
-constexpr std::uint64_t dense_calls = under_thread_sanitizer ? 10 : 120;
+constexpr std::uint64_t dense_calls = under_thread_sanitizer ? 10 : under_address_sanitizer ? 40 : 120;
 
 std::uint64_t next_of(std::uint64_t n) {
-  return n < dense_calls ? n + 1 : n + 1 + n / (under_thread_sanitizer ? 5 : 8);
+  return n < dense_calls ? n + 1 : n + 1 + n / (under_thread_sanitizer || under_address_sanitizer ? 5 : 8);
 }
 
 char const* name_of(device_call kind) {
