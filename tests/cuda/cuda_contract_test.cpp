@@ -42,6 +42,7 @@ class made_cuda_device {
     EXPECT_EQ(cuda_standin::live().objects(), 0U);
     for (std::string const& each : cuda_standin::violations())
       EXPECT_TRUE(race_expected_ && each.starts_with("race:")) << each;
+    cuda_standin::reset({});  // joins the threads of the streams
   }
 
   device& port() { return *device_; }

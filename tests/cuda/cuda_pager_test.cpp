@@ -38,6 +38,7 @@ struct cuda_pager : testing::Test {
     cuda_standin::on_call({});
     EXPECT_EQ(cuda_standin::live().objects(), 0U);
     EXPECT_THAT(cuda_standin::violations(), IsEmpty());
+    cuda_standin::reset({});  // joins the threads of the streams
   }
 
   /// The calls that `what` makes on this thread, but for those that every call of the device makes.

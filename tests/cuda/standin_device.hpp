@@ -25,6 +25,7 @@ class cuda_device_on_standin : public ::testing::Test {
     device_.reset();
     EXPECT_EQ(cuda_standin::live().objects(), 0U);
     for (std::string const& each : cuda_standin::violations()) ADD_FAILURE() << each;
+    cuda_standin::reset({});  // joins the threads of the streams, where they have any
   }
 
   /// Granules of 64 KiB, arenas of 64 of them.
