@@ -57,8 +57,8 @@ class device_stress : public testing::Test {
     paged_.reset();
     EXPECT_EQ(wrong_, 0U);
     EXPECT_EQ(cuda_standin::violations(), std::vector<std::string>{});
-    cuda_standin::reset({});  // joins the threads of the streams
     EXPECT_EQ(cuda_standin::live().objects(), 0U);
+    cuda_standin::reset({});  // joins the threads of the streams
   }
 
   test::pattern_model model_ = test::make_pattern_model(tensors, tensor_bytes);
