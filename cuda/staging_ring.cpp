@@ -51,7 +51,7 @@ status staging_ring::copy_through(std::size_t index, std::byte* target, std::byt
 status staging_ring::copy(std::byte* target, std::byte const* source, std::uint64_t bytes) {
   for (std::uint64_t at = 0; at < bytes; at += slot_bytes_) {
     std::size_t const index = take();
-    status const done = copy_through(index, target + at, source + at, std::min(slot_bytes_, bytes - at));
+    status done = copy_through(index, target + at, source + at, std::min(slot_bytes_, bytes - at));
     std::scoped_lock const lock(mutex_);
     slots_[index].taken = false;
     if (!done.ok()) return done;
