@@ -86,11 +86,10 @@ status cuda_device::copy_pieces(std::byte* target, std::uint64_t ram_offset, std
   for (byte_range piece : pieces) {
     std::byte* const to = target + (piece.offset - ram_offset);
     std::byte const* const from = parts_->ram->base() + piece.offset;
-    status queued =
-        parts_->ring
-            ? parts_->ring->copy(to, from, piece.bytes)
-            : parts_->state.check(cudaMemcpyAsync(to, from, piece.bytes, cudaMemcpyHostToDevice, parts_->copies),
-                                  "cudaMemcpyAsync");
+    status queued = parts_->ring ? parts_->ring->copy(to, from, piece.bytes)
+                                 : parts_->state.check(
+                                       cudaMemcpyAsync(to, from, piece.bytes, cudaMemcpyHostToDevice, parts_->copies),
+                                       "cudaMemcpyAsync");
     if (!queued.ok()) return queued;
   }
   return {};

@@ -225,7 +225,7 @@ status pinned_arena::unregister_all(std::vector<byte_range> const& claimed) {
       std::scoped_lock const lock(mutex_);
       registered = segments_.at(claimed[i].offset).registered;
     }
-    status const done = registered ? unregister_pages(claimed[i]) : status();
+    status done = registered ? unregister_pages(claimed[i]) : status();
     if (done.ok()) continue;
     for (std::size_t k = 0; k < i; ++k) put_back(claimed[k], register_pages(claimed[k]).ok());
     put_back(claimed[i], true);
