@@ -152,7 +152,9 @@ void residency::check() const {
     assert(held_bytes == one.held_bytes && lasting_bytes == one.lasting_bytes && pinned_bytes == one.pinned_bytes);
     assert(resident_tensors == one.resident_tensors);
     assert(one.arena->committed_bytes() <= one.limit_bytes);
-    assert(one.limit_bytes == 0 || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
+    bool const there = one.options.present || one.reserve_bytes > 0;
+    assert(!there || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
+    (void)there;
     (void)held_bytes, (void)lasting_bytes, (void)pinned_bytes, (void)resident_tensors;
   }
 }

@@ -155,6 +155,7 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   if (!at(where).options.present && !staging) return 0;
   std::uint64_t effective = at(where).options.present ? asked_bytes : 0;
   std::uint64_t const overhead = at(where).options.overhead_bytes;
+  effective = std::max(effective, overhead);  // the device holds it whatever was asked for
   if (staging) effective = std::max(effective, ring_floor_bytes() + overhead);
   if (options_.overcommit_pins)
     effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);

@@ -32,7 +32,8 @@ class eviction_policy {
   [[nodiscard]] virtual std::optional<tensor_id> victim_after(tensor_id id) const = 0;
 };
 
-/// "lru", or "auto", which today means LRU that passes over what is still in use on a stream. `invalid_argument` for any other name.
+/// "lru", or "auto", which today means LRU that passes over what is still in use on a stream. `invalid_argument` for
+/// any other name.
 result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors);
 
 }  // namespace tierpager

@@ -15,7 +15,7 @@ enum class device_kind : std::uint8_t { automatic, cuda, host };
 
 struct open_options {
   source_kind source = source_kind::automatic;
-  device_kind device = device_kind::automatic;  // automatic: CUDA where it works, else the host device
+  device_kind device = device_kind::automatic;  // automatic: CUDA, or the host device where there is no GPU
   int ordinal = 0;                              // which CUDA device
   std::vector<std::string> slice = {};          // globs of tensors to page by slices of their outermost dimension
   bool allow_trailing_bytes = false;            // accept a safetensors file with bytes behind its data

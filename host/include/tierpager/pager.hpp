@@ -100,7 +100,8 @@ class pager {
 
   /// Makes the tensor's bytes available to work queued on `stream` after this call. A hit waits
   /// only behind requests that already wait for room; a miss waits until every copy is queued. Throws `unknown_tensor`,
-  /// `budget_too_small`, `cancelled`, `timed_out`, `closed`, or what the source or the device reported.
+  /// `budget_too_small`, `cancelled`, `timed_out`, `closed`, or what the source or the device reported; `would_wait` for a
+  /// miss on a stream that captures a graph; `invalid_argument` for null and cudaStreamPerThread.
   [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
@@ -124,7 +125,7 @@ class pager {
 
   /// Changes a tier's budget; `auto` is resolved anew. Does not wait: what handles hold above it drains as they are
   /// released, and until then the old budget binds. Throws `budget_too_small` where pins no longer fit,
-  /// `invalid_argument` for adding or removing a tier.
+  /// `invalid_argument` for adding or removing a tier, `unsupported` where the device cannot give memory back.
   budget_report set_budget(tier where, budget const& to);
 
   [[nodiscard]] catalog const& tensors() const;

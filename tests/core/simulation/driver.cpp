@@ -100,6 +100,7 @@ void driver::obey(watch_command const& command) {
 
 void driver::obey(ask_command const& command) {
   if (trace_ != nullptr) note("    -> ask " + text(command.about));
+  if (setup_.policy == "lru") broken("an exact policy's victims were passed over");
   asks_.push_back(command.about);
 }
 

@@ -28,8 +28,7 @@ std::uint64_t naive_model::ram_floor_bytes() const {
 
 std::uint64_t naive_model::budget_of(tier where) const {
   if (where == tier::vram) return asked_[0];
-  std::uint64_t const overhead = setup_.options.vram.present ? options_of(where).overhead_bytes : 0;
-  return std::max(asked_[1], ram_floor_bytes() + overhead);
+  return std::max(asked_[1], ram_floor_bytes() + options_of(where).overhead_bytes);
 }
 
 void naive_model::begin_event() {

@@ -42,6 +42,8 @@ TEST(simulation, victims_whose_last_use_is_over_go_first) {
 TEST(simulation, memory_that_cannot_be_remapped_and_overhead) {
   expect_no_violation(900'000, 3'000, {.mixed_sizes = true, .prefer_idle = true, .odd_devices = true});
   expect_no_violation(910'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .odd_devices = true});
+  expect_no_violation(920'000, 2'000,
+                      {.tiny_budgets = true, .mixed_sizes = true, .no_vram = true, .odd_devices = true});
 }
 
 // Seeds beyond those above that once found something.

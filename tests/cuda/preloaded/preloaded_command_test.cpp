@@ -88,6 +88,13 @@ TEST_F(a_preloaded_command, says_that_there_is_no_gpu_and_auto_goes_on_without) 
   EXPECT_EQ(report({"--device", "auto", "--vram", "8MiB", "--ram", "8MiB"})["device"], "host");
 }
 
+TEST_F(a_preloaded_command, does_not_take_a_gpu_that_fails_for_none) {
+  set("TIERPAGER_STANDIN_FAIL", "cudaStreamCreateWithFlags:1:once");
+  outcome const failed = tierpager_command({"verify", model_, "--device", "auto"});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.errors, HasSubstr("cudaStreamCreateWithFlags"));
+}
+
 TEST_F(a_preloaded_command, makes_do_with_less_memory_than_its_budget) {
   set("TIERPAGER_STANDIN_VRAM_BYTES", std::to_string(11 * mebibyte));
   json const all = report({"--device", "cuda", "--vram", "20MiB", "--ram", "unlimited"});
