@@ -1,0 +1,42 @@
+// Watches which tensors are acquired and finds the cycle in it, if there is one. Pure: not thread-safe, no clock. On
+// course, following a cycle costs a comparison a tensor. Passes are found without being told, repeats inside a pass,
+// sets held together, and several cycles that take turns included.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <core/acquire_order.hpp>
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+class order_tracker {
+ public:
+  explicit order_tracker(std::size_t tensors);
+  order_tracker(order_tracker&&) noexcept;
+  order_tracker& operator=(order_tracker&&) noexcept;
+  ~order_tracker();
+
+  /// The caller says how it will acquire. Followed from its first entry on; learning goes on should it not hold. An
+  /// empty order takes the declaration back.
+  void declare(acquire_order order);
+  /// One acquire call. Both are cheap while a cycle is followed and holds.
+  void acquired(std::span<tensor_id const> ids);
+  /// One use of the tensor ended (every use of a handle, also of shared ones).
+  void released(tensor_id id);
+
+  /// The cycle that is followed now; null where there is none. Stays the same object while `version` does.
+  [[nodiscard]] std::shared_ptr<acquire_order const> following() const;
+  /// Changes whenever `following` does. Numbers are never used again.
+  [[nodiscard]] std::uint64_t version() const;
+  /// Where a cycle is followed: index into its entries of what is expected next, below entries.size().
+  [[nodiscard]] std::size_t position() const;
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace tierpager
