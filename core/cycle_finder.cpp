@@ -16,10 +16,10 @@ constexpr std::uint32_t failures_max = 16;
 // An eighth of the period, unless it failed before. Experts chosen at random stand between runs of a dozen tensors that
 // come again in the same order at the same distance, and now and then the same ones are chosen: each time that a match
 // breaks off, twice as much is asked for, up to the whole period.
-std::uint32_t cycle_finder::enough(std::uint32_t period) const {
+std::uint32_t cycle_finder::enough(std::uint32_t period, bool most_of_it) const {
   if (period == 1) return shortest_match;
   if (period < short_period) return std::max(period, std::min(2 * period, shortest_match));
-  std::uint64_t wanted = std::max(short_period, period / 8);
+  std::uint64_t wanted = std::max(short_period, most_of_it ? period - period / 4 : period / 8);
   for (doubted const& one : doubts_)
     if (one.period != 0 && period % one.period == 0) wanted <<= std::min(one.failures, failures_max);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, period));
@@ -55,7 +55,7 @@ void cycle_finder::forget_refusals() {
   for (doubted& one : doubts_) one.refused = false;
 }
 
-cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries) {
+cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
   std::uint64_t const saved = std::uint64_t{history.clock() - saved_at_} * comparisons_per_entry + savings_;
   savings_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(saved, history.capacity()));
   saved_at_ = history.clock();
@@ -63,20 +63,20 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
     if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {
       running_.matched += entries;
       bool const whole_calls = (history.symbol(running_.period) & call_begins) != 0;
-      return whole_calls && running_.matched >= enough(running_.period) ? running_ : repetition{};
+      return whole_calls && running_.matched >= enough(running_.period, most_of_it) ? running_ : repetition{};
     }
     if (running_.matched >= shortest_match) doubt(running_.period);
   }
-  return restart(history, entries);
+  return restart(history, entries, most_of_it);
 }
 
-cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries) {
+cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
   running_ = {};
   std::uint32_t ago = history.earlier(1);
   for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
     std::uint32_t const period = ago - 1;
     if (refused(period)) continue;
-    std::uint32_t const wanted = std::max(enough(period), entries);
+    std::uint32_t const wanted = std::max(enough(period, most_of_it), entries);
     std::uint32_t const matched = history.repeats(period, std::min(wanted, savings_));
     savings_ -= matched;
     if (matched < entries) continue;

@@ -111,7 +111,9 @@ std::uint32_t order_tracker::state::latest_hold(std::uint32_t ago, std::uint32_t
 
 void order_tracker::state::miss(std::uint32_t entries) {
   last_miss = history.clock();
-  auto const found = finder.look(history, entries);
+  // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
+  bool const elsewhere = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
+  auto const found = finder.look(history, entries, elsewhere);
   if (found && adopt(found)) return;
   if (course != nullptr) {
     finder.rest();
@@ -278,6 +280,7 @@ void order_tracker::declare(acquire_order order) {
   if (order.entries.empty()) return;
   auto made = std::make_unique<known_cycle>(std::move(order), its.tensors);
   made->declared = true;
+  made->trust = trust_max;
   its.follow(its.keep(std::move(made)), 0);
   its.untried = true;
 }

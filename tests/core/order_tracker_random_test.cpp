@@ -118,12 +118,12 @@ std::vector<call> make_cycle(std::mt19937& random, std::uint32_t first, std::uin
 TEST(order_tracker_random, every_cycle_is_followed_within_two_repeats_whatever_came_before) {
   for (std::uint32_t seed = 0; seed < 2000; ++seed) {
     std::mt19937 random(seed);
-    std::uint32_t const tensors = 6 + below(random, 120);
+    std::uint32_t const tensors = 12 + below(random, 120);
     order_tracker tracker(tensors);
     for (int phase = 0; phase < 6; ++phase) {
       for (std::uint32_t i = below(random, 100); i > 0; --i) use(tracker, {tensor_id{below(random, tensors)}});
-      std::uint32_t const first = below(random, tensors - 4);
-      auto const cycle = make_cycle(random, first, 4 + below(random, tensors - first - 4 + 1));
+      std::uint32_t const first = below(random, tensors - 8);
+      auto const cycle = make_cycle(random, first, 8 + below(random, tensors - first - 8 + 1));
       std::size_t entries = 0;
       for (call const& ids : cycle) entries += ids.size();
       for (int pass = 0; pass < 3; ++pass)

@@ -259,7 +259,7 @@ TEST(order_tracker, bears_a_few_calls_that_do_not_belong) {
   one << scan(49, 3) << scan(60, 40);                  // a tensor again, and some left out
   EXPECT_EQ(one.tracker.version(), version);
   EXPECT_TRUE(one.is_at_start_of(pass));
-  one << scan(0, 10) << scan(150, 5);
+  one << scan(0, 10) << scan(160, 5);
   EXPECT_FALSE(one.follows());
   one << scan(10, 1);  // it is known still
   EXPECT_EQ(one.foretold(scan(11, 89)), 89U);
