@@ -101,7 +101,7 @@ class planner {
       bool const helps = chosen->slots != 1 || std::find(resident.begin(), resident.end(), 1) != resident.end();
       if (!helps) return false;
       auto laid = lay_out(request_.vram_space, request_.vram_bytes, resident, request_.vram_now, chosen->ring_bytes);
-      if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, *laid)) {
+      if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, chosen->slots, *laid)) {
         streamed_ = chosen->streamed;
         resident_ = std::move(resident);
         plan_.places = std::move(laid->places);

@@ -1,7 +1,7 @@
 #include <core/plan_places.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <span>
 
 #include <core/offset_arena.hpp>
 #include <core/plan.hpp>
@@ -39,57 +39,56 @@ bool overlap(byte_range left, byte_range right) { return left.offset < right.end
 
 class ring_filler {
  public:
-  ring_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into)
-      : cycle_(cycle), bytes_(bytes), into_(into) {}
+  ring_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into, std::uint32_t slots)
+      : looks_back_(slots + 2), cycle_(cycle), bytes_(bytes), into_(into) {}
 
   bool fill(std::vector<std::uint8_t> const& streamed) {
-    struct block {
-      std::uint32_t call;
-      std::vector<tensor_use> uses;
-    };
-    std::vector<block> blocks;
-    for (tensor_use const& use : cycle_.uses()) {
-      if (!streamed[use.tensor]) continue;
-      if (blocks.empty() || blocks.back().call != use.from) blocks.push_back({use.from, {}});
-      blocks.back().uses.push_back(use);
-    }
-    hold_what_goes_round(blocks.empty() ? std::vector<tensor_use>{} : going_round(streamed));
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
+    std::vector<tensor_use> uses;
+    for (tensor_use const& use : cycle_.uses())
+      if (streamed[use.tensor]) uses.push_back(use);
+    if (uses.empty()) return true;
+    hold_what_goes_round(uses);
+    block const first = block_at(uses, 0);
+    for (std::size_t i = 0; i < uses.size(); ++order_) {
+      block const here = block_at(uses, i);
+      i += here.size();
+      bool const last = i == uses.size();
+      block const next = last ? first : block_at(uses, i);
       std::uint64_t next_bytes = 0;
-      block const& next = blocks[(i + 1) % blocks.size()];
-      for (tensor_use const& use : next.uses) next_bytes += bytes_[use.tensor];
-      first_ = i + 2 >= blocks.size() ? placed(blocks.front().uses) : std::vector<byte_range>{};
-      last_block_ = i + 1 == blocks.size();
-      if (!add(blocks[i].uses, blocks[i].call, last_block_ ? 0 : next_bytes)) return false;
-      ++order_;
+      for (tensor_use const& use : next) next_bytes += bytes_[use.tensor];
+      if (last || i + next.size() == uses.size()) first_ = placed(first);
+      last_block_ = last;
+      if (!add(here, last ? 0 : next_bytes)) return false;
     }
     return true;
   }
 
  private:
-  [[nodiscard]] std::vector<tensor_use> going_round(std::vector<std::uint8_t> const& streamed) const {
-    std::vector<tensor_use> found;
-    for (tensor_use const& use : cycle_.uses())
-      if (streamed[use.tensor] && use.until > cycle_.calls()) found.push_back(use);
-    return found;
+  using block = std::span<tensor_use const>;  // one call's
+
+  static block block_at(std::vector<tensor_use> const& uses, std::size_t start) {
+    std::size_t end = start;
+    while (end < uses.size() && uses[end].from == uses[start].from) ++end;
+    return block(uses).subspan(start, end - start);
   }
 
   /// What the end of the cycle holds into its beginning is placed first, side by side.
   void hold_what_goes_round(std::vector<tensor_use> const& uses) {
     std::uint64_t offset = 0;
     for (tensor_use const& use : uses) {
+      if (use.until <= cycle_.calls()) continue;
       if (into_.places[use.tensor] == memory_plan::no_place) {
         into_.places[use.tensor] = into_.ring.offset + offset;
         offset += bytes_[use.tensor];
       }
       recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0});
     }
-    if (!uses.empty()) ++order_;
+    ++order_;
   }
 
   [[nodiscard]] std::uint64_t place_of(std::uint32_t tensor) const { return into_.places[tensor] - into_.ring.offset; }
 
-  [[nodiscard]] std::vector<byte_range> placed(std::vector<tensor_use> const& uses) const {
+  [[nodiscard]] std::vector<byte_range> placed(block uses) const {
     std::vector<byte_range> ranges;
     for (tensor_use const& use : uses)
       if (into_.places[use.tensor] != memory_plan::no_place)
@@ -97,9 +96,10 @@ class ring_filler {
     return ranges;
   }
 
-  bool add(std::vector<tensor_use> const& uses, std::uint32_t call, std::uint64_t next_bytes) {
+  bool add(block uses, std::uint64_t next_bytes) {
+    std::uint32_t const call = uses.front().from;
     std::erase_if(recent_,
-                  [&](occupied const& each) { return each.until <= call && each.order + looks_back < order_; });
+                  [&](occupied const& each) { return each.until <= call && each.order + looks_back_ < order_; });
     std::uint64_t block_bytes = 0;
     std::vector<tensor_use> unplaced;
     for (tensor_use const& use : uses) {
@@ -113,8 +113,7 @@ class ring_filler {
     if (unplaced.empty()) return true;
     if (std::optional<std::uint64_t> at = best_place(block_bytes, call, next_bytes)) {
       for (tensor_use const& use : unplaced) {
-        into_.places[use.tensor] = into_.ring.offset + *at;
-        recent_.push_back({{*at, bytes_[use.tensor]}, use.until, order_});
+        put(use, *at);
         *at += bytes_[use.tensor];
       }
       return true;
@@ -124,10 +123,20 @@ class ring_filler {
     for (tensor_use const& use : unplaced) {
       std::optional<std::uint64_t> const at = best_place(bytes_[use.tensor], call, 0);
       if (!at) return false;
-      into_.places[use.tensor] = into_.ring.offset + *at;
-      recent_.push_back({{*at, bytes_[use.tensor]}, use.until, order_});
+      put(use, *at);
     }
     return true;
+  }
+
+  void put(tensor_use const& use, std::uint64_t at) {
+    into_.places[use.tensor] = into_.ring.offset + at;
+    // What lies side by side and is let go together is one.
+    if (!recent_.empty() && recent_.back().until == use.until && recent_.back().where.end() == at) {
+      recent_.back().where.bytes += bytes_[use.tensor];
+      recent_.back().order = order_;
+    } else {
+      recent_.push_back({{at, bytes_[use.tensor]}, use.until, order_});
+    }
   }
 
   /// A place of an earlier use: wrong only where something else is held there now.
@@ -155,7 +164,7 @@ class ring_filler {
     for (std::uint64_t const at : tries) {
       byte_range const where{at, bytes};
       bool held = false;
-      std::uint64_t age = looks_back;
+      std::uint64_t age = looks_back_;
       for (occupied const& each : recent_) {
         if (!overlap(each.where, where)) continue;
         held = held || each.until > call || each.order == order_;
@@ -188,11 +197,11 @@ class ring_filler {
     return into_.ring.bytes >= end + bytes;
   }
 
-  static constexpr std::uint32_t looks_back = 12;
+  std::uint32_t looks_back_;  // streaming calls
   cycle_uses const& cycle_;
   std::vector<std::uint64_t> const& bytes_;
   layout& into_;
-  std::deque<occupied> recent_;    // offsets from the ring's start
+  std::vector<occupied> recent_;   // offsets from the ring's start
   std::vector<byte_range> first_;  // where the cycle's first block lies, once it is about to come again
   bool last_block_ = false;
   std::uint32_t order_ = 0;
@@ -232,8 +241,8 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
 }
 
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
-                    std::vector<std::uint8_t> const& streamed, layout& into) {
-  return ring_filler(cycle, bytes, into).fill(streamed);
+                    std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into) {
+  return ring_filler(cycle, bytes, into, slots).fill(streamed);
 }
 
 }  // namespace tierpager

@@ -23,8 +23,9 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
                               std::uint64_t ring_bytes);
 
 /// Gives every streamed tensor its place in the ring. What is held at once never overlaps, and neighbouring streaming
-/// calls do not where there is a way. False where the ring is too small for what is held at once, placed like this.
+/// calls do not where there is a way. `slots` is how far back
+/// a copy may come to wait. False where the ring is too small for what is held at once, placed like this.
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
-                    std::vector<std::uint8_t> const& streamed, layout& into);
+                    std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into);
 
 }  // namespace tierpager
