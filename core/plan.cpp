@@ -247,9 +247,9 @@ class planner {
         plan_.homes[tensor] = from_file ? home::file : home::ram;
         (from_file ? plan_.file_bytes : plan_.resident_ram_bytes) += request_.ram_bytes[tensor];
         if (from_file) plan_.bytes_from_disk += cycle_.loads(tensor) * request_.ram_bytes[tensor];
-        if (has_vram) plan_.bytes_to_device += cycle_.loads(tensor) * request_.vram_bytes[tensor];
       }
     }
+    if (has_vram) plan_.bytes_to_device = loaded_bytes(cycle_, sizes, streamed_, plan_.places);
     std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);

@@ -1,6 +1,7 @@
 #include <core/plan_places.hpp>
 
 #include <algorithm>
+#include <map>
 #include <span>
 
 #include <core/offset_arena.hpp>
@@ -243,6 +244,26 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                     std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into) {
   return ring_filler(cycle, bytes, into, slots).fill(streamed);
+}
+
+std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
+                           std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places) {
+  std::map<std::uint64_t, std::uint32_t> there;  // what lies in the ring, by place
+  std::uint64_t loaded = 0;
+  for (int round = 0; round < 2; ++round) {
+    loaded = 0;  // the first round only fills the ring
+    for (tensor_use const& use : cycle.uses()) {
+      if (!streamed[use.tensor] || bytes[use.tensor] == 0) continue;
+      std::uint64_t const place = places[use.tensor], end = place + bytes[use.tensor];
+      auto from = there.lower_bound(place);
+      if (from != there.end() && from->second == use.tensor) continue;
+      if (from != there.begin() && std::prev(from)->first + bytes[std::prev(from)->second] > place) --from;
+      while (from != there.end() && from->first < end) from = there.erase(from);
+      there.emplace_hint(from, place, use.tensor);
+      loaded += bytes[use.tensor];
+    }
+  }
+  return loaded;
 }
 
 }  // namespace tierpager

@@ -28,4 +28,9 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                     std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into);
 
+/// What passes through the ring in one cycle, in steady state. Not every use is a load: what nothing has overwritten
+/// since is still there.
+std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
+                           std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places);
+
 }  // namespace tierpager
