@@ -32,9 +32,11 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<std::uint64_t> 
 /// A stretch of the ring while one use lasts.
 struct occupied {
   byte_range where;
-  std::uint32_t until;  // counted through the cycle's end
-  std::uint32_t order;  // of the streaming call that brought it
+  std::uint32_t until;   // counted through the cycle's end
+  std::uint32_t order;   // of the streaming call that brought it
+  std::uint32_t tensor;  // several: none
 };
+constexpr std::uint32_t several = ~std::uint32_t{0};
 
 bool overlap(byte_range left, byte_range right) { return left.offset < right.end() && right.offset < left.end(); }
 
@@ -59,6 +61,7 @@ class ring_filler {
       for (tensor_use const& use : next) next_bytes += bytes_[use.tensor];
       if (last || i + next.size() == uses.size()) first_ = placed(first);
       last_block_ = last;
+      find_coming(here, uses, i);
       if (!add(here, last ? 0 : next_bytes)) return false;
     }
     return true;
@@ -82,7 +85,7 @@ class ring_filler {
         into_.places[use.tensor] = into_.ring.offset + offset;
         offset += bytes_[use.tensor];
       }
-      recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0});
+      recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0, use.tensor});
     }
     ++order_;
   }
@@ -107,7 +110,7 @@ class ring_filler {
       if (into_.places[use.tensor] == memory_plan::no_place) {
         unplaced.push_back(use);
         block_bytes += bytes_[use.tensor];
-      } else if (!take(use, place_of(use.tensor), call)) {
+      } else if (!take(use, place_of(use.tensor))) {
         return false;
       }
     }
@@ -131,23 +134,35 @@ class ring_filler {
 
   void put(tensor_use const& use, std::uint64_t at) {
     into_.places[use.tensor] = into_.ring.offset + at;
-    // What lies side by side and is let go together is one.
-    if (!recent_.empty() && recent_.back().until == use.until && recent_.back().where.end() == at) {
+    bool const once = cycle_.loads(use.tensor) == 1;
+    // What lies side by side and is let go together is one, unless it comes again on its own.
+    if (once && !recent_.empty() && recent_.back().tensor == several && recent_.back().until == use.until &&
+        recent_.back().where.end() == at) {
       recent_.back().where.bytes += bytes_[use.tensor];
       recent_.back().order = order_;
     } else {
-      recent_.push_back({{at, bytes_[use.tensor]}, use.until, order_});
+      recent_.push_back({{at, bytes_[use.tensor]}, use.until, order_, once ? several : use.tensor});
     }
   }
 
   /// A place of an earlier use: wrong only where something else is held there now.
-  bool take(tensor_use const& use, std::uint64_t at, std::uint32_t call) {
+  bool take(tensor_use const& use, std::uint64_t at) {
     byte_range const where{at, bytes_[use.tensor]};
     for (occupied const& each : recent_)
-      if (each.until > call && overlap(each.where, where) && each.where != where) return false;
-    std::erase_if(recent_, [&](occupied const& each) { return each.where == where; });
-    recent_.push_back({where, use.until, order_});
+      if (each.until > use.from && each.tensor != use.tensor && overlap(each.where, where)) return false;
+    std::erase_if(recent_, [&](occupied const& each) { return each.tensor == use.tensor; });
+    recent_.push_back({where, use.until, order_, use.tensor});
     return true;
+  }
+
+  /// Places, fixed already, of what is needed while these uses last.
+  void find_coming(block uses, std::vector<tensor_use> const& all, std::size_t after) {
+    coming_.clear();
+    std::uint32_t until = 0;
+    for (tensor_use const& use : uses) until = std::max(until, use.until);
+    for (std::size_t i = after; i < all.size() && all[i].from < until; ++i)
+      if (into_.places[all[i].tensor] != memory_plan::no_place)
+        coming_.push_back({place_of(all[i].tensor), bytes_[all[i].tensor]});
   }
 
   /// Of the places next to what lies there: the one that leaves the next block room, and then the one under which what
@@ -156,6 +171,10 @@ class ring_filler {
                                                         std::uint64_t next_bytes) const {
     if (bytes > into_.ring.bytes) return std::nullopt;
     std::vector<std::uint64_t> tries{0, into_.ring.bytes - bytes};
+    for (byte_range const each : coming_) {
+      if (each.end() + bytes <= into_.ring.bytes) tries.push_back(each.end());
+      if (each.offset >= bytes) tries.push_back(each.offset - bytes);
+    }
     for (occupied const& each : recent_) {
       if (each.where.end() + bytes <= into_.ring.bytes) tries.push_back(each.where.end());
       if (each.where.offset >= bytes) tries.push_back(each.where.offset - bytes);
@@ -171,6 +190,7 @@ class ring_filler {
         held = held || each.until > call || each.order == order_;
         age = std::min<std::uint64_t>(age, order_ - each.order);
       }
+      for (byte_range const each : coming_) held = held || overlap(each, where);
       if (held) continue;
       bool const clears_first =
           std::none_of(first_.begin(), first_.end(), [&](byte_range each) { return overlap(each, where); });
@@ -189,6 +209,7 @@ class ring_filler {
     for (occupied const& each : recent_)
       if (each.until > call || each.order == order_) held.push_back(each.where);
     held.insert(held.end(), first_.begin(), first_.end());
+    held.insert(held.end(), coming_.begin(), coming_.end());
     std::sort(held.begin(), held.end(), [](byte_range left, byte_range right) { return left.offset < right.offset; });
     std::uint64_t end = 0;
     for (byte_range const each : held) {
@@ -204,6 +225,7 @@ class ring_filler {
   layout& into_;
   std::vector<occupied> recent_;   // offsets from the ring's start
   std::vector<byte_range> first_;  // where the cycle's first block lies, once it is about to come again
+  std::vector<byte_range> coming_;
   bool last_block_ = false;
   std::uint32_t order_ = 0;
 };

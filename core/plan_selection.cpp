@@ -104,7 +104,7 @@ selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
     }
   }
   std::uint64_t const least = needed_bytes(ring_now());
-  if (set_.bytes() < least) return {cap_bytes, false, 0};
+  if (set_.bytes() < least || ring_now() > request_.budget_bytes) return {cap_bytes, false, 0};
   // The surplus will be trimmed.
   return {cap_bytes, true,
           static_cast<double>(set_.loaded_bytes()) - static_cast<double>(set_.bytes() - least) * marginal_loads};
