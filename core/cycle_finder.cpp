@@ -70,6 +70,12 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
   return restart(history, entries, most_of_it);
 }
 
+std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit) {
+  std::uint32_t const count = history.repeats(period, std::min(limit, savings_));
+  savings_ -= count;
+  return count;
+}
+
 cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
   running_ = {};
   std::uint32_t ago = history.earlier(1);
@@ -77,8 +83,7 @@ cycle_finder::repetition cycle_finder::restart(acquire_history const& history, s
     std::uint32_t const period = ago - 1;
     if (refused(period)) continue;
     std::uint32_t const wanted = std::max(enough(period, most_of_it), entries);
-    std::uint32_t const matched = history.repeats(period, std::min(wanted, savings_));
-    savings_ -= matched;
+    std::uint32_t const matched = repeats(history, period, wanted);
     if (matched < entries) continue;
     if (matched >= wanted && (history.symbol(period) & call_begins) != 0) return running_ = {period, matched};
     if (matched > running_.matched) running_ = {period, matched};

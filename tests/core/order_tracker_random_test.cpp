@@ -74,7 +74,7 @@ TEST(order_tracker_random, experts_that_often_stay_are_hardly_ever_taken_for_a_c
   }
 }
 
-TEST(order_tracker_random, a_stream_without_order_ends_every_course_and_takes_no_more_memory) {
+TEST(order_tracker_random, a_stream_without_order_ends_every_course) {
   std::mt19937 random(7);
   order_tracker tracker(500);
   for (int pass = 0; pass < 3; ++pass)
