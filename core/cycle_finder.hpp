@@ -40,7 +40,7 @@ class cycle_finder {
     std::uint32_t failures = 0;
     bool refused = false;
   };
-  [[nodiscard]] std::uint32_t enough(std::uint32_t period, bool most_of_it) const;
+  [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const;
   [[nodiscard]] bool refused(std::uint32_t period) const;
   doubted& note_of(std::uint32_t period);
   repetition restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);

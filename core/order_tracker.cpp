@@ -62,7 +62,7 @@ struct order_tracker::state {
   std::uint32_t held_since = 0;  // clock
   std::uint32_t last_miss = 0;   // clock
   bool untried = false;          // declared, and nothing of it acquired so far
-  bool proven = false;           // held for a whole cycle
+  bool proven = false;           // held for more than a round
   bool holds_differ = false;
   std::vector<acquire_symbol> call;  // the entries of a set, sorted
 };
@@ -77,9 +77,9 @@ void order_tracker::state::advance(std::uint32_t entries) {
 void order_tracker::state::wrap() {
   position = 0;
   std::uint32_t const held = history.clock() - held_since;
-  if (!proven && held >= size) {
+  if (!proven && held >= size + size / 2) {
     proven = true;
-    course->trust = trust_max;
+    course->trust = std::min(course->trust + 1, trust_max);
     finder.trust(size);
   }
   // The last round has to be on record without a gap.
@@ -253,11 +253,11 @@ void order_tracker::state::follow(known_cycle& one, std::uint32_t next) {
   std::rotate(cycles.begin(), found, found + 1);
 }
 
-// A cycle that is left soon after it was taken up is not taken up so easily again.
+// A cycle that is left soon after it was taken up is not taken up so easily again: a plan for it was not worth making.
 void order_tracker::state::leave() {
   if (course == nullptr) return;
   course->left_at = position;
-  if (!proven && history.clock() - held_since < size / 2) {
+  if (!proven) {
     if (course->trust > distrust_max) --course->trust;
     finder.doubt(size);
   }
@@ -265,6 +265,7 @@ void order_tracker::state::leave() {
 }
 
 void order_tracker::state::lose() {
+  if (!proven && course->trust > distrust_max) --course->trust;  // worse than to be left for another
   leave();
   strikes = 0;
   finder.rest();

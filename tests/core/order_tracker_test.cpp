@@ -309,6 +309,11 @@ TEST(order_tracker, a_declared_order_is_followed_at_once) {
   EXPECT_EQ(one.tracker.position(), 0U);
   one << calls{{tensor_id{20}, tensor_id{21}}};  // begins elsewhere
   EXPECT_EQ(one.tracker.position(), 22U);
+  calls pass;
+  for (std::uint32_t i = 0; i < 50; i += 2) pass.push_back({tensor_id{i}, tensor_id{i + 1}});
+  one << calls(pass.begin() + 11, pass.end()) << 2 * pass;
+  EXPECT_TRUE(one.is_at_start_of(pass));
+  EXPECT_EQ(one.tracker.version(), 2U);  // what is held no longer than was declared
   // Where it does not hold, what is done instead is learned; it stays known.
   one << 3 * scan(50, 40);
   EXPECT_TRUE(one.is_at_start_of(scan(50, 40)));
