@@ -9,20 +9,25 @@ constexpr std::uint32_t occurrences_tried = 8;  // of one tensor: repeats inside
 constexpr std::uint32_t short_period = 32;
 constexpr std::uint32_t shortest_match = 8;  // shorter ones that break off say nothing
 constexpr std::uint32_t comparisons_per_entry = 64;
-constexpr std::uint32_t failures_max = 16;
+constexpr std::uint32_t failures_max = 5;
 
 }  // namespace
 
 // An eighth of the period, unless it failed before. Experts chosen at random stand between runs of a dozen tensors that
-// come again in the same order at the same distance, and now and then the same ones are chosen: each time that a match
-// breaks off, twice as much is asked for, up to the whole period.
-std::uint32_t cycle_finder::enough(std::uint32_t period, bool most_of_it) const {
+// come again in the same order at the same distance, and now and then the same ones are chosen; an adapter is used twice
+// and then another. Each time that it breaks off, twice as much is asked for, up to four periods.
+std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const {
   if (period == 1) return shortest_match;
   if (period < short_period) return std::max(period, std::min(2 * period, shortest_match));
-  std::uint64_t wanted = std::max(short_period, most_of_it ? period - period / 4 : period / 8);
+  std::uint32_t const least = std::max(short_period, most_of_it ? period - period / 4 : period / 8);
+  std::uint32_t failures = 0;
   for (doubted const& one : doubts_)
-    if (one.period != 0 && period % one.period == 0) wanted <<= std::min(one.failures, failures_max);
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, period));
+    if (one.period >= short_period && period % one.period == 0) failures = std::max(failures, one.failures);
+  // Three failures ask for the whole period, further ones for more of them, if the history can tell.
+  std::uint64_t const eighths = std::uint64_t{std::max(short_period, period / 8)} << failures;
+  std::uint64_t const most = failures > 3 ? std::uint64_t{period} << (failures - 3) : period;
+  std::uint64_t const wanted = std::min({eighths, most, std::uint64_t{history.capacity() - period}});
+  return std::max(least, static_cast<std::uint32_t>(wanted));
 }
 
 bool cycle_finder::refused(std::uint32_t period) const {
@@ -48,7 +53,7 @@ void cycle_finder::refuse(std::uint32_t period) { note_of(period).refused = true
 
 void cycle_finder::trust(std::uint32_t period) {
   auto const found = std::ranges::find(doubts_, period, &doubted::period);
-  if (found != doubts_.end()) *found = {};
+  if (found != doubts_.end() && found->failures != 0) --found->failures;
 }
 
 void cycle_finder::forget_refusals() {
@@ -63,11 +68,17 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
     if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {
       running_.matched += entries;
       bool const whole_calls = (history.symbol(running_.period) & call_begins) != 0;
-      return whole_calls && running_.matched >= enough(running_.period, most_of_it) ? running_ : repetition{};
+      return whole_calls && running_.matched >= enough(history, running_.period, most_of_it) ? running_ : repetition{};
     }
     if (running_.matched >= shortest_match) doubt(running_.period);
   }
   return restart(history, entries, most_of_it);
+}
+
+std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit) {
+  std::uint32_t const count = history.repeats(period, std::min(limit, savings_));
+  savings_ -= count;
+  return count;
 }
 
 cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
@@ -76,9 +87,8 @@ cycle_finder::repetition cycle_finder::restart(acquire_history const& history, s
   for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
     std::uint32_t const period = ago - 1;
     if (refused(period)) continue;
-    std::uint32_t const wanted = std::max(enough(period, most_of_it), entries);
-    std::uint32_t const matched = history.repeats(period, std::min(wanted, savings_));
-    savings_ -= matched;
+    std::uint32_t const wanted = std::max(enough(history, period, most_of_it), entries);
+    std::uint32_t const matched = repeats(history, period, wanted);
     if (matched < entries) continue;
     if (matched >= wanted && (history.symbol(period) & call_begins) != 0) return running_ = {period, matched};
     if (matched > running_.matched) running_ = {period, matched};

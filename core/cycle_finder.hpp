@@ -22,6 +22,8 @@ class cycle_finder {
   /// After each call of `entries` entries that no cycle foretold: the shortest period of which enough was seen again.
   /// `most_of_it`: enough is three quarters of it at least.
   [[nodiscard]] repetition look(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  /// As the history's, of what may be compared still.
+  [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit);
   /// A cycle is followed now: what was being compared is no longer of interest.
   void rest() { running_ = {}; }
   /// That period did not hold, and is believed later next time; or, until `forget`, never again.
@@ -38,7 +40,7 @@ class cycle_finder {
     std::uint32_t failures = 0;
     bool refused = false;
   };
-  [[nodiscard]] std::uint32_t enough(std::uint32_t period, bool most_of_it) const;
+  [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const;
   [[nodiscard]] bool refused(std::uint32_t period) const;
   doubted& note_of(std::uint32_t period);
   repetition restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);

@@ -34,12 +34,13 @@ struct order_tracker::state {
   bool skip_ahead(std::uint32_t entries);
   bool find_place(std::uint32_t entries);
   bool adopt(cycle_finder::repetition const& found);
+  bool is_part(cycle_finder::repetition const& found);
   bool reconsider_holds();
 
   [[nodiscard]] std::uint32_t wanted_match(known_cycle const& one, std::uint32_t entries) const;
   [[nodiscard]] std::uint32_t latest_hold(std::uint32_t ago, std::uint32_t period) const;
   [[nodiscard]] std::vector<std::uint32_t> shorter_periods(std::uint32_t period) const;
-  known_cycle& learn(cycle_finder::repetition const& found);
+  known_cycle& learn(std::uint32_t period);
   known_cycle& keep(std::unique_ptr<known_cycle> one);
   void forget_declared();
   void follow(known_cycle& one, std::uint32_t next);
@@ -61,7 +62,7 @@ struct order_tracker::state {
   std::uint32_t held_since = 0;  // clock
   std::uint32_t last_miss = 0;   // clock
   bool untried = false;          // declared, and nothing of it acquired so far
-  bool proven = false;           // held for a whole cycle
+  bool proven = false;           // held for more than a round
   bool holds_differ = false;
   std::vector<acquire_symbol> call;  // the entries of a set, sorted
 };
@@ -76,12 +77,12 @@ void order_tracker::state::advance(std::uint32_t entries) {
 void order_tracker::state::wrap() {
   position = 0;
   std::uint32_t const held = history.clock() - held_since;
-  if (!proven && held >= size) {
+  if (!proven && held >= size + size / 2) {
     proven = true;
-    course->trust = trust_max;
+    course->trust = std::min(course->trust + 1, trust_max);
     finder.trust(size);
   }
-  // The last round has to be on record without a gap: learned cycles' is, from before they were followed.
+  // The last round has to be on record without a gap.
   if (holds_differ && history.clock() - last_miss >= size && history.size() >= size) {
     if (--course->remake_wait == 0 && reconsider_holds()) ++version;
   }
@@ -114,7 +115,7 @@ void order_tracker::state::miss(std::uint32_t entries) {
   // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
   bool const elsewhere = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
   auto const found = finder.look(history, entries, elsewhere);
-  if (found && adopt(found)) return;
+  if (found && !(elsewhere && is_part(found)) && adopt(found)) return;
   if (course != nullptr) {
     finder.rest();
     strikes += strikes_a_miss;
@@ -187,10 +188,18 @@ bool order_tracker::state::adopt(cycle_finder::repetition const& found) {
     finder.rest();
     return false;
   }
-  known_cycle& learned = learn(found);
+  known_cycle& learned = learn(found.period);
   finder.forget_refusals();
-  follow(learned, found.matched < found.period ? learned.left_at : 0);
+  follow(learned, learned.left_at);
+  last_miss = history.clock() - size;  // all of it is on record
   return true;
+}
+
+// A known cycle of which the course consists in part, as of drafts, may come once more often than usual without being
+// all that is to come.
+bool order_tracker::state::is_part(cycle_finder::repetition const& found) {
+  auto const its = [&](auto const& one) { return one->size() == found.period; };
+  return found.period < size && std::ranges::any_of(cycles, its) && finder.repeats(history, found.period, size) < size;
 }
 
 std::vector<std::uint32_t> order_tracker::state::shorter_periods(std::uint32_t period) const {
@@ -201,10 +210,10 @@ std::vector<std::uint32_t> order_tracker::state::shorter_periods(std::uint32_t p
 }
 
 // The cycle begins where its repetition did, as a pass of the program does more often than not.
-known_cycle& order_tracker::state::learn(cycle_finder::repetition const& found) {
-  std::uint32_t const period = found.period;
-  bool const from_match = found.matched < period && (history.symbol(found.matched) & call_begins) != 0;
-  std::uint32_t const start = from_match ? found.matched : period;
+known_cycle& order_tracker::state::learn(std::uint32_t period) {
+  std::uint32_t const matched = history.repeats(period, period);
+  bool const from_match = matched < period && (history.symbol(matched) & call_begins) != 0;
+  std::uint32_t const start = from_match ? matched : period;
   std::vector<acquire_symbol> symbols(period);
   std::vector<std::uint32_t> holds(period);
   for (std::uint32_t i = 0; i < period; ++i) {
@@ -244,11 +253,11 @@ void order_tracker::state::follow(known_cycle& one, std::uint32_t next) {
   std::rotate(cycles.begin(), found, found + 1);
 }
 
-// A cycle that is left soon after it was taken up is not taken up so easily again.
+// A cycle that is left soon after it was taken up is not taken up so easily again: a plan for it was not worth making.
 void order_tracker::state::leave() {
   if (course == nullptr) return;
   course->left_at = position;
-  if (!proven && history.clock() - held_since < size / 2) {
+  if (!proven) {
     if (course->trust > distrust_max) --course->trust;
     finder.doubt(size);
   }
@@ -256,6 +265,7 @@ void order_tracker::state::leave() {
 }
 
 void order_tracker::state::lose() {
+  if (!proven && course->trust > distrust_max) --course->trust;  // worse than to be left for another
   leave();
   strikes = 0;
   finder.rest();

@@ -74,7 +74,7 @@ TEST(order_tracker_random, experts_that_often_stay_are_hardly_ever_taken_for_a_c
   }
 }
 
-TEST(order_tracker_random, a_stream_without_order_ends_every_course_and_takes_no_more_memory) {
+TEST(order_tracker_random, a_stream_without_order_ends_every_course) {
   std::mt19937 random(7);
   order_tracker tracker(500);
   for (int pass = 0; pass < 3; ++pass)
@@ -116,7 +116,7 @@ std::vector<call> make_cycle(std::mt19937& random, std::uint32_t first, std::uin
 }
 
 TEST(order_tracker_random, every_cycle_is_followed_within_two_repeats_whatever_came_before) {
-  for (std::uint32_t seed = 0; seed < 2000; ++seed) {
+  for (std::uint32_t seed = 0; seed < 1000; ++seed) {
     std::mt19937 random(seed);
     std::uint32_t const tensors = 12 + below(random, 120);
     order_tracker tracker(tensors);

@@ -136,9 +136,8 @@ TEST(order_tracker, tensors_used_again_in_a_pass_are_no_cycle_of_their_own) {
 TEST(order_tracker, a_set_is_one_call_in_whatever_order) {
   calls pass, swapped;
   for (std::uint32_t layer = 0; layer < 20; ++layer) {
-    call set(7);
-    std::iota(reinterpret_cast<std::uint32_t*>(set.data()), reinterpret_cast<std::uint32_t*>(set.data()) + 7,
-              8 * layer);
+    call set;
+    for (std::uint32_t i = 0; i < 7; ++i) set.push_back(tensor_id{8 * layer + i});
     pass.push_back(set);
     pass.push_back({tensor_id{8 * layer + 7}});
     std::swap(set[1], set[5]);
@@ -163,6 +162,24 @@ TEST(order_tracker, an_order_says_for_how_long_tensors_are_held) {
   one << 2 * scan(0, 100);
   ASSERT_TRUE(one.is_at_start_of(scan(0, 100)));
   for (order_entry const& entry : one.tracker.following()->entries) EXPECT_EQ(entry.until, entry.call + 4);
+}
+
+TEST(order_tracker, a_first_pass_that_keeps_its_handles_says_nothing_of_the_others) {
+  program one(100);
+  for (call const& made : scan(0, 100)) one.tracker.acquired(made);
+  for (std::uint32_t i = 0; i < 100; ++i) one.tracker.released(tensor_id{i});
+  one << scan(0, 100);
+  ASSERT_TRUE(one.is_at_start_of(scan(0, 100)));
+  for (order_entry const& entry : one.tracker.following()->entries) EXPECT_EQ(entry.until, entry.call + 1);
+}
+
+TEST(order_tracker, a_tensor_acquired_again_while_it_is_held_is_held_until_its_last_use_ends) {
+  calls const pass = scan(0, 40) + scan(3, 1) + scan(40, 59);
+  program one(100, 38);  // tensor 3 is released for the first time just after it is acquired again
+  one << 4 * pass;
+  ASSERT_TRUE(one.is_at_start_of(pass));
+  EXPECT_EQ(one.tracker.following()->entries[3].until, 40U);   // where the second use takes over
+  EXPECT_EQ(one.tracker.following()->entries[40].until, 79U);  // not with the release of the first
 }
 
 TEST(order_tracker, handles_that_are_kept_are_held_always) {
@@ -265,6 +282,22 @@ TEST(order_tracker, bears_a_few_calls_that_do_not_belong) {
   EXPECT_EQ(one.foretold(scan(11, 89)), 89U);
 }
 
+TEST(order_tracker, is_back_where_it_left_a_model_that_uses_a_tensor_first_and_last) {
+  calls const tied = scan(0, 60) + scan(0, 1), other = scan(60, 60);
+  program one(120);
+  one << 16 * tied << 16 * other << scan(0, 1);
+  EXPECT_EQ(one.foretold(calls(tied.begin() + 1, tied.end())), 60U);
+}
+
+TEST(order_tracker, knows_the_eight_cycles_followed_last) {
+  program one(1000);
+  for (std::uint32_t i = 0; i < 10; ++i) one << 3 * scan(100 * i, 100);
+  one << scan(200, 1);
+  EXPECT_EQ(one.foretold(scan(201, 99)), 99U);
+  one << scan(100, 5);
+  EXPECT_FALSE(one.follows());
+}
+
 TEST(order_tracker, a_declared_order_is_followed_at_once) {
   acquire_order order;
   for (std::uint32_t i = 0; i < 50; ++i) order.entries.push_back({tensor_id{i}, i / 2, i / 2 + 2});
@@ -276,6 +309,11 @@ TEST(order_tracker, a_declared_order_is_followed_at_once) {
   EXPECT_EQ(one.tracker.position(), 0U);
   one << calls{{tensor_id{20}, tensor_id{21}}};  // begins elsewhere
   EXPECT_EQ(one.tracker.position(), 22U);
+  calls pass;
+  for (std::uint32_t i = 0; i < 50; i += 2) pass.push_back({tensor_id{i}, tensor_id{i + 1}});
+  one << calls(pass.begin() + 11, pass.end()) << 2 * pass;
+  EXPECT_TRUE(one.is_at_start_of(pass));
+  EXPECT_EQ(one.tracker.version(), 2U);  // what is held no longer than was declared
   // Where it does not hold, what is done instead is learned; it stays known.
   one << 3 * scan(50, 40);
   EXPECT_TRUE(one.is_at_start_of(scan(50, 40)));
