@@ -239,7 +239,7 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
   offset_arena arena(space.bytes);
   std::vector<std::uint32_t> newcomers;
   for (std::uint32_t tensor = 0; tensor < bytes.size(); ++tensor) {
-    if (!resident[tensor]) continue;
+    if (!resident[tensor] || bytes[tensor] == 0) continue;
     bool const here = !now.empty() && now[tensor].bytes != 0 && now[tensor].offset >= space.offset &&
                       arena.allocate_at({now[tensor].offset - space.offset, bytes[tensor]});
     if (here) {
