@@ -207,6 +207,7 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
 std::optional<selection> selector::select(std::uint32_t slots) {
   slots_ = slots;
   selection chosen;
+  chosen.asked_slots = slots;
   chosen.streamed.resize(request_.cycle.tensors());
   if (candidate_bytes_ <= request_.budget_bytes) return chosen;
   std::optional<std::uint64_t> const cap = best_cap();
@@ -223,7 +224,7 @@ std::optional<selection> selector::select(std::uint32_t slots) {
     chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;
   chosen.streamed_bytes = set_.bytes();
   chosen.loaded_bytes = set_.loaded_bytes();
-  chosen.slots = set_.slots_in(chosen.ring_bytes, 64);
+  chosen.slots = set_.slots_in(chosen.ring_bytes);
   return chosen;
 }
 
