@@ -99,7 +99,9 @@ class planner {
       flags resident = resident_;
       for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
         if (ask.candidates[tensor] && !chosen->streamed[tensor]) resident[tensor] = 1;
-      bool const helps = chosen->slots != 1 || std::find(resident.begin(), resident.end(), 1) != resident.end();
+      bool helps = chosen->slots != 1;
+      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+        helps = helps || (resident[tensor] && !flagged(request_.pinned_vram, tensor));
       if (!helps) return false;
       auto laid = lay_out(request_.vram_space, request_.vram_bytes, resident, request_.vram_now, chosen->ring_bytes);
       if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, chosen->slots, *laid)) {

@@ -25,7 +25,7 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<std::uint64_t> 
     end += bytes[tensor];
   }
   if (end > space.bytes || space.bytes - end < ring_bytes) return std::nullopt;
-  made.ring = {space.offset + end, ring_bytes};
+  if (ring_bytes > 0) made.ring = {space.offset + end, ring_bytes};
   return made;
 }
 

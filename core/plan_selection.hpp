@@ -95,6 +95,7 @@ class selector {
   [[nodiscard]] std::uint64_t ring_now() const;
   attempt try_cap(std::uint64_t cap_bytes);
   void stream_evenly(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
+  void stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
   std::optional<std::uint64_t> best_cap();
   void trim(std::uint64_t cap_bytes, std::uint64_t needed);
   bool swap_one(std::uint64_t cap_bytes, std::uint64_t needed);
