@@ -66,7 +66,8 @@ class planner {
         wanted += request_.vram_bytes[tensor];
       }
     }
-    if (always > vram_limit()) return false;
+    plan_.largest_held_bytes = cycle_.largest_held(request_.vram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > vram_limit()) return false;
     std::uint64_t left = vram_limit() - always;
     if (wanted > left) left -= keep_tiny(candidates, left);
     selection_request const ask{
@@ -120,12 +121,23 @@ class planner {
 
   /// Spread evenly, or as much as possible left where it is.
   std::optional<choice> choose(selection_request const& ask, flags const& stays) {
-    auto fresh = choose_depth(ask, 0);
-    if (!fresh || fresh->chosen.streamed_bytes == 0 || std::find(stays.begin(), stays.end(), 1) == stays.end())
-      return fresh;
+    if (std::find(stays.begin(), stays.end(), 1) == stays.end()) return choose_depth(ask, 0);
     selection_request keeping = ask;
     keeping.stays = stays;
-    auto kept = choose_depth(keeping, fresh->chosen.asked_slots);
+    std::optional<choice> kept;
+    if (request_.rates.link_bytes_per_second <= 0) {
+      std::uint64_t wanted = 0;
+      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+        if (ask.candidates[tensor]) wanted += request_.vram_bytes[tensor];
+      // Nothing else could be so much better.
+      kept = choose_depth(keeping, 0);
+      if (kept && static_cast<double>(kept->chosen.loaded_bytes) <=
+                      static_cast<double>(wanted - std::min(wanted, ask.budget_bytes)) * dearer_bytes)
+        return kept;
+    }
+    auto fresh = choose_depth(ask, 0);
+    if (!fresh || fresh->chosen.streamed_bytes == 0) return fresh;
+    if (!kept) kept = choose_depth(keeping, fresh->chosen.asked_slots);
     bool const keep = kept &&
                       static_cast<double>(kept->chosen.loaded_bytes) <=
                           static_cast<double>(fresh->chosen.loaded_bytes) * dearer_bytes &&
@@ -236,7 +248,8 @@ class planner {
       candidates[tensor] = cycle_.named(tensor) && !stays;
       streamed_[tensor] = cycle_.named(tensor);
     }
-    if (always > request_.ram_budget_bytes) return false;
+    plan_.largest_held_bytes = cycle_.largest_held(request_.ram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > request_.ram_budget_bytes) return false;
     selection_request const ask{.cycle = cycle_,
                                 .bytes = request_.ram_bytes,
                                 .candidates = std::move(candidates),
@@ -272,7 +285,6 @@ class planner {
     std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);
-    plan_.largest_held_bytes = cycle_.largest_held(sizes);
     if (request_.rates.link_bytes_per_second <= 0) return;
     if (compute_.empty()) compute_ = compute_of_calls(request_.order, sizes, request_.rates.compute_seconds);
     plan_.seconds = cycle_seconds({.cycle = cycle_,
