@@ -299,6 +299,7 @@ class residency {
   void ask_for(tensor_id id, load& one);
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
   bool stage(tensor_id id, load& one);
+  bool stage_as_it_is(tensor_id id, load& one);
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
   std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);

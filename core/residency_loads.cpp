@@ -77,8 +77,9 @@ bool residency::stage(tensor_id id, load& one) {
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
   std::uint64_t const free = limit > others ? limit - others : 0;
   if (own.state == slot_state::resident) {  // doomed when this load began
+    if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
     if (own.busy > 0) return false;
-    evict(id, tier::ram, eviction_reason::plan);
+    evict(id, tier::ram, eviction_reason::room);
   }
   bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
   std::uint64_t const ring_chunk =
@@ -119,6 +120,24 @@ bool residency::stage(tensor_id id, load& one) {
   } else {
     staged(id, one);
   }
+  return true;
+}
+
+// It was to leave and come again, but is held or pinned meanwhile: nothing to read.
+bool residency::stage_as_it_is(tensor_id id, load& one) {
+  slot& own = slot_of(id, tier::ram);
+  spare(id);
+  std::erase(staging_, id);
+  own.expected = false;
+  regard(id, tier::ram);
+  counters_.bytes_from_disk -= tensors_[id].bytes;
+  one.from_ram = true;
+  one.stage = own.range;
+  prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
+  ++own.busy;
+  one.staged = true;
+  arrived(one, id, tier::ram);
+  if (!one.to_vram) finish(id, one);
   return true;
 }
 
