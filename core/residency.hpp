@@ -332,6 +332,7 @@ class residency {
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
+  [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
   [[nodiscard]] std::uint64_t ahead_limit() const;
@@ -348,6 +349,8 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead) const;
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
+  [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
+  bool idle_in_ram(tensor_id id);
   bool evict_doomed(std::uint64_t bytes);
 
   // residency_answers.cpp

@@ -117,6 +117,9 @@ void residency::place_refused(tensor_id id, load& one, tier where, failure const
 void residency::unstage(tensor_id id, load& one) {
   one.stage_asked = false;
   one.stage = {};
+  slot_of(id, tier::ram).expected = true;
+  at(tier::ram).policy->touched(id);
+  regard(id, tier::ram);
   if (one.ring) return;
   --slot_of(id, tier::ram).busy;
   set_range(id, tier::ram, {});
@@ -287,13 +290,23 @@ void residency::go_on() {
   while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;
     for (tensor_id id : std::vector(staging_)) {
+      if (std::find(staging_.begin(), staging_.end(), id) == staging_.end()) continue;  // given up for another
       load& one = *find_load(id);
       if (stage(id, one))
         any = true;
       else if (!one.starved && slot_of(id, tier::ram).uses == 0)
         break;  // in order, so that the policy is followed exactly
     }
-    for (tensor_id id : std::vector(placing_)) any = place(id, *find_load(id)) || any;
+    bool in_order = true;  // which is what loads ahead are placed in, whichever was read first
+    for (tensor_id id : std::vector(placing_)) {
+      if (std::find(placing_.begin(), placing_.end(), id) == placing_.end()) continue;
+      load& one = *find_load(id);
+      if (one.ahead && !in_order) continue;
+      bool const goes_first = one.began_ahead || one.staged;
+      bool const placed = place(id, one);
+      any = any || placed;
+      in_order = in_order && (placed || !goes_first);
+    }
     for (tier where : both_tiers) any = shrink(where) || any;
     for (tier where : both_tiers) any = admit_waiting(where) || any;
     if (!any) return;

@@ -18,7 +18,8 @@ std::optional<tensor_id> residency::next_doomed(bool ahead) const {
   for (auto id = first_in_line(tier::ram); id; id = next_in_line(*id, tier::ram)) {
     slot const& one = slot_of(*id, tier::ram);
     if (ahead && one.preferred) return std::nullopt;
-    if (evictable(*id, tier::ram) && !one.pinned && !one.doomed) return id;
+    bool const there = one.state != slot_state::absent || one.expected;
+    if (there && !lasting(one) && !one.pinned && !one.doomed) return id;
   }
   return std::nullopt;
 }
@@ -55,18 +56,33 @@ void residency::spare(tensor_id id) {
   doomed_bytes_ -= footprint(id, tier::ram);
 }
 
+// Whether no copy reads it, nor will: a load ahead that has no place yet is given up for that.
+bool residency::idle_in_ram(tensor_id id) {
+  load* const one = find_load(id);
+  if (one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed)
+    give_up_ahead(id, *one);
+  return slot_of(id, tier::ram).busy == 0;
+}
+
+// A guest whose home is VRAM, or without a plan one that is in VRAM, had its copy there.
+eviction_reason residency::why_from_ram(tensor_id id) const {
+  memory_plan const* const plan = course_.plan();
+  bool const promoted =
+      plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state == slot_state::resident;
+  return promoted && slot_of(id, tier::ram).guest ? eviction_reason::promoted : eviction_reason::room;
+}
+
 // Until `bytes` more fit or none is left. False where a copy still reads the next.
 bool residency::evict_doomed(std::uint64_t bytes) {
   while (!doomed_.empty() && at(tier::ram).arena->allocated_bytes() + bytes > soft_limit(tier::ram)) {
     tensor_id const id = doomed_.front();
     slot const& one = slot_of(id, tier::ram);
-    if (!evictable(id, tier::ram) || one.pinned) {
+    if (one.state == slot_state::absent || lasting(one) || one.pinned) {
       spare(id);
       continue;
     }
-    if (one.busy > 0) return false;
-    bool const promoted = one.guest && slot_of(id, tier::vram).state == slot_state::resident;
-    evict(id, tier::ram, promoted ? eviction_reason::promoted : eviction_reason::room);
+    if (one.state == slot_state::loading || !idle_in_ram(id)) return false;
+    evict(id, tier::ram, why_from_ram(id));
   }
   return true;
 }

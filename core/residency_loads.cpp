@@ -111,8 +111,10 @@ bool residency::stage(tensor_id id, load& one) {
       ++coming.busy;
     });
     if (!course_.kept()) touch(id, tier::ram);
+    regard(id, tier::ram);
+  } else {
+    no_longer_expected(id);
   }
-  regard(id, tier::ram);
   std::erase(staging_, id);
   one.stage_asked = !placed->commits.empty();
   if (one.stage_asked) {
@@ -162,7 +164,10 @@ void residency::drop(tensor_id id, load& one) {
 // Its load is over, or given up, before it was staged; what lay in RAM may still lie there.
 void residency::no_longer_expected(tensor_id id) {
   slot_of(id, tier::ram).expected = false;
-  if (slot_of(id, tier::ram).state == slot_state::absent) at(tier::ram).policy->erased(id);
+  if (slot_of(id, tier::ram).state == slot_state::absent) {
+    spare(id);
+    at(tier::ram).policy->erased(id);
+  }
   regard(id, tier::ram);
 }
 

@@ -160,11 +160,27 @@ std::uint64_t residency::ahead_limit() const {
   return ring > 0 ? ring : std::max(4 * options_.chunk_bytes, at(tier::vram).target_bytes / 16);
 }
 
+// Whether another tensor belongs there that was loaded ahead, or is on its way there and has not come.
 bool residency::claimed(tensor_id id, byte_range range) const {
-  return std::any_of(ahead_.begin(), ahead_.end(), [&](tensor_id each) {
+  auto const claims = [&](tensor_id each) {
     auto const claim = planned_range(each);
     return each != id && claim && overlap(*claim, range);
+  };
+  return std::any_of(ahead_.begin(), ahead_.end(), claims) ||
+         std::any_of(loads_.begin(), loads_.end(), [&](auto const& each) {
+           auto const coming = static_cast<tensor_id>(each.first);
+           return each.second.to_vram && slot_of(coming, tier::vram).range.bytes == 0 && claims(coming);
+         });
+}
+
+// Less those who leave for what is loaded ahead already, whether they have or not.
+std::vector<tensor_id> residency::staying_in(byte_range range) const {
+  std::vector<tensor_id> ids = lying_in(range);
+  std::erase_if(ids, [&](tensor_id each) {
+    slot const& there = slot_of(each, tier::vram);
+    return !there.ahead && !held(there) && claimed(each, there.range);
   });
+  return ids;
 }
 
 // Room that no use, no pin and no other load ahead needs.
@@ -183,7 +199,7 @@ bool residency::room_ahead(tensor_id id) {
   if (coming != nullptr && coming->failed) return false;
   auto const range = planned_range(id);
   if (!range) return course_.plan() == nullptr;
-  for (tensor_id each : lying_in(*range)) {
+  for (tensor_id each : staying_in(*range)) {
     slot const& there = slot_of(each, tier::vram);
     if (held(there) || there.pinned || there.ahead) return false;
   }
@@ -200,8 +216,8 @@ void residency::run_ahead() {
     }
     if (there || !range || !room_ahead(*next)) return;
     if (!ahead_.empty() && ahead_bytes_ + range->bytes > ahead_limit()) return;
-    std::vector<tensor_id> const lying = lying_in(*range);
-    if (std::any_of(lying.begin(), lying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
+    std::vector<tensor_id> const staying = staying_in(*range);
+    if (std::any_of(staying.begin(), staying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
       return;
     if (!load_ahead(*next)) return;
     course_.advance();

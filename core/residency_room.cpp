@@ -112,9 +112,8 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, bool ahead
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
     if (ahead && (leaving.preferred || leaving.ahead || leaving.pinned)) return room::none;
-    if (leaving.busy > 0) return room::draining;
-    bool const promoted = where == tier::ram && slot_of(*victim, tier::vram).state == slot_state::resident;
-    evict(*victim, where, promoted && leaving.guest ? eviction_reason::promoted : eviction_reason::room);
+    if (where == tier::ram && !idle_in_ram(*victim)) return room::draining;
+    evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
   }
   return room::there;
 }
