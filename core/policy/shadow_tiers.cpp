@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t sample_max = 4096;
 constexpr std::uint64_t large_share = 256;  // a tensor of more than this part of a sample is left out of it
-constexpr double forgetting_passes = 64;    // what was missed that long ago counts half
-constexpr double clear_difference = 0.98;
+constexpr double kept_a_pass = 0.98923;     // what was missed 64 passes ago counts half
+constexpr double clear_difference = 0.97;
 
 std::uint64_t scrambled(std::uint64_t id) {
   id = (id ^ (id >> 31)) * 0x7FB5D329728EA185;
@@ -76,10 +76,9 @@ void shadow_tiers::missed(std::uint32_t place, bool first_use) {
 }
 
 std::size_t shadow_tiers::pass_ended(std::size_t followed) {
-  static double const kept = std::exp2(-1 / forgetting_passes);
   std::size_t best = followed;
   for (std::size_t order = 0; order < use_orders; ++order) {
-    shadows_[order].missed_bytes *= kept;
+    shadows_[order].missed_bytes *= kept_a_pass;
     if (shadows_[order].missed_bytes < shadows_[best].missed_bytes) best = order;
   }
   bool const clear = shadows_[best].missed_bytes < clear_difference * shadows_[followed].missed_bytes;

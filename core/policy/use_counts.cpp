@@ -6,19 +6,16 @@
 namespace tierpager {
 namespace {
 
-constexpr std::size_t ages = 64;
-
-// What is left of a count after so many passes; most tensors are used again within a few.
-struct decay_table {
-  std::array<std::array<float, half_lives_passes.size()>, ages> left{};
-  decay_table() {
-    for (std::size_t age = 0; age < ages; ++age)
-      for (std::size_t i = 0; i < half_lives_passes.size(); ++i)
-        left[age][i] = std::exp2(-static_cast<float>(age) / half_lives_passes[i]);
-  }
-};
+float share_left(std::uint32_t age, float half_life_passes) {
+  return std::exp2(-static_cast<float>(age) / half_life_passes);
+}
 
 }  // namespace
+
+use_counts::use_counts(std::size_t tensors) : tensors_(tensors) {
+  for (std::uint32_t age = 0; age < left_.size(); ++age)
+    for (std::size_t i = 0; i < half_lives_passes.size(); ++i) left_[age][i] = share_left(age, half_lives_passes[i]);
+}
 
 // A tensor that is used at both ends of a pass, as a tied embedding is, must not make two passes of one.
 bool use_counts::pass_ends_before(usage const& next) const {
@@ -26,7 +23,6 @@ bool use_counts::pass_ends_before(usage const& next) const {
 }
 
 bool use_counts::touched(std::uint32_t id) {
-  static decay_table const decay;
   usage& one = tensors_[id];
   bool const ended = pass_ends_before(one);
   if (ended) {
@@ -37,7 +33,7 @@ bool use_counts::touched(std::uint32_t id) {
   }
   std::uint32_t const age = pass_ - one.pass;
   for (std::size_t i = 0; i < half_lives_passes.size(); ++i) {
-    float const left = age < ages ? decay.left[age][i] : std::exp2(-static_cast<float>(age) / half_lives_passes[i]);
+    float const left = age < left_.size() ? left_[age][i] : share_left(age, half_lives_passes[i]);
     one.counts[i] = one.counts[i] * left + 1;
   }
   one.pass = pass_;

@@ -14,10 +14,12 @@ namespace tierpager {
 /// The orders to choose from: number 0 is the order of last use, the others that of a use rate.
 inline constexpr std::array<float, 8> half_lives_passes{2, 4, 8, 16, 32, 64, 256, 1024};
 inline constexpr std::size_t use_orders = half_lives_passes.size() + 1;
+/// Before anything is known: keeps one pass over everything, such as a prompt's, from flushing what is used often.
+inline constexpr std::size_t use_order_at_first = 4;
 
 class use_counts {
  public:
-  explicit use_counts(std::size_t tensors) : tensors_(tensors) {}
+  explicit use_counts(std::size_t tensors);
 
   /// Whether a pass has ended before this use.
   bool touched(std::uint32_t id);
@@ -26,13 +28,15 @@ class use_counts {
   [[nodiscard]] rank_heap::rank rank_of(std::uint32_t id, std::size_t order) const;
 
  private:
+  using per_half_life = std::array<float, half_lives_passes.size()>;
   struct usage {
-    std::array<float, half_lives_passes.size()> counts{};  // as of `pass`
-    std::uint32_t pass = 0;                                // of its last use
-    std::uint64_t last_use = 0;                            // 0: never
+    per_half_life counts{};      // as of `pass`
+    std::uint32_t pass = 0;      // of its last use
+    std::uint64_t last_use = 0;  // 0: never
   };
   [[nodiscard]] bool pass_ends_before(usage const& next) const;
 
+  std::array<per_half_life, 64> left_{};  // of a count, after so many passes
   std::vector<usage> tensors_;
   std::uint64_t uses_ = 0;
   std::uint32_t pass_ = 1;

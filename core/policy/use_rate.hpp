@@ -1,5 +1,5 @@
 // The lowest use rate leaves first; how fast a rate forgets is learned: the tier follows the order of eviction, of several
-// half-lives and plain LRU, whose shadow has missed the fewest bytes lately. Begins as LRU. Not thread-safe; called by the
+// half-lives and plain LRU, whose shadow has missed the fewest bytes lately. Not thread-safe; called by the
 // residency core. Knows only what was acquired, how large it is, and the tier's room. No allocation after construction.
 #pragma once
 
@@ -16,7 +16,7 @@ namespace tierpager {
 
 class use_rate final : public eviction_policy {
  public:
-  /// What each tensor takes of the tier. Until `resized` it stays with LRU.
+  /// What each tensor takes of the tier. Nothing is learned until `resized` says how large that is.
   explicit use_rate(std::span<std::uint64_t const> tensor_bytes);
 
   [[nodiscard]] bool exact() const override { return false; }
@@ -40,7 +40,7 @@ class use_rate final : public eviction_policy {
 
   use_counts counts_;
   shadow_tiers shadows_;
-  std::size_t order_ = 0;
+  std::size_t order_ = use_order_at_first;
   // The residents: those that were asked for stand in line, lowest first, so that asking again for the next is cheap; the
   // others are in the heap. None in the heap ranks below the last in line. A use leaves both as they are: whoever is met
   // with an outdated rank goes back to the heap.
