@@ -4,7 +4,10 @@
 #include <array>
 #include <cassert>
 #include <cmath>
+#include <fstream>
+#include <iterator>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include <tests/support/model_shapes.hpp>
@@ -85,7 +88,7 @@ class router {
     change_topic(0);
   }
 
-  std::vector<std::vector<std::uint32_t>> next_token() {
+  routed_token next_token() {
     if (options_.topic_tokens > 0 && token_ > 0 && token_ % options_.topic_tokens == 0)
       change_topic(0);
     else
@@ -93,7 +96,7 @@ class router {
     auto const& prefills = options_.prefill_passes;
     bool const all = std::find(prefills.begin(), prefills.end(), token_) != prefills.end();
     ++token_;
-    std::vector<std::vector<std::uint32_t>> chosen(layers_);
+    routed_token chosen(layers_);
     for (std::size_t layer = 0; layer < layers_; ++layer) chosen[layer] = choose(layer, all);
     return chosen;
   }
@@ -139,8 +142,8 @@ std::vector<std::uint64_t> expert_trace::tensor_bytes() const {
   return bytes;
 }
 
-expert_trace follow_routing(std::string name, catalog const& model,
-                            std::vector<std::vector<std::vector<std::uint32_t>>> const& chosen, bool whole_banks) {
+expert_trace follow_routing(std::string name, catalog const& model, std::vector<routed_token> const& chosen,
+                            bool whole_banks) {
   expert_trace trace{
       .name = std::move(name), .tensors = whole_banks ? model : value_or_throw(model.slice("*_exps*")), .passes = {}};
   sorted_model const sorted = sort_tensors(trace.tensors);
@@ -171,9 +174,24 @@ expert_trace follow_routing(std::string name, catalog const& model,
 expert_trace route_experts(std::string name, catalog const& model, routing_options const& options, bool whole_banks) {
   std::size_t const layers = sort_tensors(model).layers.size();
   router routes(layers, experts_of(model), options);
-  std::vector<std::vector<std::vector<std::uint32_t>>> chosen;
+  std::vector<routed_token> chosen;
   for (std::uint32_t i = 0; i < options.passes; ++i) chosen.push_back(routes.next_token());
   return follow_routing(std::move(name), model, chosen, whole_banks);
+}
+
+expert_trace read_routing(std::string name, catalog const& model, std::string const& path, std::uint32_t experts_used) {
+  std::ifstream file(path, std::ios::binary);
+  std::string const bytes(std::istreambuf_iterator<char>(file), {});
+  std::size_t const layers = sort_tensors(model).layers.size();
+  std::size_t const tokens = bytes.size() / (layers * experts_used);
+  if (tokens < 2 || bytes.size() != tokens * layers * experts_used)
+    throw std::runtime_error("no such routing in " + path);
+  std::vector<routed_token> chosen(tokens, routed_token(layers, std::vector<std::uint32_t>(experts_used)));
+  auto next = bytes.begin();
+  for (routed_token& token : chosen)
+    for (auto& experts : token)
+      for (std::uint32_t& expert : experts) expert = static_cast<unsigned char>(*next++);
+  return follow_routing(std::move(name), model, chosen);
 }
 
 expert_trace draw_adapters(std::string name, adapter_options const& options) {
@@ -210,21 +228,38 @@ expert_trace draw_adapters(std::string name, adapter_options const& options) {
   return trace;
 }
 
-std::vector<expert_trace> generated_expert_traces() {
-  catalog const qwen = qwen3_30b_a3b();
-  std::vector<expert_trace> all;
-  all.push_back(route_experts("mixtral", mixtral_8x7b(),
-                              {.experts_used = 2, .skew = 0.5, .topic = 0.8, .noise = 1.45, .passes = 300, .seed = 1}));
-  all.push_back(route_experts("qwen_recency", qwen,
-                              {.topic = 1, .noise = 0.25, .persistence = 0.999, .topic_tokens = 12, .seed = 2}));
-  all.push_back(route_experts("qwen_skew", qwen, {.skew = 1, .topic = 0.2, .noise = 0.7, .seed = 3}));
-  all.push_back(
-      route_experts("qwen_drift", qwen, {.skew = 0.5, .topic = 1.2, .noise = 1, .persistence = 0.97, .seed = 4}));
-  all.push_back(route_experts("qwen_prefill", qwen,
-                              {.skew = 0.6, .topic = 0.8, .noise = 0.8, .prefill_passes = {100, 150}, .seed = 5}));
-  all.push_back(draw_adapters("adapters", {.seed = 6}));
-  all.push_back(draw_adapters("adapters_drift", {.exponent = 1.1, .requests_a_swap = 10, .seed = 7}));
-  return all;
+std::span<trace_recipe const> expert_trace_recipes() {
+  static constexpr trace_recipe recipes[] = {
+      // A token shares an expert with the one before it in 0.665 of the layers.
+      {"mixtral",
+       [] {
+         return route_experts("mixtral", mixtral_8x7b(),
+                              {.experts_used = 2, .skew = 0.5, .topic = 0.8, .noise = 1.4, .passes = 300, .seed = 1});
+       }},
+      // What is used is used again soon, and then no more: LRU's case.
+      {"qwen_recency",
+       [] {
+         return route_experts("qwen_recency", qwen3_30b_a3b(),
+                              {.topic = 1, .noise = 0.25, .persistence = 0.999, .topic_tokens = 12, .seed = 2});
+       }},
+      // Some experts are popular for good: LFU's case.
+      {"qwen_skew",
+       [] { return route_experts("qwen_skew", qwen3_30b_a3b(), {.skew = 1, .topic = 0.2, .noise = 0.7, .seed = 3}); }},
+      {"qwen_drift",
+       [] {
+         return route_experts("qwen_drift", qwen3_30b_a3b(),
+                              {.skew = 0.5, .topic = 1.2, .noise = 1, .persistence = 0.97, .seed = 4});
+       }},
+      {"qwen_prefill",
+       [] {
+         return route_experts("qwen_prefill", qwen3_30b_a3b(),
+                              {.skew = 0.6, .topic = 0.8, .noise = 0.8, .prefill_passes = {100, 150}, .seed = 5});
+       }},
+      {"adapters", [] { return draw_adapters("adapters", {.seed = 6}); }},
+      {"adapters_drift",
+       [] { return draw_adapters("adapters_drift", {.exponent = 1.1, .requests_a_swap = 10, .seed = 7}); }},
+  };
+  return recipes;
 }
 
 }  // namespace tierpager::test

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tierpager/catalog.hpp>
@@ -18,6 +20,8 @@ struct expert_trace {
 
   [[nodiscard]] std::vector<std::uint64_t> tensor_bytes() const;
 };
+
+using routed_token = std::vector<std::vector<std::uint32_t>>;  // the experts of each layer
 
 /// A router scores each expert: `skew` times what it has for good, `topic` times how well it suits the topic, and `noise`
 /// that is the token's own; all three of unit variance. The topic drifts: each token keeps `persistence` of it.
@@ -38,10 +42,13 @@ struct routing_options {
 expert_trace route_experts(std::string name, catalog const& model, routing_options const& options,
                            bool whole_banks = false);
 
-/// As route_experts, but with experts that were chosen elsewhere: `chosen[pass][layer]` lists them.
-expert_trace follow_routing(std::string name, catalog const& model,
-                            std::vector<std::vector<std::vector<std::uint32_t>>> const& chosen,
+/// As route_experts, but with experts that were chosen elsewhere: one element a pass.
+expert_trace follow_routing(std::string name, catalog const& model, std::vector<routed_token> const& chosen,
                             bool whole_banks = false);
+
+/// As recorded in `path`, a byte an expert: tests/fixtures/make_routing.py. Throws where the file does not fit the model.
+expert_trace read_routing(std::string name, catalog const& model, std::string const& path,
+                          std::uint32_t experts_used = 8);
 
 struct adapter_options {
   std::uint32_t adapters = 300;
@@ -54,7 +61,12 @@ struct adapter_options {
 
 expert_trace draw_adapters(std::string name, adapter_options const& options);
 
-/// The traces that policies are held to, by tests and by whoever measures: generated, with their seeds.
-std::vector<expert_trace> generated_expert_traces();
+struct trace_recipe {
+  std::string_view name;
+  expert_trace (*make)();
+};
+
+/// The generated traces that policies are held to, by tests and by whoever measures.
+std::span<trace_recipe const> expert_trace_recipes();
 
 }  // namespace tierpager::test
