@@ -19,7 +19,6 @@ class rank_heap {
     friend bool operator<(rank const& left, rank const& right) {
       return left.key != right.key ? left.key < right.key : left.last_use > right.last_use;
     }
-    friend bool operator==(rank const&, rank const&) = default;
   };
   struct entry {
     rank ranked;
@@ -46,19 +45,16 @@ class rank_heap {
     if (at < entries_.size()) put(at, last);
   }
 
-  /// Takes out the lowest. `rank_now(id)` is never lower than what was last known of it.
-  template <class RankNow>
-  entry pop(RankNow&& rank_now) {
-    for (;;) {
-      entry top = entries_.front();
-      rank const now = rank_now(top.id);
-      if (now == top.ranked) {
-        erase(top.id);
-        return top;
-      }
-      top.ranked = now;
-      put(0, top);
+  /// Takes out the lowest. Whose rank is `outdated(id, rank)` is ranked anew; `rank_now(id)` is never lower than it was.
+  template <class Outdated, class RankNow>
+  entry pop(Outdated&& outdated, RankNow&& rank_now) {
+    while (outdated(entries_.front().id, entries_.front().ranked)) {
+      std::uint32_t const id = entries_.front().id;
+      put(0, {.ranked = rank_now(id), .id = id});
     }
+    entry const lowest = entries_.front();
+    erase(lowest.id);
+    return lowest;
   }
 
   /// All ranks anew.

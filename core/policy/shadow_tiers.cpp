@@ -64,8 +64,9 @@ void shadow_tiers::missed(std::uint32_t place, bool first_use) {
     if (!first_use) of.missed_bytes += static_cast<double>(one.bytes);
     if (one.bytes > capacity_bytes_) continue;
     auto const rank_now = [&](std::uint32_t at) { return counts_.rank_of(sample_[at].id, order); };
+    auto const outdated = [&](std::uint32_t at, auto const& known) { return counts_.outdated(sample_[at].id, known); };
     while (of.used_bytes + one.bytes > capacity_bytes_) {
-      std::uint32_t const victim = of.residents.pop(rank_now).id;
+      std::uint32_t const victim = of.residents.pop(outdated, rank_now).id;
       sample_[victim].in &= ~bit;
       of.used_bytes -= sample_[victim].bytes;
     }

@@ -17,9 +17,11 @@ use_counts::use_counts(std::size_t tensors) : tensors_(tensors) {
     for (std::size_t i = 0; i < half_lives_passes.size(); ++i) left_[age][i] = share_left(age, half_lives_passes[i]);
 }
 
-// A tensor that is used at both ends of a pass, as a tied embedding is, must not make two passes of one.
+// A tensor that is used at both ends of a pass, as a tied embedding is, must not make two passes of one. And where there
+// are no passes but tensors that come at random, the clock need not tick at every coincidence.
 bool use_counts::pass_ends_before(usage const& next) const {
-  return next.last_use > 0 && next.pass == pass_ && 2 * pass_uses_ >= usual_pass_uses_;
+  std::uint64_t const least_uses = std::max(usual_pass_uses_ / 2, tensors_.size() / 64);
+  return next.last_use > 0 && next.pass == pass_ && pass_uses_ >= least_uses;
 }
 
 bool use_counts::touched(std::uint32_t id) {

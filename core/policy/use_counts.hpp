@@ -26,6 +26,9 @@ class use_counts {
   [[nodiscard]] bool ever_used(std::uint32_t id) const { return tensors_[id].last_use > 0; }
   /// Grows with each use of the tensor, and with nothing else.
   [[nodiscard]] rank_heap::rank rank_of(std::uint32_t id, std::size_t order) const;
+  [[nodiscard]] bool outdated(std::uint32_t id, rank_heap::rank const& known) const {
+    return tensors_[id].last_use != known.last_use;
+  }
 
  private:
   using per_half_life = std::array<float, half_lives_passes.size()>;

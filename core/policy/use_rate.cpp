@@ -56,14 +56,15 @@ void use_rate::insert(std::uint32_t id) const {
 
 // Who stands there; the line is made longer if need be.
 std::optional<tensor_id> use_rate::line_at(std::size_t place) const {
-  while (place < line_.size() && rank_now(line_[place].id) != line_[place].ranked) {
+  while (place < line_.size() && counts_.outdated(line_[place].id, line_[place].ranked)) {
     std::uint32_t const outdated = line_[place].id;
     take_from_line(place);
     insert(outdated);
   }
   if (place == line_.size()) {
     if (heap_.empty()) return std::nullopt;
-    line_.push_back(heap_.pop([&](std::uint32_t id) { return rank_now(id); }));
+    auto const outdated = [&](std::uint32_t id, auto const& known) { return counts_.outdated(id, known); };
+    line_.push_back(heap_.pop(outdated, [&](std::uint32_t id) { return rank_now(id); }));
     line_places_[line_.back().id] = static_cast<std::uint32_t>(place);
   }
   return tensor_id{line_[place].id};

@@ -23,7 +23,7 @@ class remembered_uses {
 
   void touched(std::uint32_t id) {
     bool const again = !passes_[id].empty() && passes_[id].back() == pass_;
-    if (again && 2 * length_ >= std::min(lengths_[0], lengths_[1])) {
+    if (again && length_ >= std::min(lengths_[0], lengths_[1]) / 2) {
       lengths_[1] = lengths_[0];
       lengths_[0] = length_;
       length_ = 0;
