@@ -53,6 +53,18 @@ void shadow_tiers::choose_sample(std::span<std::uint64_t const> tensor_bytes) {
 
 void shadow_tiers::resized(std::uint64_t capacity_bytes) {
   capacity_bytes_ = static_cast<std::uint64_t>(static_cast<double>(capacity_bytes) * sampled_share_);
+  for (std::size_t order = 0; order < use_orders; ++order) make_room(order, 0);
+}
+
+void shadow_tiers::make_room(std::size_t order, std::uint64_t bytes) {
+  shadow& of = shadows_[order];
+  auto const outdated = [&](std::uint32_t at, auto const& known) { return counts_.outdated(sample_[at].id, known); };
+  auto const rank_now = [&](std::uint32_t at) { return counts_.rank_of(sample_[at].id, order); };
+  while (of.used_bytes + bytes > capacity_bytes_) {
+    std::uint32_t const victim = of.residents.pop(outdated, rank_now).id;
+    sample_[victim].in &= ~(1U << order);
+    of.used_bytes -= sample_[victim].bytes;
+  }
 }
 
 void shadow_tiers::missed(std::uint32_t place, bool first_use) {
@@ -63,14 +75,8 @@ void shadow_tiers::missed(std::uint32_t place, bool first_use) {
     shadow& of = shadows_[order];
     if (!first_use) of.missed_bytes += static_cast<double>(one.bytes);
     if (one.bytes > capacity_bytes_) continue;
-    auto const rank_now = [&](std::uint32_t at) { return counts_.rank_of(sample_[at].id, order); };
-    auto const outdated = [&](std::uint32_t at, auto const& known) { return counts_.outdated(sample_[at].id, known); };
-    while (of.used_bytes + one.bytes > capacity_bytes_) {
-      std::uint32_t const victim = of.residents.pop(outdated, rank_now).id;
-      sample_[victim].in &= ~bit;
-      of.used_bytes -= sample_[victim].bytes;
-    }
-    of.residents.insert({.ranked = rank_now(place), .id = place});
+    make_room(order, one.bytes);
+    of.residents.insert({.ranked = counts_.rank_of(one.id, order), .id = place});
     of.used_bytes += one.bytes;
     one.in |= bit;
   }

@@ -41,6 +41,7 @@ class shadow_tiers {
     double missed_bytes = 0;  // lately
   };
   void choose_sample(std::span<std::uint64_t const> tensor_bytes);
+  void make_room(std::size_t order, std::uint64_t bytes);
   void missed(std::uint32_t place, bool first_use);
 
   use_counts const& counts_;
