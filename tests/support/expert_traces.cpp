@@ -201,7 +201,7 @@ expert_trace draw_adapters(std::string name, adapter_options const& options) {
   std::uint64_t offset = 0;
   std::vector<std::vector<tensor_id>> adapters(options.adapters);
   for (std::uint32_t i = 0; i < options.adapters; ++i) {
-    std::uint64_t const rank = 8 << random.below(4);
+    std::uint64_t const rank = std::uint64_t{8} << random.below(4);
     for (std::uint32_t j = 0; j < options.tensors_each; ++j) {
       std::uint64_t const width = j % 2 == 0 ? 4096 : 1024;
       adapters[i].push_back(value_or_throw(trace.tensors.add({.name = std::to_string(i) + "." + std::to_string(j),
