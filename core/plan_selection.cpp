@@ -41,16 +41,16 @@ std::uint64_t selector::needed_bytes(std::uint64_t ring_bytes) const {
 }
 
 std::uint64_t selector::ring_for(std::uint64_t cap_bytes) const {
-  if (request_.ring_is_least) return request_.least_ring_bytes;
-  return std::max(request_.least_ring_bytes, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
+  if (request_.ring_is_least) return least_ring_bytes_;
+  return std::max(least_ring_bytes_, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
 }
 
 std::uint64_t selector::pair_bytes() const { return set_.ring_bytes(std::min(slots_, 2U)); }
 
 std::uint64_t selector::ring_now() const {
   if (set_.bytes() == 0) return 0;
-  if (request_.ring_is_least) return request_.least_ring_bytes;
-  return std::max(request_.least_ring_bytes, set_.ring_bytes(slots_));
+  if (request_.ring_is_least) return least_ring_bytes_;
+  return std::max(least_ring_bytes_, set_.ring_bytes(slots_));
 }
 
 // One that fills the cap nearly alone would have no neighbours.
@@ -78,14 +78,35 @@ void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::ui
   member const& last = from.members.back();
   double const span = last.position - start + static_cast<double>(request_.bytes[last.tensor]);
   double const share = static_cast<double>(needed_bytes) / span;
+  // Of nearly all, none is left out here: what is too much will be trimmed, and fewer tensors change sides.
+  bool const all = needed_bytes >= from.bytes - from.bytes / 50;
   double taken = 0;
   for (member const& each : from.members) {
     auto const size = static_cast<double>(request_.bytes[each.tensor]);
-    if (share * (each.position - start + size) - taken < size / 2 && needed_bytes < from.bytes) continue;
+    if (!all && share * (each.position - start + size) - taken < size / 2) continue;
     if (!admits(each.tensor, cap_bytes)) continue;
     set_.add(each.tensor);
     taken += size;
     if (set_.bytes() >= candidate_bytes_) return;
+  }
+}
+
+// Rounding, and what the ring refused, leave some to take wherever it still fits: no more than is needed, if possible.
+void selector::stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
+  for (bool const exceeds : {false, true}) {
+    std::uint64_t smallest = 0;
+    if (exceeds) {
+      for (member const& each : from.members)
+        if (std::uint64_t const size = request_.bytes[each.tensor];
+            !set_.contains(each.tensor) && (smallest == 0 || size < smallest) && admits(each.tensor, cap_bytes))
+          smallest = size;
+    }
+    for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed_bytes; ++i) {
+      std::size_t const tensor = from.members[i].tensor;
+      std::uint64_t const size = request_.bytes[tensor];
+      bool const small = exceeds ? size <= smallest : size <= needed_bytes - set_.bytes();
+      if (small && !set_.contains(tensor) && admits(tensor, cap_bytes)) set_.add(tensor);
+    }
   }
 }
 
@@ -97,11 +118,7 @@ selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
     if (set_.bytes() >= needed) break;
     marginal_loads = from.loads;
     stream_evenly(from, cap_bytes, needed - set_.bytes());
-    // Rounding, and what the ring refused, leave some to take wherever it still fits.
-    for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed; ++i) {
-      std::size_t const tensor = from.members[i].tensor;
-      if (!set_.contains(tensor) && admits(tensor, cap_bytes)) set_.add(tensor);
-    }
+    stream_the_rest(from, cap_bytes, needed);
   }
   std::uint64_t const least = needed_bytes(ring_now());
   if (set_.bytes() < least || ring_now() > request_.budget_bytes) return {cap_bytes, false, 0};
@@ -204,9 +221,11 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
   }
 }
 
-std::optional<selection> selector::select(std::uint32_t slots) {
+std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t least_ring_bytes) {
+  least_ring_bytes_ = std::max(least_ring_bytes, request_.least_ring_bytes);
   slots_ = slots;
   selection chosen;
+  chosen.asked_slots = slots;
   chosen.streamed.resize(request_.cycle.tensors());
   if (candidate_bytes_ <= request_.budget_bytes) return chosen;
   std::optional<std::uint64_t> const cap = best_cap();
@@ -223,7 +242,7 @@ std::optional<selection> selector::select(std::uint32_t slots) {
     chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;
   chosen.streamed_bytes = set_.bytes();
   chosen.loaded_bytes = set_.loaded_bytes();
-  chosen.slots = set_.slots_in(chosen.ring_bytes, 64);
+  chosen.slots = set_.slots_in(chosen.ring_bytes);
   return chosen;
 }
 

@@ -154,7 +154,8 @@ void residency::count_acquire(tensor_id id, tier where) {
   ++counters_.acquires;
   if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
     ++counters_.vram_hits;
-  } else if (slot_of(id, tier::ram).state != slot_state::absent || find_load(id) != nullptr) {
+  } else if (bool const kept = !slot_of(id, tier::ram).doomed;
+             (kept && slot_of(id, tier::ram).state != slot_state::absent) || find_load(id) != nullptr) {
     ++counters_.ram_hits;
   } else {
     ++counters_.disk_reads;
@@ -162,6 +163,7 @@ void residency::count_acquire(tensor_id id, tier where) {
 }
 
 void residency::use(tensor_id id, tier where, caller_id caller) {
+  if (where == tier::ram) spare(id);
   count_acquire(id, where);
   change(id, where, [](slot& one) {
     ++one.uses;
@@ -212,6 +214,8 @@ void residency::reject(request_id id, failure const& why) {
   request const one = std::move(found->second);
   requests_.erase(found);
   std::erase(at(one.where).waiting, id);
+  if (one.where == tier::vram)
+    for (tensor_id each : one.ids) course_.released(each);
   if (one.admitted) {
     for (tensor_id each : one.ids) {
       unuse(each, one.where, one.caller);

@@ -105,6 +105,7 @@ residency::victim_choice residency::choose_victim(tier where) {
 // ahead nobody leaves who is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, bool ahead) {
   tier_state& one = at(where);
+  if (where == tier::ram && !evict_doomed(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking] = choose_victim(where);
     if (asking) return room::draining;
@@ -132,11 +133,12 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     gone.ready.reset();
     gone.last_uses.clear();
   });
+  if (where == tier::ram) spare(id);
   if (one.ahead) {
     no_longer_ahead(id);
     counters_.ahead_unused_bytes += tensors_[id].bytes;
   }
-  at(where).policy->erased(id);
+  if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already
   regard(id, where);
   if (where == tier::vram) regard(id, tier::ram);
   ++at(where).evictions[static_cast<std::size_t>(why)];
@@ -256,7 +258,10 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     }
     return fine;
   }
-  if (!added.empty()) course_.conditions_changed();
+  if (!added.empty()) {
+    course_.conditions_changed();
+    give_up_what_waits();
+  }
   for (tensor_id id : added) fix_if_room(id, where);
   if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
   set_target(where);
