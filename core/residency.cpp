@@ -17,6 +17,7 @@ residency::residency(catalog const& tensors, residency_options const& options,
   for (tier where : both_tiers) {
     set_target(where);
     at(where).limit_bytes = at(where).target_bytes;
+    if (at(where).policy) at(where).policy->resized(at(where).limit_bytes);
     at(where).effective_bytes = effective_of(where, at(where).options.budget_bytes);
     fix_arena(where);
   }

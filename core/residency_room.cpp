@@ -212,6 +212,7 @@ void residency::set_target(tier where) {
   one.shrink_failed = false;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
+  if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = effective;
 }
 
@@ -333,6 +334,7 @@ bool residency::shrink(tier where) {
   }
   if (one.held_bytes + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
   one.limit_bytes = one.target_bytes;
+  if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   return true;
 }

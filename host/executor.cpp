@@ -55,9 +55,12 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
 
 void executor::open_core(residency_options const& core, pager_options const& options) {
   scoped_lock const lock(mutex_);
-  core_ =
-      std::make_unique<residency>(tensors_, core, value_or_throw(make_eviction_policy(options.policy, tensors_.size())),
-                                  value_or_throw(make_eviction_policy(options.policy, tensors_.size())));
+  auto policy_of = [&](tier_options const& of) {
+    std::vector<std::uint64_t> bytes;
+    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+    return value_or_throw(make_eviction_policy(options.policy, bytes));
+  };
+  core_ = std::make_unique<residency>(tensors_, core, policy_of(core.vram), policy_of(core.ram));
   for (tier where : {tier::vram, tier::ram}) {
     auto const pins =
         value_or_throw(match_all_pins(tensors_, where == tier::vram ? options.pin_vram : options.pin_ram));

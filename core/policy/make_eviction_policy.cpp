@@ -1,7 +1,14 @@
 #include <core/policy/lru.hpp>
+#include <core/policy/use_rate.hpp>
 #include <tierpager/eviction_policy.hpp>
 
 namespace tierpager {
+
+result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name,
+                                                              std::span<std::uint64_t const> tensor_bytes) {
+  if (name == "auto") return std::unique_ptr<eviction_policy>(std::make_unique<use_rate>(tensor_bytes));
+  return make_eviction_policy(name, tensor_bytes.size());
+}
 
 result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors) {
   bool const exact = name == "lru";

@@ -41,6 +41,11 @@ class layer_pager : public testing::TestWithParam<shape> {
     if (home() == tier::ram) return {.vram = "none", .ram = home_budget, .pin_ram = std::move(pins)};
     return {.vram = home_budget, .ram = "unlimited", .pin_vram = std::move(pins)};
   }
+  [[nodiscard]] static pager_options with_lru(budget const& home_budget) {
+    pager_options chosen = options(home_budget);
+    chosen.policy = "lru";
+    return chosen;
+  }
   [[nodiscard]] static pager open(catalog tensors, std::shared_ptr<source> from, pager_options const& with) {
     auto on = std::make_shared<host_device>(host_device_options{.jitter_seed = 11, .poison = true});
     return {std::move(tensors), std::move(from), std::move(on), with};
@@ -125,7 +130,7 @@ TEST_P(layer_pager, evicts_the_least_recently_acquired_and_counts_hits_as_use) {
   constexpr std::uint32_t tensors = 8;
   constexpr std::size_t room = 3;
   pattern_model const model = make_pattern_model(tensors, page);
-  pager paged = open(model.tensors, model.bytes, options(room * page));
+  pager paged = open(model.tensors, model.bytes, with_lru(room * page));
   std::list<std::uint32_t> expected;  // the latest first
   std::uint64_t evicted = 0;
   std::mt19937 random(20);
@@ -369,7 +374,7 @@ TEST_P(layer_pager_defects, a_failed_load_throws_nothing_out_where_there_was_roo
 TEST_P(layer_pager_defects, a_failed_load_into_a_full_tier_throws_out_only_what_its_reads_need) {
   pattern_model const model = make_pattern_model(4, page);
   auto const faulty = std::make_shared<faulty_source>(model.bytes);
-  pager paged = open(model.tensors, faulty, options(3 * page));
+  pager paged = open(model.tensors, faulty, with_lru(3 * page));
   for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(acquire(paged, i));
   faulty->fail({.for_ever = true});
   for (int tries = 0; tries < 3; ++tries)

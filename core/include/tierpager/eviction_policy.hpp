@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <tierpager/error.hpp>
@@ -30,10 +32,16 @@ class eviction_policy {
   [[nodiscard]] virtual std::optional<tensor_id> first_victim() const = 0;
   /// The one to evict next, were `id` (which is in) kept.
   [[nodiscard]] virtual std::optional<tensor_id> victim_after(tensor_id id) const = 0;
+  /// How many bytes the tier has for tensors from now on. Nothing to policies that rank without knowing it.
+  virtual void resized(std::uint64_t /*capacity_bytes*/) {}
 };
 
-/// "lru", or "auto", which today means LRU that passes over what is still in use on a stream. `invalid_argument` for
-/// any other name.
+/// "lru", or "auto": a use rate that learns how fast to forget, and passes over what is still in use on a stream. It is
+/// told what each tensor takes of the tier, and ranks like LRU until `resized` says how large that is.
+/// `invalid_argument` for any other name.
+result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name,
+                                                              std::span<std::uint64_t const> tensor_bytes);
+/// The same where no size is known: "auto" ranks like LRU.
 result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors);
 
 }  // namespace tierpager

@@ -22,7 +22,9 @@ std::string text(std::span<tensor_id const> ids) {
 }
 
 std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
-  return of.present ? value_or_throw(make_eviction_policy(options.policy, options.tensors.size())) : nullptr;
+  std::vector<std::uint64_t> bytes;
+  for (tensor_info const& one : options.tensors.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+  return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
 }
 
 std::unique_ptr<residency> make_core(setup const& options) {
