@@ -49,6 +49,11 @@ statistics difference(statistics const& after, statistics const& before);
 std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
                                       statistics const& tiers);
 
+/// "1.33x", "=" where both are nothing, "-" where nothing can be said.
+std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound);
+/// A line for each tier: its budget, what binds, and its peak where it has one.
+std::string tier_lines(statistics const& tiers);
+
 std::string json_of(run_report const& report);
 std::string text_of(run_report const& report);
 

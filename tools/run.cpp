@@ -12,6 +12,7 @@
 #include <tools/pager_setup.hpp>
 #include <tools/progress.hpp>
 #include <tools/report.hpp>
+#include <tools/schedule.hpp>
 #include <tools/tensor_checker.hpp>
 
 namespace tierpager::tools {
@@ -19,47 +20,6 @@ namespace tierpager::tools {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-// The passes to run; `count` may be large, so an order is never copied.
-struct schedule {
-  std::vector<pass_order> orders;  // repeated in turn
-  std::uint32_t passes;
-
-  [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
-  /// Those that are run at all.
-  void trim() {
-    if (passes < orders.size()) orders.resize(passes);
-  }
-};
-
-schedule make_schedule(run_options const& options, catalog const& tensors) {
-  constexpr std::uint32_t default_passes = 2;
-  schedule made;
-  if (options.order.empty()) {
-    made.orders.push_back(file_order(tensors));
-    made.passes = options.passes.value_or(default_passes);
-  } else {
-    made.orders = read_order_file(options.order, tensors);
-    made.passes = options.passes.value_or(static_cast<std::uint32_t>(made.orders.size()));
-  }
-  made.trim();
-  return made;
-}
-
-std::uint64_t bytes_of(pass_order const& order, catalog const& tensors) {
-  std::uint64_t sum = 0;
-  for (tensor_id const id : order) sum += tensors[id].bytes;
-  return sum;
-}
-
-std::uint64_t bytes_of(schedule const& all, catalog const& tensors) {
-  std::uint64_t sum = 0;
-  for (std::size_t at = 0; at < all.orders.size(); ++at) {
-    std::uint64_t const times = (all.passes - at + all.orders.size() - 1) / all.orders.size();
-    sum += times * bytes_of(all.orders[at], tensors);
-  }
-  return sum;
-}
 
 class runner {
  public:
@@ -158,7 +118,7 @@ run_report summarise(run_options const& options, paged_model& pages, schedule co
 void run(run_options const& options) {
   interrupt const signals;
   model opened = read_model(options.paging.models, opening(options.paging));
-  schedule const passes = make_schedule(options, opened.tensors);
+  schedule const passes = make_schedule(options.order, options.passes, run_options::default_passes, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
   std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
   paged_model pages(std::move(opened), on, options.paging, options.verify ? tensor_checker::scratch_bytes(*on) : 0);
