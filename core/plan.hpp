@@ -1,10 +1,8 @@
 // The plan for a known order: which tensors live in VRAM, which in RAM, which in the file, where each lies in VRAM, and
 // how large the two rings are through which the others pass. A pure function of sizes, order, budgets and what lies
-// where now; takes no lock, reads no clock, may be called from any thread on a snapshot.
-//
-// An order that repeats is a cycle, in which LRU never hits once it exceeds the budget. A fixed partition misses only
-// what does not fit, plus the ring: so what streams is chosen to keep the ring small, and spread evenly through the
-// cycle, so that the link never idles.
+// where now; takes no lock, reads no clock, may be called from any thread on a snapshot. A cycle larger than the budget
+// never hits under LRU; a fixed partition misses only what does not fit, plus the ring. So what streams is chosen to
+// keep the ring small, and spread evenly through the cycle, so that the link never idles.
 #pragma once
 
 #include <cstdint>

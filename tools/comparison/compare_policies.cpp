@@ -1,0 +1,58 @@
+#include <tools/comparison/compare_policies.hpp>
+
+#include <cassert>
+
+#include <tools/comparison/comparison_cache.hpp>
+
+namespace tierpager::tools {
+namespace {
+
+using cache = std::unique_ptr<comparison_cache>;
+
+}  // namespace
+
+std::vector<comparison_counts> compare_policy(std::string_view policy, comparison_budgets budgets,
+                                              std::span<std::uint64_t const> tensor_bytes,
+                                              std::span<std::vector<tensor_id> const> passes) {
+  bool const clairvoyant = policy == "belady";
+  std::vector<tensor_id> all;
+  if (clairvoyant)
+    for (auto const& pass : passes) all.insert(all.end(), pass.begin(), pass.end());
+  auto make = [&](std::uint64_t capacity_bytes) {
+    return clairvoyant ? make_belady(capacity_bytes, tensor_bytes, all)
+                       : make_comparison_cache(policy, capacity_bytes, tensor_bytes);
+  };
+  cache const vram = make(budgets.vram_bytes);
+  cache const ram = make(clairvoyant ? budgets.vram_bytes + budgets.ram_bytes : budgets.ram_bytes);
+  assert(vram && ram);
+
+  std::vector<comparison_counts> counts;
+  for (auto const& pass : passes) {
+    comparison_counts& one = counts.emplace_back();
+    std::uint64_t const vram_evictions = vram->evictions();
+    std::uint64_t const ram_evictions = ram->evictions();
+    for (tensor_id const id : pass) {
+      ++one.acquires;
+      bool const vram_hit = vram->access(id);
+      bool const ram_hit = (!vram_hit || clairvoyant) && ram->access(id);
+      if (vram_hit) {
+        ++one.vram_hits;
+        continue;
+      }
+      one.bytes_to_device += tensor_bytes[index_of(id)];
+      if (ram_hit) {
+        ++one.ram_hits;
+        continue;
+      }
+      ++one.disk_reads;
+      one.bytes_from_disk += tensor_bytes[index_of(id)];
+    }
+    vram->pass_ended();
+    ram->pass_ended();
+    one.vram_evictions = vram->evictions() - vram_evictions;
+    one.ram_evictions = ram->evictions() - ram_evictions;
+  }
+  return counts;
+}
+
+}  // namespace tierpager::tools
