@@ -8,6 +8,7 @@
 
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
+#include <tools/comparison/compare_policies.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/output.hpp>
 #include <tools/plan_report.hpp>
@@ -81,18 +82,55 @@ class planner {
     report.tiers = played.last;
     report.bound = lower_bound(schedule_.orders, tensors_, played.last);
     report.policies.push_back({paging_.policy, played.passes});
-    if (options_.all_policies) report.policies.push_back({"lru", simulated("lru").passes});
+    if (options_.all_policies) compare(report);
     if (options_.sweep_step) report.sweep = sweep();
     return report;
   }
 
  private:
-  simulation simulated(std::string const& policy) {
+  [[nodiscard]] simulation simulated(std::string const& policy) const {
     progress bar(bytes_of(schedule_, tensors_));
     bar.label("policy " + policy);
     virtual_pager_options with = paging_;
     with.policy = policy;
     return simulate(tensors_, with, schedule_, [&](std::uint64_t bytes) { step(bar, bytes); });
+  }
+
+  // The pager's own LRU knows pins, rings and granules; the textbook caches know none of these.
+  void compare(plan_report& report) const {
+    report.policies.push_back({"lru", simulated("lru").passes});
+    auto const usable = [&](tier_statistics const& one) {
+      return one.present ? std::min(one.effective_bytes, tensors_.bytes()) : 0;
+    };
+    comparison_budgets const budgets{usable(report.tiers.vram), usable(report.tiers.ram)};
+    std::vector<std::uint64_t> tensor_bytes;
+    for (tensor_info const& each : tensors_.tensors()) tensor_bytes.push_back(each.bytes);
+    std::vector<pass_order> passes;
+    for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) passes.push_back(schedule_.of(pass));
+    for (std::string_view const policy : comparison_policies) {
+      if (policy == "lru") continue;
+      require_not_stopped();
+      policy_report& made = report.policies.emplace_back(policy_report{std::string(policy), {}});
+      for (comparison_counts const& counted : compare_policy(policy, budgets, tensor_bytes, passes))
+        made.passes.push_back(compared(counted));
+    }
+  }
+
+  [[nodiscard]] pass_report compared(comparison_counts const& counted) const {
+    pass_report pass;
+    pass.counted.acquires = counted.acquires;
+    pass.counted.vram_hits = counted.vram_hits;
+    pass.counted.ram_hits = counted.ram_hits;
+    pass.counted.disk_reads = counted.disk_reads;
+    pass.counted.bytes_to_device = paging_.core.vram.present ? counted.bytes_to_device : 0;
+    pass.counted.bytes_from_disk = counted.bytes_from_disk;
+    pass.counted.vram.evictions_by_reason = {counted.vram_evictions};
+    pass.counted.ram.evictions_by_reason = {counted.ram_evictions};
+    transfer_rates const& rates = paging_.rates;
+    pass.seconds =
+        std::max({rates.compute_seconds, seconds_for(pass.counted.bytes_to_device, rates.link_bytes_per_second),
+                  seconds_for(pass.counted.bytes_from_disk, rates.disk_bytes_per_second)});
+    return pass;
   }
 
   std::vector<sweep_report> sweep() {

@@ -4,13 +4,9 @@
 
 namespace tierpager::tools {
 
-namespace {
-
 double seconds_for(std::uint64_t bytes, double bytes_per_second) {
   return bytes_per_second > 0 ? static_cast<double>(bytes) / bytes_per_second : 0;
 }
-
-}  // namespace
 
 double virtual_machine::read(double now, std::uint64_t bytes) {
   disk_free_at_ = std::max(now, disk_free_at_) + seconds_for(bytes, rates_.disk_bytes_per_second);

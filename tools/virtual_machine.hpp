@@ -13,6 +13,9 @@
 
 namespace tierpager::tools {
 
+/// Zero for a rate of zero.
+double seconds_for(std::uint64_t bytes, double bytes_per_second);
+
 class virtual_machine {
  public:
   explicit virtual_machine(transfer_rates const& rates) : rates_(rates) {}
