@@ -1,0 +1,212 @@
+#include <core/plan_selection.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace tierpager {
+
+selector::selector(selection_request request) : request_(std::move(request)), set_(request_.cycle, request_.bytes) {
+  make_groups();
+}
+
+void selector::make_groups() {
+  cycle_uses const& cycle = request_.cycle;
+  std::vector<std::uint8_t> seen(cycle.tensors());
+  std::vector<member> members;
+  for (tensor_use const& use : cycle.uses()) {
+    if (request_.candidates[use.tensor] && !seen[use.tensor]) members.push_back({use.tensor, cycle_bytes_});
+    seen[use.tensor] = 1;
+    cycle_bytes_ += static_cast<double>(request_.bytes[use.tensor]);
+  }
+  auto const stays = [&](member const& each) { return !request_.stays.empty() && request_.stays[each.tensor] != 0; };
+  std::stable_sort(members.begin(), members.end(), [&](member const& left, member const& right) {
+    auto const left_loads = cycle.loads(left.tensor), right_loads = cycle.loads(right.tensor);
+    return left_loads != right_loads ? left_loads < right_loads : stays(left) < stays(right);
+  });
+  for (member const& each : members) {
+    std::uint32_t const loads = cycle.loads(each.tensor);
+    if (groups_.empty() || groups_.back().loads != loads || groups_.back().stays != stays(each))
+      groups_.push_back({loads, stays(each), 0, {}});
+    groups_.back().members.push_back(each);
+    groups_.back().bytes += request_.bytes[each.tensor];
+    candidate_bytes_ += request_.bytes[each.tensor];
+  }
+}
+
+std::uint64_t selector::needed_bytes(std::uint64_t ring_bytes) const {
+  std::uint64_t const kept = request_.budget_bytes - std::min(request_.budget_bytes, ring_bytes);
+  return candidate_bytes_ - std::min(candidate_bytes_, kept);
+}
+
+std::uint64_t selector::ring_for(std::uint64_t cap_bytes) const {
+  if (request_.ring_is_least) return request_.least_ring_bytes;
+  return std::max(request_.least_ring_bytes, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
+}
+
+std::uint64_t selector::ring_now() const {
+  if (set_.bytes() == 0) return 0;
+  if (request_.ring_is_least) return request_.least_ring_bytes;
+  return std::max(request_.least_ring_bytes, set_.ring_bytes(slots_));
+}
+
+// Error diffusion: every byte of the cycle earns the share that has to stream, and a tensor is taken as soon as half of
+// it is earned. What the ring cannot take leaves its share to those after it.
+void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
+  bool const alone = slots_ == 1;
+  double const start = from.members.front().position;
+  member const& last = from.members.back();
+  double const span = last.position - start + static_cast<double>(request_.bytes[last.tensor]);
+  double const share = static_cast<double>(needed_bytes) / span;
+  double taken = 0;
+  for (member const& each : from.members) {
+    auto const size = static_cast<double>(request_.bytes[each.tensor]);
+    if (share * (each.position - start + size) - taken < size / 2 && needed_bytes < from.bytes) continue;
+    if (!set_.fits(each.tensor, cap_bytes, alone)) continue;
+    set_.add(each.tensor);
+    taken += size;
+    if (set_.bytes() >= candidate_bytes_) return;
+  }
+}
+
+selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
+  set_.clear();
+  std::uint64_t const needed = needed_bytes(ring_for(cap_bytes));
+  std::uint32_t marginal_loads = 1;
+  for (group const& from : groups_) {
+    if (set_.bytes() >= needed) break;
+    marginal_loads = from.loads;
+    stream_evenly(from, cap_bytes, needed - set_.bytes());
+    // Rounding, and what the ring refused, leave some to take wherever it still fits.
+    for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed; ++i) {
+      std::size_t const tensor = from.members[i].tensor;
+      if (!set_.contains(tensor) && set_.fits(tensor, cap_bytes, slots_ == 1)) set_.add(tensor);
+    }
+  }
+  std::uint64_t const least = needed_bytes(ring_now());
+  if (set_.bytes() < least) return {cap_bytes, false, 0};
+  // The surplus will be trimmed.
+  return {cap_bytes, true,
+          static_cast<double>(set_.loaded_bytes()) - static_cast<double>(set_.bytes() - least) * marginal_loads};
+}
+
+// A smaller cap means a smaller ring, and fewer bytes to stream for it, but fewer tensors that may stream. So the least
+// that works is looked for, from both sides; which of those tried is best is decided by their bytes.
+std::optional<std::uint64_t> selector::best_cap() {
+  constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max() / 4;
+  if (request_.ring_is_least) return try_cap(unlimited).feasible ? std::optional(unlimited) : std::nullopt;
+  set_.clear();
+  for (group const& from : groups_)
+    for (member const& each : from.members) set_.add(each.tensor);
+  std::uint64_t const widest = std::min(set_.ring_bytes(std::min(slots_, 2U)), request_.budget_bytes);
+  attempt best{0, false, 0};
+  auto const consider = [&](std::uint64_t cap_bytes) {
+    attempt const made = try_cap(cap_bytes);
+    if (made.feasible && (!best.feasible || made.loaded_bytes < best.loaded_bytes)) best = made;
+    return made.feasible;
+  };
+  if (last_cap_) {
+    for (std::uint64_t cap = *last_cap_; !consider(cap) && cap < widest;) cap = std::min(widest, cap + cap / 4 + 1);
+    return best.feasible ? std::optional(best.cap_bytes) : std::nullopt;
+  }
+  std::uint64_t feasible = 0, infeasible = 0;
+  for (std::uint64_t cap = widest; cap > 0 && cap >= widest / 4096; cap /= 2) {
+    if (consider(cap)) {
+      feasible = std::min(cap, set_.ring_bytes(slots_ == 1 ? 1 : 2));
+      cap = std::min(cap, feasible);
+    } else if (feasible != 0) {
+      infeasible = cap;
+      break;
+    }
+  }
+  for (int step = 0; step < 7 && feasible > infeasible + 1; ++step) {
+    auto const between = infeasible == 0 ? feasible / 2
+                                         : static_cast<std::uint64_t>(std::sqrt(static_cast<double>(feasible)) *
+                                                                      std::sqrt(static_cast<double>(infeasible)));
+    std::uint64_t const cap = std::clamp(between, infeasible + 1, feasible - 1);
+    if (consider(cap)) {
+      feasible = std::min(cap, set_.ring_bytes(slots_ == 1 ? 1 : 2));
+    } else {
+      infeasible = cap;
+    }
+  }
+  if (best.feasible) last_cap_ = best.cap_bytes;
+  return best.feasible ? std::optional(best.cap_bytes) : std::nullopt;
+}
+
+// Exchanges one tensor that streams for a smaller one, where that takes the surplus down the most.
+bool selector::swap_one(std::uint64_t cap_bytes, std::uint64_t needed) {
+  std::uint64_t const surplus = set_.bytes() - needed;
+  bool const alone = slots_ == 1;
+  auto const by_size = [&](member const& left, member const& right) {
+    return request_.bytes[left.tensor] < request_.bytes[right.tensor];
+  };
+  for (auto from = groups_.rbegin(); from != groups_.rend(); ++from) {
+    std::vector<member> in, out;
+    for (member const& each : from->members) (set_.contains(each.tensor) ? in : out).push_back(each);
+    std::stable_sort(in.begin(), in.end(), by_size);
+    std::stable_sort(out.begin(), out.end(), by_size);
+    // The best partner of each size that streams: the smallest that is no more than the surplus smaller.
+    std::uint64_t last_size = 0, tries = 0;
+    for (auto leaving = in.rbegin(); leaving != in.rend() && tries < 16; ++leaving) {
+      std::uint64_t const size = request_.bytes[leaving->tensor];
+      if (size == last_size) continue;
+      last_size = size;
+      auto const partner = std::partition_point(
+          out.begin(), out.end(), [&](member const& each) { return request_.bytes[each.tensor] + surplus < size; });
+      if (partner == out.end() || request_.bytes[partner->tensor] >= size) continue;
+      ++tries;
+      set_.remove(leaving->tensor);
+      for (auto joining = partner; joining != out.end() && joining < partner + 8; ++joining) {
+        if (request_.bytes[joining->tensor] >= size) break;
+        if (!set_.fits(joining->tensor, cap_bytes, alone)) continue;
+        set_.add(joining->tensor);
+        return true;
+      }
+      set_.add(leaving->tensor);
+    }
+  }
+  return false;
+}
+
+void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
+  for (int round = 0; round < 4; ++round) {
+    for (auto from = groups_.rbegin(); from != groups_.rend() && set_.bytes() > needed; ++from) {
+      std::vector<member> in;
+      for (member const& each : from->members)
+        if (set_.contains(each.tensor) && request_.bytes[each.tensor] <= set_.bytes() - needed) in.push_back(each);
+      std::stable_sort(in.begin(), in.end(), [&](member const& left, member const& right) {
+        return request_.bytes[left.tensor] > request_.bytes[right.tensor];
+      });
+      for (member const& each : in)
+        if (request_.bytes[each.tensor] <= set_.bytes() - needed && set_.may_leave(each.tensor, cap_bytes, slots_ == 1))
+          set_.remove(each.tensor);
+    }
+    if (set_.bytes() == needed || !swap_one(cap_bytes, needed)) return;
+  }
+}
+
+std::optional<selection> selector::select(std::uint32_t slots) {
+  slots_ = slots;
+  selection chosen;
+  chosen.streamed.resize(request_.cycle.tensors());
+  if (candidate_bytes_ <= request_.budget_bytes) return chosen;
+  std::optional<std::uint64_t> const cap = best_cap();
+  if (!cap || !try_cap(*cap).feasible) return std::nullopt;
+  // A smaller ring is a surplus again. A deep one stays as large as it was chosen: its depth is what matters.
+  chosen.ring_bytes = ring_now();
+  for (std::uint64_t ring = 0; ring != chosen.ring_bytes && set_.bytes() > 0;) {
+    ring = chosen.ring_bytes;
+    trim(request_.ring_is_least ? *cap : set_.ring_bytes(std::min(slots_, 2U)), needed_bytes(ring));
+    if (slots_ <= 2) chosen.ring_bytes = std::min(ring, ring_now());
+  }
+  for (std::size_t tensor = 0; tensor < chosen.streamed.size(); ++tensor)
+    chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;
+  chosen.streamed_bytes = set_.bytes();
+  chosen.loaded_bytes = set_.loaded_bytes();
+  chosen.slots = set_.slots_in(chosen.ring_bytes, 64);
+  return chosen;
+}
+
+}  // namespace tierpager
