@@ -11,6 +11,7 @@
 #include <tools/comparison/compare_policies.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/output.hpp>
+#include <tools/partition.hpp>
 #include <tools/plan_report.hpp>
 #include <tools/progress.hpp>
 #include <tools/schedule.hpp>
@@ -81,6 +82,7 @@ class planner {
     simulation const played = simulated(paging_.policy);
     report.tiers = played.last;
     report.bound = lower_bound(schedule_.orders, tensors_, played.last);
+    report.partition = partition_for(tensors_, paging_, schedule_.orders, played.last);
     report.policies.push_back({paging_.policy, played.passes});
     if (options_.all_policies) compare(report);
     if (options_.sweep_step) report.sweep = sweep();
