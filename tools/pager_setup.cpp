@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include <tools/paced_ports.hpp>
+
 namespace tierpager::tools {
 
 namespace {
@@ -36,6 +38,13 @@ paged_model::~paged_model() {
 handle paged_model::acquire(tensor_id id, std::stop_token const& stop) {
   wait_options const wait{.stop = stop};
   return on_device() ? pages_.acquire(id, *stream_, wait) : pages_.acquire_host(id, wait);
+}
+
+void paged_model::compute(std::shared_ptr<pacer> const& pace, double seconds) {
+  if (on_device())
+    queue_work(*stream_, pace, seconds);
+  else
+    pace->wait_until(pace->claim(seconds));
 }
 
 void paged_model::synchronize() {

@@ -10,6 +10,7 @@
 #include <tierpager/pager.hpp>
 
 #include <tools/options.hpp>
+#include <tools/pacer.hpp>
 
 namespace tierpager::tools {
 
@@ -29,6 +30,9 @@ class paged_model {
   [[nodiscard]] device& hardware() const { return *device_; }
 
   [[nodiscard]] handle acquire(tensor_id id, std::stop_token const& stop);
+  /// Work of that length which does nothing, behind what was acquired; on the host device alone. Where there is no
+  /// device tier the caller itself is kept busy.
+  void compute(std::shared_ptr<pacer> const& pace, double seconds);
   /// Waits until everything queued on the stream has run.
   void synchronize();
 

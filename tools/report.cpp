@@ -27,6 +27,11 @@ std::string tier_line(std::string_view name, tier_statistics const& tier) {
 
 }  // namespace
 
+std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound) {
+  if (bytes == 0) return std::nullopt;
+  return static_cast<double>(bound) / static_cast<double>(bytes);
+}
+
 std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
   if (!bound) return "-";
   if (*bound == 0) return bytes == 0 ? "=" : "-";
@@ -108,6 +113,58 @@ json bound_json(std::optional<byte_bound> const& bound) {
 
 std::string text_of(json const& all) { return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
+namespace {
+
+json share_json(run_report const& report) {
+  if (!report.bound || report.passes.empty()) return nullptr;
+  statistics const& counted = report.passes.back().counted;
+  auto const share = [](std::uint64_t bytes, std::uint64_t bound) {
+    auto const known = share_of_bound(bytes, bound);
+    return known ? json(*known) : json(nullptr);
+  };
+  return {{"bytes_to_device", share(counted.bytes_to_device, report.bound->to_device_bytes)},
+          {"bytes_from_disk", share(counted.bytes_from_disk, report.bound->from_disk_bytes)}};
+}
+
+json lru_json(std::vector<pass_bytes> const& lru) {
+  if (lru.empty()) return nullptr;
+  json passes = json::array();
+  for (pass_bytes const& each : lru)
+    passes.push_back({{"bytes_to_device", each.to_device_bytes}, {"bytes_from_disk", each.from_disk_bytes}});
+  return passes;
+}
+
+std::string saved(std::uint64_t bytes, std::uint64_t under_lru) {
+  if (bytes == under_lru) return "as much";
+  return readable_bytes(bytes < under_lru ? under_lru - bytes : bytes - under_lru) +
+         (bytes < under_lru ? " less" : " more");
+}
+
+// All passes together against LRU, and how much of what the last one moved had to be.
+std::string comparison_text(run_report const& report) {
+  pass_bytes moved, under_lru;
+  for (pass_report const& pass : report.passes) {
+    moved.to_device_bytes += pass.counted.bytes_to_device;
+    moved.from_disk_bytes += pass.counted.bytes_from_disk;
+  }
+  for (pass_bytes const& pass : report.lru) {
+    under_lru.to_device_bytes += pass.to_device_bytes;
+    under_lru.from_disk_bytes += pass.from_disk_bytes;
+  }
+  std::string text;
+  if (!report.lru.empty())
+    text = fmt::format("against LRU: {} to the device, {} from disk\n",
+                       saved(moved.to_device_bytes, under_lru.to_device_bytes),
+                       saved(moved.from_disk_bytes, under_lru.from_disk_bytes));
+  if (!report.bound || report.passes.empty()) return text;
+  std::uint64_t const last_bytes = report.passes.back().counted.bytes_to_device;
+  if (auto const share = share_of_bound(last_bytes, report.bound->to_device_bytes))
+    text += fmt::format("{:.1f} % of what the last pass moved to the device had to be moved\n", *share * 100);
+  return text;
+}
+
+}  // namespace
+
 std::string json_of(run_report const& report) {
   json verify;
   if (report.verify) verify = {{"checked", report.verify->checked}, {"mismatches", report.verify->mismatches}};
@@ -119,7 +176,9 @@ std::string json_of(run_report const& report) {
                       {"passes", passes_json(report.passes)},
                       {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
                       {"verify", verify},
-                      {"lower_bound", bound_json(report.bound)}});
+                      {"lower_bound", bound_json(report.bound)},
+                      {"share_of_bound", share_json(report)},
+                      {"lru", lru_json(report.lru)}});
 }
 
 std::string text_of(run_report const& report) {
@@ -146,6 +205,7 @@ std::string text_of(run_report const& report) {
         readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
         fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
   }
+  text += comparison_text(report);
   if (report.verify)
     text += fmt::format("verified {} acquires: {} mismatches\n", report.verify->checked, report.verify->mismatches);
   return text;
