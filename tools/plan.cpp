@@ -213,9 +213,15 @@ std::vector<std::uint64_t> sweep_budgets(std::uint64_t vram_bytes, std::uint64_t
 
 void plan(plan_options const& options) {
   interrupt const signals;
-  plan_report const report = planner(options, signals.token()).make();
-  if (!options.json.empty()) write_result(options.json, json_of(report));
-  if (options.json != "-") write_standard_output(text_of(report));
+  planner plans(options, signals.token());
+  std::unique_ptr<output_file> json;
+  if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
+  plan_report const report = plans.make();
+  if (json) {
+    json->write(json_of(report));
+    json->commit();
+  }
+  write_standard_output(options.json == "-" ? json_of(report) : text_of(report));
 }
 
 }  // namespace tierpager::tools

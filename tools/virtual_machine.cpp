@@ -14,6 +14,7 @@ double virtual_machine::read(double now, std::uint64_t bytes) {
 }
 
 fence virtual_machine::copy(double now, std::uint64_t bytes, std::span<fence const> after) {
+  forget(copies, now);
   double start = now;
   for (fence const each : after) start = std::max(start, passes_at(each));
   return queue(copies, start, seconds_for(bytes, rates_.link_bytes_per_second));
@@ -21,7 +22,10 @@ fence virtual_machine::copy(double now, std::uint64_t bytes, std::span<fence con
 
 void virtual_machine::wait(fence until) { (void)queue(compute, passes_at(until), 0); }
 
-void virtual_machine::launch(double now, double seconds) { (void)queue(compute, now, seconds); }
+void virtual_machine::launch(double now, double seconds) {
+  forget(compute, now);
+  (void)queue(compute, now, seconds);
+}
 
 fence virtual_machine::queue(std::uint32_t which, double start, double seconds) {
   stream& one = streams_[which];
@@ -30,8 +34,15 @@ fence virtual_machine::queue(std::uint32_t which, double start, double seconds) 
   return record(which);
 }
 
+// However long a plan, no more is kept than what the device has before it.
+void virtual_machine::forget(std::uint32_t which, double until) {
+  stream& one = streams_[which];
+  for (; !one.ends.empty() && one.ends.front() <= until; one.ends.pop_front()) ++one.over;
+}
+
 double virtual_machine::passes_at(fence which) const {
-  return which.sequence == 0 ? 0 : streams_.at(which.stream).ends.at(which.sequence - 1);
+  stream const& one = streams_.at(which.stream);
+  return which.sequence <= one.over ? 0 : one.ends.at(which.sequence - one.over - 1);
 }
 
 }  // namespace tierpager::tools

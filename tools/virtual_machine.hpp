@@ -5,8 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <span>
-#include <vector>
 
 #include <core/plan.hpp>
 #include <tierpager/types.hpp>
@@ -32,6 +32,7 @@ class virtual_machine {
   [[nodiscard]] fence record_compute() const { return record(compute); }
   [[nodiscard]] fence record_copies() const { return record(copies); }
 
+  /// Some time in the past for a fence that has passed.
   [[nodiscard]] double passes_at(fence which) const;
   /// When the compute stream will have nothing left to do.
   [[nodiscard]] double computed_at() const { return streams_[compute].free_at; }
@@ -41,10 +42,14 @@ class virtual_machine {
   static constexpr std::uint32_t compute = 1;
   struct stream {
     double free_at = 0;
-    std::vector<double> ends;  // of the operation with that sequence, from 1
+    std::uint64_t over = 0;   // so many operations have ended, and been forgotten
+    std::deque<double> ends;  // of those that follow
   };
-  [[nodiscard]] fence record(std::uint32_t which) const { return {which, streams_[which].ends.size()}; }
+  [[nodiscard]] fence record(std::uint32_t which) const {
+    return {which, streams_[which].over + streams_[which].ends.size()};
+  }
   fence queue(std::uint32_t which, double start, double seconds);
+  void forget(std::uint32_t which, double until);
 
   transfer_rates rates_;
   double disk_free_at_ = 0;
