@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <tierpager/error.hpp>
+#include <tierpager/statistics.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -68,9 +69,18 @@ struct reject_command {
 struct tell_evicted_command {
   tensor_id tensor;
   tier where;
+  eviction_reason why;
+};
+
+/// The same: a load has begun, into RAM or through it to VRAM.
+struct tell_loading_command {
+  tensor_id tensor;
+  tier where;
+  bool from_disk;  // else it is in RAM, or on its way there
+  bool ahead;      // nobody has asked for it yet
 };
 
 using command = std::variant<read_command, copy_command, remap_command, watch_command, ask_command, settle_command,
-                             grant_command, reject_command, tell_evicted_command>;
+                             grant_command, reject_command, tell_evicted_command, tell_loading_command>;
 
 }  // namespace tierpager

@@ -101,7 +101,7 @@ class planner {
       bool const helps = chosen->slots != 1 || std::find(resident.begin(), resident.end(), 1) != resident.end();
       if (!helps) return false;
       auto laid = lay_out(request_.vram_space, request_.vram_bytes, resident, request_.vram_now, chosen->ring_bytes);
-      if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, *laid)) {
+      if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, chosen->slots, *laid)) {
         streamed_ = chosen->streamed;
         resident_ = std::move(resident);
         plan_.places = std::move(laid->places);
@@ -247,9 +247,9 @@ class planner {
         plan_.homes[tensor] = from_file ? home::file : home::ram;
         (from_file ? plan_.file_bytes : plan_.resident_ram_bytes) += request_.ram_bytes[tensor];
         if (from_file) plan_.bytes_from_disk += cycle_.loads(tensor) * request_.ram_bytes[tensor];
-        if (has_vram) plan_.bytes_to_device += cycle_.loads(tensor) * request_.vram_bytes[tensor];
       }
     }
+    if (has_vram) plan_.bytes_to_device = loaded_bytes(cycle_, sizes, streamed_, plan_.places);
     std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);

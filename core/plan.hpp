@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <core/acquire_order.hpp>
+#include <tierpager/transfer_rates.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -20,13 +21,6 @@ enum class home : std::uint8_t {
   vram,
   ram,   // streamed through the VRAM ring from RAM
   file,  // streamed through both rings
-};
-
-/// How fast things move. Zero: not known.
-struct transfer_rates {
-  double link_bytes_per_second = 0;
-  double disk_bytes_per_second = 0;
-  double compute_seconds = 0;  // of one cycle, all calls together; spent in proportion to their bytes
 };
 
 /// All sizes are footprints: whole granules of the tier they are for.

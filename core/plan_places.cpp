@@ -1,7 +1,8 @@
 #include <core/plan_places.hpp>
 
 #include <algorithm>
-#include <deque>
+#include <map>
+#include <span>
 
 #include <core/offset_arena.hpp>
 #include <core/plan.hpp>
@@ -31,65 +32,67 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<std::uint64_t> 
 /// A stretch of the ring while one use lasts.
 struct occupied {
   byte_range where;
-  std::uint32_t until;  // counted through the cycle's end
-  std::uint32_t order;  // of the streaming call that brought it
+  std::uint32_t until;   // counted through the cycle's end
+  std::uint32_t order;   // of the streaming call that brought it
+  std::uint32_t tensor;  // several: none
 };
+constexpr std::uint32_t several = ~std::uint32_t{0};
 
 bool overlap(byte_range left, byte_range right) { return left.offset < right.end() && right.offset < left.end(); }
 
 class ring_filler {
  public:
-  ring_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into)
-      : cycle_(cycle), bytes_(bytes), into_(into) {}
+  ring_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into, std::uint32_t slots)
+      : looks_back_(slots + 2), cycle_(cycle), bytes_(bytes), into_(into) {}
 
   bool fill(std::vector<std::uint8_t> const& streamed) {
-    struct block {
-      std::uint32_t call;
-      std::vector<tensor_use> uses;
-    };
-    std::vector<block> blocks;
-    for (tensor_use const& use : cycle_.uses()) {
-      if (!streamed[use.tensor]) continue;
-      if (blocks.empty() || blocks.back().call != use.from) blocks.push_back({use.from, {}});
-      blocks.back().uses.push_back(use);
-    }
-    hold_what_goes_round(blocks.empty() ? std::vector<tensor_use>{} : going_round(streamed));
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
+    std::vector<tensor_use> uses;
+    for (tensor_use const& use : cycle_.uses())
+      if (streamed[use.tensor]) uses.push_back(use);
+    if (uses.empty()) return true;
+    hold_what_goes_round(uses);
+    block const first = block_at(uses, 0);
+    for (std::size_t i = 0; i < uses.size(); ++order_) {
+      block const here = block_at(uses, i);
+      i += here.size();
+      bool const last = i == uses.size();
+      block const next = last ? first : block_at(uses, i);
       std::uint64_t next_bytes = 0;
-      block const& next = blocks[(i + 1) % blocks.size()];
-      for (tensor_use const& use : next.uses) next_bytes += bytes_[use.tensor];
-      first_ = i + 2 >= blocks.size() ? placed(blocks.front().uses) : std::vector<byte_range>{};
-      last_block_ = i + 1 == blocks.size();
-      if (!add(blocks[i].uses, blocks[i].call, last_block_ ? 0 : next_bytes)) return false;
-      ++order_;
+      for (tensor_use const& use : next) next_bytes += bytes_[use.tensor];
+      if (last || i + next.size() == uses.size()) first_ = placed(first);
+      last_block_ = last;
+      find_coming(here, uses, i);
+      if (!add(here, last ? 0 : next_bytes)) return false;
     }
     return true;
   }
 
  private:
-  [[nodiscard]] std::vector<tensor_use> going_round(std::vector<std::uint8_t> const& streamed) const {
-    std::vector<tensor_use> found;
-    for (tensor_use const& use : cycle_.uses())
-      if (streamed[use.tensor] && use.until > cycle_.calls()) found.push_back(use);
-    return found;
+  using block = std::span<tensor_use const>;  // one call's
+
+  static block block_at(std::vector<tensor_use> const& uses, std::size_t start) {
+    std::size_t end = start;
+    while (end < uses.size() && uses[end].from == uses[start].from) ++end;
+    return block(uses).subspan(start, end - start);
   }
 
   /// What the end of the cycle holds into its beginning is placed first, side by side.
   void hold_what_goes_round(std::vector<tensor_use> const& uses) {
     std::uint64_t offset = 0;
     for (tensor_use const& use : uses) {
+      if (use.until <= cycle_.calls()) continue;
       if (into_.places[use.tensor] == memory_plan::no_place) {
         into_.places[use.tensor] = into_.ring.offset + offset;
         offset += bytes_[use.tensor];
       }
-      recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0});
+      recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0, use.tensor});
     }
-    if (!uses.empty()) ++order_;
+    ++order_;
   }
 
   [[nodiscard]] std::uint64_t place_of(std::uint32_t tensor) const { return into_.places[tensor] - into_.ring.offset; }
 
-  [[nodiscard]] std::vector<byte_range> placed(std::vector<tensor_use> const& uses) const {
+  [[nodiscard]] std::vector<byte_range> placed(block uses) const {
     std::vector<byte_range> ranges;
     for (tensor_use const& use : uses)
       if (into_.places[use.tensor] != memory_plan::no_place)
@@ -97,24 +100,24 @@ class ring_filler {
     return ranges;
   }
 
-  bool add(std::vector<tensor_use> const& uses, std::uint32_t call, std::uint64_t next_bytes) {
+  bool add(block uses, std::uint64_t next_bytes) {
+    std::uint32_t const call = uses.front().from;
     std::erase_if(recent_,
-                  [&](occupied const& each) { return each.until <= call && each.order + looks_back < order_; });
+                  [&](occupied const& each) { return each.until <= call && each.order + looks_back_ < order_; });
     std::uint64_t block_bytes = 0;
     std::vector<tensor_use> unplaced;
     for (tensor_use const& use : uses) {
       if (into_.places[use.tensor] == memory_plan::no_place) {
         unplaced.push_back(use);
         block_bytes += bytes_[use.tensor];
-      } else if (!take(use, place_of(use.tensor), call)) {
+      } else if (!take(use, place_of(use.tensor))) {
         return false;
       }
     }
     if (unplaced.empty()) return true;
     if (std::optional<std::uint64_t> at = best_place(block_bytes, call, next_bytes)) {
       for (tensor_use const& use : unplaced) {
-        into_.places[use.tensor] = into_.ring.offset + *at;
-        recent_.push_back({{*at, bytes_[use.tensor]}, use.until, order_});
+        put(use, *at);
         *at += bytes_[use.tensor];
       }
       return true;
@@ -124,20 +127,42 @@ class ring_filler {
     for (tensor_use const& use : unplaced) {
       std::optional<std::uint64_t> const at = best_place(bytes_[use.tensor], call, 0);
       if (!at) return false;
-      into_.places[use.tensor] = into_.ring.offset + *at;
-      recent_.push_back({{*at, bytes_[use.tensor]}, use.until, order_});
+      put(use, *at);
     }
     return true;
   }
 
+  void put(tensor_use const& use, std::uint64_t at) {
+    into_.places[use.tensor] = into_.ring.offset + at;
+    bool const once = cycle_.loads(use.tensor) == 1;
+    // What lies side by side and is let go together is one, unless it comes again on its own.
+    if (once && !recent_.empty() && recent_.back().tensor == several && recent_.back().until == use.until &&
+        recent_.back().where.end() == at) {
+      recent_.back().where.bytes += bytes_[use.tensor];
+      recent_.back().order = order_;
+    } else {
+      recent_.push_back({{at, bytes_[use.tensor]}, use.until, order_, once ? several : use.tensor});
+    }
+  }
+
   /// A place of an earlier use: wrong only where something else is held there now.
-  bool take(tensor_use const& use, std::uint64_t at, std::uint32_t call) {
+  bool take(tensor_use const& use, std::uint64_t at) {
     byte_range const where{at, bytes_[use.tensor]};
     for (occupied const& each : recent_)
-      if (each.until > call && overlap(each.where, where) && each.where != where) return false;
-    std::erase_if(recent_, [&](occupied const& each) { return each.where == where; });
-    recent_.push_back({where, use.until, order_});
+      if (each.until > use.from && each.tensor != use.tensor && overlap(each.where, where)) return false;
+    std::erase_if(recent_, [&](occupied const& each) { return each.tensor == use.tensor; });
+    recent_.push_back({where, use.until, order_, use.tensor});
     return true;
+  }
+
+  /// Places, fixed already, of what is needed while these uses last.
+  void find_coming(block uses, std::vector<tensor_use> const& all, std::size_t after) {
+    coming_.clear();
+    std::uint32_t until = 0;
+    for (tensor_use const& use : uses) until = std::max(until, use.until);
+    for (std::size_t i = after; i < all.size() && all[i].from < until; ++i)
+      if (into_.places[all[i].tensor] != memory_plan::no_place)
+        coming_.push_back({place_of(all[i].tensor), bytes_[all[i].tensor]});
   }
 
   /// Of the places next to what lies there: the one that leaves the next block room, and then the one under which what
@@ -146,6 +171,10 @@ class ring_filler {
                                                         std::uint64_t next_bytes) const {
     if (bytes > into_.ring.bytes) return std::nullopt;
     std::vector<std::uint64_t> tries{0, into_.ring.bytes - bytes};
+    for (byte_range const each : coming_) {
+      if (each.end() + bytes <= into_.ring.bytes) tries.push_back(each.end());
+      if (each.offset >= bytes) tries.push_back(each.offset - bytes);
+    }
     for (occupied const& each : recent_) {
       if (each.where.end() + bytes <= into_.ring.bytes) tries.push_back(each.where.end());
       if (each.where.offset >= bytes) tries.push_back(each.where.offset - bytes);
@@ -155,12 +184,13 @@ class ring_filler {
     for (std::uint64_t const at : tries) {
       byte_range const where{at, bytes};
       bool held = false;
-      std::uint64_t age = looks_back;
+      std::uint64_t age = looks_back_;
       for (occupied const& each : recent_) {
         if (!overlap(each.where, where)) continue;
         held = held || each.until > call || each.order == order_;
         age = std::min<std::uint64_t>(age, order_ - each.order);
       }
+      for (byte_range const each : coming_) held = held || overlap(each, where);
       if (held) continue;
       bool const clears_first =
           std::none_of(first_.begin(), first_.end(), [&](byte_range each) { return overlap(each, where); });
@@ -179,6 +209,7 @@ class ring_filler {
     for (occupied const& each : recent_)
       if (each.until > call || each.order == order_) held.push_back(each.where);
     held.insert(held.end(), first_.begin(), first_.end());
+    held.insert(held.end(), coming_.begin(), coming_.end());
     std::sort(held.begin(), held.end(), [](byte_range left, byte_range right) { return left.offset < right.offset; });
     std::uint64_t end = 0;
     for (byte_range const each : held) {
@@ -188,12 +219,13 @@ class ring_filler {
     return into_.ring.bytes >= end + bytes;
   }
 
-  static constexpr std::uint32_t looks_back = 12;
+  std::uint32_t looks_back_;  // streaming calls
   cycle_uses const& cycle_;
   std::vector<std::uint64_t> const& bytes_;
   layout& into_;
-  std::deque<occupied> recent_;    // offsets from the ring's start
+  std::vector<occupied> recent_;   // offsets from the ring's start
   std::vector<byte_range> first_;  // where the cycle's first block lies, once it is about to come again
+  std::vector<byte_range> coming_;
   bool last_block_ = false;
   std::uint32_t order_ = 0;
 };
@@ -207,7 +239,7 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
   offset_arena arena(space.bytes);
   std::vector<std::uint32_t> newcomers;
   for (std::uint32_t tensor = 0; tensor < bytes.size(); ++tensor) {
-    if (!resident[tensor]) continue;
+    if (!resident[tensor] || bytes[tensor] == 0) continue;
     bool const here = !now.empty() && now[tensor].bytes != 0 && now[tensor].offset >= space.offset &&
                       arena.allocate_at({now[tensor].offset - space.offset, bytes[tensor]});
     if (here) {
@@ -232,8 +264,28 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
 }
 
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
-                    std::vector<std::uint8_t> const& streamed, layout& into) {
-  return ring_filler(cycle, bytes, into).fill(streamed);
+                    std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into) {
+  return ring_filler(cycle, bytes, into, slots).fill(streamed);
+}
+
+std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
+                           std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places) {
+  std::map<std::uint64_t, std::uint32_t> there;  // what lies in the ring, by place
+  std::uint64_t loaded = 0;
+  for (int round = 0; round < 2; ++round) {
+    loaded = 0;  // the first round only fills the ring
+    for (tensor_use const& use : cycle.uses()) {
+      if (!streamed[use.tensor] || bytes[use.tensor] == 0) continue;
+      std::uint64_t const place = places[use.tensor], end = place + bytes[use.tensor];
+      auto from = there.lower_bound(place);
+      if (from != there.end() && from->second == use.tensor) continue;
+      if (from != there.begin() && std::prev(from)->first + bytes[std::prev(from)->second] > place) --from;
+      while (from != there.end() && from->first < end) from = there.erase(from);
+      there.emplace_hint(from, place, use.tensor);
+      loaded += bytes[use.tensor];
+    }
+  }
+  return loaded;
 }
 
 }  // namespace tierpager

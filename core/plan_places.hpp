@@ -23,8 +23,14 @@ std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const
                               std::uint64_t ring_bytes);
 
 /// Gives every streamed tensor its place in the ring. What is held at once never overlaps, and neighbouring streaming
-/// calls do not where there is a way. False where the ring is too small for what is held at once, placed like this.
+/// calls do not where there is a way. `slots` is how far back
+/// a copy may come to wait. False where the ring is too small for what is held at once, placed like this.
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
-                    std::vector<std::uint8_t> const& streamed, layout& into);
+                    std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into);
+
+/// What passes through the ring in one cycle, in steady state. Not every use is a load: what nothing has overwritten
+/// since is still there.
+std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
+                           std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places);
 
 }  // namespace tierpager

@@ -45,16 +45,35 @@ std::uint64_t selector::ring_for(std::uint64_t cap_bytes) const {
   return std::max(request_.least_ring_bytes, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
 }
 
+std::uint64_t selector::pair_bytes() const { return set_.ring_bytes(std::min(slots_, 2U)); }
+
 std::uint64_t selector::ring_now() const {
   if (set_.bytes() == 0) return 0;
   if (request_.ring_is_least) return request_.least_ring_bytes;
   return std::max(request_.least_ring_bytes, set_.ring_bytes(slots_));
 }
 
+// One that fills the cap nearly alone would have no neighbours.
+bool selector::admits(std::size_t tensor, std::uint64_t cap_bytes) const {
+  if (slots_ != 1 && request_.bytes[tensor] > cap_bytes - cap_bytes / 8) return false;
+  return set_.fits(tensor, cap_bytes, slots_ == 1);
+}
+
+// Smaller tensors than this are not enough, were they all to stream.
+std::uint64_t selector::smallest_cap() const {
+  std::vector<std::uint64_t> sizes;
+  for (group const& from : groups_)
+    for (member const& each : from.members) sizes.push_back(request_.bytes[each.tensor]);
+  std::sort(sizes.begin(), sizes.end());
+  std::uint64_t sum = 0;
+  for (std::uint64_t const size : sizes)
+    if ((sum += size) >= needed_bytes(0)) return std::max<std::uint64_t>(size, 1);
+  return 1;
+}
+
 // Error diffusion: every byte of the cycle earns the share that has to stream, and a tensor is taken as soon as half of
 // it is earned. What the ring cannot take leaves its share to those after it.
 void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
-  bool const alone = slots_ == 1;
   double const start = from.members.front().position;
   member const& last = from.members.back();
   double const span = last.position - start + static_cast<double>(request_.bytes[last.tensor]);
@@ -63,7 +82,7 @@ void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::ui
   for (member const& each : from.members) {
     auto const size = static_cast<double>(request_.bytes[each.tensor]);
     if (share * (each.position - start + size) - taken < size / 2 && needed_bytes < from.bytes) continue;
-    if (!set_.fits(each.tensor, cap_bytes, alone)) continue;
+    if (!admits(each.tensor, cap_bytes)) continue;
     set_.add(each.tensor);
     taken += size;
     if (set_.bytes() >= candidate_bytes_) return;
@@ -81,11 +100,11 @@ selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
     // Rounding, and what the ring refused, leave some to take wherever it still fits.
     for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed; ++i) {
       std::size_t const tensor = from.members[i].tensor;
-      if (!set_.contains(tensor) && set_.fits(tensor, cap_bytes, slots_ == 1)) set_.add(tensor);
+      if (!set_.contains(tensor) && admits(tensor, cap_bytes)) set_.add(tensor);
     }
   }
   std::uint64_t const least = needed_bytes(ring_now());
-  if (set_.bytes() < least) return {cap_bytes, false, 0};
+  if (set_.bytes() < least || ring_now() > request_.budget_bytes) return {cap_bytes, false, 0};
   // The surplus will be trimmed.
   return {cap_bytes, true,
           static_cast<double>(set_.loaded_bytes()) - static_cast<double>(set_.bytes() - least) * marginal_loads};
@@ -99,7 +118,7 @@ std::optional<std::uint64_t> selector::best_cap() {
   set_.clear();
   for (group const& from : groups_)
     for (member const& each : from.members) set_.add(each.tensor);
-  std::uint64_t const widest = std::min(set_.ring_bytes(std::min(slots_, 2U)), request_.budget_bytes);
+  std::uint64_t const widest = std::min(pair_bytes(), request_.budget_bytes);
   attempt best{0, false, 0};
   auto const consider = [&](std::uint64_t cap_bytes) {
     attempt const made = try_cap(cap_bytes);
@@ -110,23 +129,20 @@ std::optional<std::uint64_t> selector::best_cap() {
     for (std::uint64_t cap = *last_cap_; !consider(cap) && cap < widest;) cap = std::min(widest, cap + cap / 4 + 1);
     return best.feasible ? std::optional(best.cap_bytes) : std::nullopt;
   }
-  std::uint64_t feasible = 0, infeasible = 0;
-  for (std::uint64_t cap = widest; cap > 0 && cap >= widest / 4096; cap /= 2) {
-    if (consider(cap)) {
-      feasible = std::min(cap, set_.ring_bytes(slots_ == 1 ? 1 : 2));
-      cap = std::min(cap, feasible);
-    } else if (feasible != 0) {
-      infeasible = cap;
-      break;
-    }
+  // No cap below the largest that has to stream can do; two of that size often do.
+  std::uint64_t infeasible = smallest_cap() - 1, feasible = std::min(widest, 2 * smallest_cap());
+  while (!consider(feasible)) {
+    infeasible = std::max(infeasible, feasible);
+    if (feasible == widest) return std::nullopt;
+    feasible = std::min(widest, feasible + feasible / 2);
   }
-  for (int step = 0; step < 7 && feasible > infeasible + 1; ++step) {
-    auto const between = infeasible == 0 ? feasible / 2
-                                         : static_cast<std::uint64_t>(std::sqrt(static_cast<double>(feasible)) *
-                                                                      std::sqrt(static_cast<double>(infeasible)));
-    std::uint64_t const cap = std::clamp(between, infeasible + 1, feasible - 1);
+  std::uint64_t const close_enough = needed_bytes(0) / 500;
+  for (int step = 0; step < 7; ++step) {
+    feasible = std::min(feasible, std::max(infeasible + 1, pair_bytes()));
+    if (feasible - infeasible <= 1 + close_enough) break;
+    std::uint64_t const cap = infeasible + (feasible - infeasible) / 2;
     if (consider(cap)) {
-      feasible = std::min(cap, set_.ring_bytes(slots_ == 1 ? 1 : 2));
+      feasible = cap;
     } else {
       infeasible = cap;
     }
@@ -171,7 +187,8 @@ bool selector::swap_one(std::uint64_t cap_bytes, std::uint64_t needed) {
 }
 
 void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
-  for (int round = 0; round < 4; ++round) {
+  std::uint64_t const close_enough = needed + needed / 1000;
+  for (int round = 0; round < 4 && set_.bytes() > close_enough; ++round) {
     for (auto from = groups_.rbegin(); from != groups_.rend() && set_.bytes() > needed; ++from) {
       std::vector<member> in;
       for (member const& each : from->members)
@@ -183,7 +200,7 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
         if (request_.bytes[each.tensor] <= set_.bytes() - needed && set_.may_leave(each.tensor, cap_bytes, slots_ == 1))
           set_.remove(each.tensor);
     }
-    if (set_.bytes() == needed || !swap_one(cap_bytes, needed)) return;
+    if (set_.bytes() <= close_enough || !swap_one(cap_bytes, needed)) return;
   }
 }
 
@@ -196,10 +213,11 @@ std::optional<selection> selector::select(std::uint32_t slots) {
   if (!cap || !try_cap(*cap).feasible) return std::nullopt;
   // A smaller ring is a surplus again. A deep one stays as large as it was chosen: its depth is what matters.
   chosen.ring_bytes = ring_now();
-  for (std::uint64_t ring = 0; ring != chosen.ring_bytes && set_.bytes() > 0;) {
-    ring = chosen.ring_bytes;
-    trim(request_.ring_is_least ? *cap : set_.ring_bytes(std::min(slots_, 2U)), needed_bytes(ring));
+  for (int round = 0; round < 4 && set_.bytes() > 0; ++round) {
+    std::uint64_t const ring = chosen.ring_bytes;
+    trim(request_.ring_is_least ? *cap : pair_bytes(), needed_bytes(ring));
     if (slots_ <= 2) chosen.ring_bytes = std::min(ring, ring_now());
+    if (ring == chosen.ring_bytes) break;
   }
   for (std::size_t tensor = 0; tensor < chosen.streamed.size(); ++tensor)
     chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;

@@ -85,6 +85,9 @@ class selector {
     double loaded_bytes;
   };
   void make_groups();
+  [[nodiscard]] bool admits(std::size_t tensor, std::uint64_t cap_bytes) const;
+  [[nodiscard]] std::uint64_t smallest_cap() const;
+  [[nodiscard]] std::uint64_t pair_bytes() const;
   [[nodiscard]] std::uint64_t needed_bytes(std::uint64_t ring_bytes) const;
   [[nodiscard]] std::uint64_t ring_for(std::uint64_t cap_bytes) const;
   [[nodiscard]] std::uint64_t ring_now() const;

@@ -7,7 +7,7 @@ namespace tierpager {
 
 residency::residency(catalog const& tensors, residency_options const& options,
                      std::unique_ptr<eviction_policy> vram_policy, std::unique_ptr<eviction_policy> ram_policy)
-    : tensors_(tensors), options_(options) {
+    : tensors_(tensors), options_(options), course_(tensors.size(), options.vram.present && !vram_policy->exact()) {
   at(tier::vram).options = options.vram;
   at(tier::ram).options = options.ram;
   std::uint64_t const granule = options.ram.granule_bytes;
@@ -28,6 +28,7 @@ residency::residency(catalog const& tensors, residency_options const& options,
 void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   tier_state& one = at(where);
   one.policy = std::move(policy);
+  one.guests.emplace(course_.kept() ? tensors_.size() : 0);
   one.slots.resize(tensors_.size());
   std::uint64_t total = 0;
   std::uint64_t largest = 0;
@@ -148,15 +149,27 @@ void residency::check() const {
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
       assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
+      assert(each.range.bytes == 0 || one.lying.at(each.range.offset) == id);
+      assert(!each.ahead || (where == tier::vram && each.uses == 0 && each.state != slot_state::absent));
     }
     assert(held_bytes == one.held_bytes && lasting_bytes == one.lasting_bytes && pinned_bytes == one.pinned_bytes);
     assert(resident_tensors == one.resident_tensors);
+    assert(one.lying.size() ==
+           static_cast<std::size_t>(
+               std::count_if(one.slots.begin(), one.slots.end(), [](slot const& s) { return s.range.bytes > 0; })));
     assert(one.arena->committed_bytes() <= one.limit_bytes);
     bool const there = one.options.present || one.reserve_bytes > 0;
     assert(!there || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
     (void)there;
     (void)held_bytes, (void)lasting_bytes, (void)pinned_bytes, (void)resident_tensors;
   }
+  std::uint64_t ahead_bytes = 0;
+  for (tensor_id id : ahead_) {
+    assert(slot_of(id, tier::vram).ahead);
+    ahead_bytes += footprint(id, tier::vram);
+  }
+  assert(ahead_bytes == ahead_bytes_);
+  (void)ahead_bytes;
 }
 
 }  // namespace tierpager

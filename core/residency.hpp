@@ -15,6 +15,9 @@
 #include <vector>
 
 #include <core/command.hpp>
+#include <core/course.hpp>
+#include <core/policy/lru.hpp>
+#include <core/residency_options.hpp>
 #include <core/tier_arena.hpp>
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
@@ -22,24 +25,6 @@
 #include <tierpager/statistics.hpp>
 
 namespace tierpager {
-
-/// Who acquires. A caller that holds handles is never made to wait behind requests that may be waiting for them.
-enum class caller_id : std::uint8_t {};
-
-struct tier_options {
-  bool present = true;
-  std::uint64_t budget_bytes = unlimited_bytes;
-  std::uint64_t granule_bytes = 4096;  // every tensor takes a multiple of this
-  std::uint64_t overhead_bytes = 0;    // what the device holds of the budget beside the arena
-  bool can_remap = true;               // else the whole budget is committed once, and cannot change
-};
-
-struct residency_options {
-  tier_options vram, ram;
-  std::uint64_t chunk_bytes = 8U << 20U;
-  std::uint64_t scratch_bytes = 0;  // at the start of the VRAM arena, for the caller's own use
-  bool overcommit_pins = false;
-};
 
 class residency {
  public:
@@ -66,6 +51,9 @@ class residency {
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
   void share(tensor_id id, tier where, caller_id caller);
+  /// Loads what is absent into VRAM, after everything that is asked for, and only into room that neither a use nor the
+  /// plan nor another load ahead needs; the rest of the set is passed over. Unknown ids are ignored.
+  void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
@@ -78,6 +66,19 @@ class residency {
   status pin(std::span<tensor_id const> ids, tier where);
   void unpin(std::span<tensor_id const> ids, tier where);
   status set_budget(tier where, std::uint64_t bytes);
+
+  // Order and plan -------------------------------------------------------------------------------------------------
+  /// How the caller will acquire, cycle for cycle; empty: that is to be learned. No effect where the policy is exact.
+  void set_order(acquire_order order);
+  struct plan_question {
+    std::uint64_t epoch;
+    plan_request request;
+  };
+  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock.
+  std::optional<plan_question> take_plan_question();
+  /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
+  void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
+  [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 
   // Answers --------------------------------------------------------------------------------------------------------
   void read_done(tensor_id id, std::uint32_t chunk, status const& outcome);
@@ -129,6 +130,9 @@ class residency {
     slot_state state = slot_state::absent;
     bool pinned = false;           // the user's pin set
     bool fixed = false;            // pinned, and counted as immovable since its first acquire
+    bool preferred = false;        // lives here by the plan
+    bool guest = false;            // among the tier's guests
+    bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
     std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
     std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
   };
@@ -148,12 +152,14 @@ class residency {
     std::uint64_t resident_bytes = 0, resident_tensors = 0;
     std::array<std::uint64_t, eviction_reasons> evictions{};
     std::unique_ptr<eviction_policy> policy;
+    std::optional<lru> guests;  // the first victims: what the plan has elsewhere, host copies of what is in VRAM
     std::optional<tier_arena> arena;
     std::vector<slot> slots;
-    std::vector<request_id> waiting;     // tickets that are not admitted yet, in order
-    std::optional<remap_command> remap;  // under way
-    std::optional<tensor_id> remap_for;  // whose placement it serves
-    bool shrink_failed = false;          // memory could not be given back: not tried again until something changes
+    std::map<std::uint64_t, tensor_id> lying;  // by offset: what has a range
+    std::vector<request_id> waiting;           // tickets that are not admitted yet, in order
+    std::optional<remap_command> remap;        // under way
+    std::optional<tensor_id> remap_for;        // whose placement it serves
+    bool shrink_failed = false;  // memory could not be given back: not tried again until something changes
   };
 
   struct request {
@@ -178,11 +184,14 @@ class residency {
     bool place_asked = false;
     bool starved = false;  // what it lacks in RAM is held by others' handles
     bool tainted = false;  // a copy call failed: what it left behind is quarantined
+    bool ahead = false;    // nobody has asked for it yet
+    bool began_ahead = false;
     std::optional<failure> failed;
     byte_range stage;
     std::uint64_t chunk_bytes = 0;
     std::uint32_t read_count = 0, queued_count = 0;
     std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
+    std::uint64_t bytes_read = 0, bytes_copied = 0;
     std::vector<chunk_state> chunks;
     std::array<std::optional<fence>, ring_slots> ring_fences{};  // of the copy that last left each ring slot
     std::vector<fence> after;  // for its copies to wait for: each may be the first that is queued
@@ -235,6 +244,9 @@ class residency {
   [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  bool find_room_for(std::span<tensor_id const> ids, tier where);
+  void on_course(std::span<tensor_id const> ids, tier where);
+  void run_ahead_and_pump(tier where);
   [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
   [[nodiscard]] bool starving() const;
   void use(tensor_id id, tier where, caller_id caller);
@@ -249,8 +261,10 @@ class residency {
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
-  room make_room(tier where, std::uint64_t bytes);
+  room make_room(tier where, std::uint64_t bytes, bool ahead = false);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
+  [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
+  [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   struct victim_choice {
     std::optional<tensor_id> victim;
@@ -259,6 +273,7 @@ class residency {
   [[nodiscard]] victim_choice choose_victim(tier where);
   enum class use_state : std::uint8_t { over, running, unknown };
   [[nodiscard]] use_state last_use_of(slot const& one) const;
+  [[nodiscard]] bool holds_up(fence use) const;
   void ask(slot const& one);
   [[nodiscard]] std::uint64_t least_bytes(tier where) const;
   [[nodiscard]] bool make_do(tier where);
@@ -276,13 +291,17 @@ class residency {
   void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
 
   // residency_loads.cpp
-  load& start_load(tensor_id id, tier where);
+  load& start_load(tensor_id id, tier where, bool ahead = false);
+  void enqueue(std::vector<tensor_id>& queue, tensor_id id);
   void want_vram(tensor_id id, load& one);
+  void ask_for(tensor_id id, load& one);
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
   bool stage(tensor_id id, load& one);
   bool place(tensor_id id, load& one);
+  void placed_at(tensor_id id, load& one, tier_arena::placement placed);
   std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
   [[nodiscard]] bool may_be_released() const;
+  [[nodiscard]] bool may_evict_for(load const& one) const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
   void drop(tensor_id id, load& one);
   void staged(tensor_id id, load& one);
@@ -300,6 +319,25 @@ class residency {
   [[nodiscard]] std::vector<tensor_id> stalled();
   void fail_stalled(failure const& why);
 
+  // residency_plan.cpp: order, plan, running ahead
+  void regard(tensor_id id, tier where);
+  void touch(tensor_id id, tier where);
+  void set_range(tensor_id id, tier where, byte_range range);
+  void take_up_plan();
+  void follow_course();
+  [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
+  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
+  enum class planned_place : std::uint8_t { taken, later, elsewhere };
+  planned_place place_as_planned(tensor_id id, load& one, byte_range range);
+  [[nodiscard]] std::uint64_t ahead_limit() const;
+  [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
+  [[nodiscard]] bool room_ahead(tensor_id id);
+  void run_ahead();
+  void load_ahead(tensor_id id);
+  void no_longer_ahead(tensor_id id);
+  void give_up_ahead(tensor_id id, load& one);
+  bool give_up_what_waits();
+
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
   void give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing);
@@ -309,6 +347,7 @@ class residency {
   [[nodiscard]] bool has_passed(fence which) const;
   [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   void add_use(slot& one, fence last_use) const;
+  void ended(tensor_id id, tier where);
   void settle_if_needed();
   void pump();
   void go_on();
@@ -321,6 +360,9 @@ class residency {
   std::map<request_id, request> requests_;
   std::uint64_t next_request_ = 1;
   load_map loads_;
+  course course_;
+  std::vector<tensor_id> ahead_;  // in VRAM or on their way there before anybody asked, in order
+  std::uint64_t ahead_bytes_ = 0;
   std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<ram_drain> ram_drains_;
@@ -329,7 +371,8 @@ class residency {
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
-  std::vector<fence> asked_;            // about which no answer has come
+  std::optional<std::uint32_t> latest_stream_;  // on which something was released
+  std::vector<fence> asked_;                    // about which no answer has come
   std::array<std::uint32_t, 256> held_by_caller_{};
   std::optional<failure> lost_;
   bool closed_ = false;

@@ -10,6 +10,8 @@ void residency::read_done(tensor_id id, std::uint32_t chunk, status const& outco
   load* one = find_load(id);
   assert(one != nullptr && one->chunks[chunk] == chunk_state::reading);
   --one->reads_out;
+  std::uint64_t const bytes = std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+  if (outcome.ok()) one->bytes_read += bytes;
   if (one->failed) {
     clean_up(id, *one);
   } else if (!outcome.ok()) {
@@ -17,7 +19,6 @@ void residency::read_done(tensor_id id, std::uint32_t chunk, status const& outco
   } else {
     one->chunks[chunk] = chunk_state::read;
     ++one->read_count;
-    counters_.bytes_from_disk += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
     queue_copies(id, *one);
     if (one->read_count == one->chunks.size()) ram_complete(id, *one);
   }
@@ -31,7 +32,7 @@ void residency::copy_queued(tensor_id id, std::uint32_t chunk, fence done) {
   --one->copies_out;
   one->last_copy = std::max(one->last_copy.value_or(done), done);
   one->chunks[chunk] = chunk_state::queued;
-  counters_.bytes_to_device += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+  one->bytes_copied += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
   if (one->failed) {
     clean_up(id, *one);
   } else if (++one->queued_count == one->chunks.size()) {
@@ -95,7 +96,9 @@ void residency::remap_served(tensor_id id, load& one, tier where) {
 
 void residency::give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing) {
   if (where == tier::vram) {
-    at(where).arena->free_uncommitted(std::exchange(slot_of(id, where).range, {}), missing);
+    byte_range const range = slot_of(id, where).range;
+    set_range(id, where, {});
+    at(where).arena->free_uncommitted(range, missing);
     one.place_asked = false;
   } else {
     at(where).arena->free_uncommitted(one.stage, missing);
@@ -116,10 +119,9 @@ void residency::unstage(tensor_id id, load& one) {
   one.stage = {};
   if (one.ring) return;
   --slot_of(id, tier::ram).busy;
-  change(id, tier::ram, [](slot& failed) {
-    failed.state = slot_state::absent;
-    failed.range = {};
-  });
+  set_range(id, tier::ram, {});
+  change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
+  regard(id, tier::ram);
 }
 
 void residency::passed(fence which) {
@@ -220,6 +222,7 @@ void residency::device_lost(failure const& why) {
 
 void residency::close() {
   closed_ = true;
+  give_up_what_waits();
   reject_all({.code = errc::closed, .what = "the pager is closed"});
 }
 
@@ -236,8 +239,20 @@ void residency::add_use(slot& one, fence last_use) const {
 }
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
-  if (last_use && where == tier::vram) add_use(slot_of(id, where), *last_use);
+  if (last_use && where == tier::vram) {
+    latest_stream_ = last_use->stream;
+    add_use(slot_of(id, where), *last_use);
+  }
   unuse(id, where, caller);
+  ended(id, where);
+}
+
+void residency::ended(tensor_id id, tier where) {
+  if (where == tier::vram && course_.kept()) {
+    course_.released(id);
+    follow_course();
+    run_ahead();
+  }
   pump();
 }
 
@@ -245,7 +260,7 @@ void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t k
   unproven_.emplace_back(key, id);
   change(id, tier::vram, [](slot& one) { ++one.unproven; });
   unuse(id, tier::vram, caller);
-  pump();
+  ended(id, tier::vram);
 }
 
 void residency::prove(fence recorded, std::uint32_t key) {

@@ -6,20 +6,23 @@
 
 namespace tierpager {
 
-residency::load& residency::start_load(tensor_id id, tier where) {
+residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
   load& one = loads_[static_cast<std::uint32_t>(id)];
   slot& ram = slot_of(id, tier::ram);
+  one.ahead = ahead;
   one.from_ram = ram.state == slot_state::resident;
+  emit(tell_loading_command{id, where, !one.from_ram, ahead});
   if (one.from_ram) {
     assert(where == tier::vram);
-    at(tier::ram).policy->touched(id);
+    touch(id, tier::ram);
     fix_if_room(id, tier::ram);
     one.stage = ram.range;
     prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
     ++ram.busy;
     one.staged = true;
   } else {
-    staging_.push_back(id);
+    counters_.bytes_from_disk += tensors_[id].bytes;
+    enqueue(staging_, id);
   }
   if (where == tier::vram) want_vram(id, one);
   return one;
@@ -27,8 +30,24 @@ residency::load& residency::start_load(tensor_id id, tier where) {
 
 void residency::want_vram(tensor_id id, load& one) {
   one.to_vram = true;
+  counters_.bytes_to_device += tensors_[id].bytes;
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
-  placing_.push_back(id);
+  regard(id, tier::vram);
+  enqueue(placing_, id);
+}
+
+// In order; what is loaded ahead comes after all that is asked for.
+void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
+  bool const last = find_load(id)->ahead;
+  auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
+  queue.insert(last ? queue.end() : before, id);
+}
+
+// Somebody wants what was being loaded ahead.
+void residency::ask_for(tensor_id id, load& one) {
+  if (!std::exchange(one.ahead, false)) return;
+  for (std::vector<tensor_id>* queue : {&staging_, &placing_})
+    if (std::erase(*queue, id) > 0) enqueue(*queue, id);
 }
 
 void residency::prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as) {
@@ -45,7 +64,7 @@ bool residency::stage(tensor_id id, load& one) {
   assert(!one.staged && !one.stage_asked && !one.failed);
   tier_state const& ram = at(tier::ram);
   slot const& own = slot_of(id, tier::ram);
-  if (one.waiters.empty()) {  // all who wanted it were cancelled before it had a place
+  if (one.waiters.empty() && !(one.ahead && one.to_vram)) {  // all who wanted it were cancelled before it had a place
     drop(id, one);
     return true;
   }
@@ -59,13 +78,14 @@ bool residency::stage(tensor_id id, load& one) {
   // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
   bool const draining =
       std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
-  one.starved = !whole && ring_chunk == 0 && !draining;
-  if (!whole && ring_chunk == 0) return false;
+  one.starved = !whole && ring_chunk == 0 && !draining && !one.ahead;
+  if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
   std::uint64_t const lasting_bytes = ram.lasting_bytes;
-  room const made = make_room(tier::ram, bytes);
+  room const made = make_room(tier::ram, bytes, one.ahead);
+  if (made == room::none && one.ahead && !draining) return give_up_ahead(id, one), true;
   if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
-  one.starved = made == room::none && own.uses == 0 && !draining;
+  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead;
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
   auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
@@ -75,12 +95,13 @@ bool residency::stage(tensor_id id, load& one) {
   one.ring = !whole;
   prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
   if (whole) {
+    set_range(id, tier::ram, placed->range);
     change(id, tier::ram, [&](slot& coming) {
       coming.state = slot_state::loading;
-      coming.range = placed->range;
       ++coming.busy;
     });
-    at(tier::ram).policy->touched(id);
+    regard(id, tier::ram);
+    touch(id, tier::ram);
   }
   std::erase(staging_, id);
   one.stage_asked = !placed->commits.empty();
@@ -96,9 +117,14 @@ bool residency::stage(tensor_id id, load& one) {
 void residency::drop(tensor_id id, load& one) {
   std::erase(staging_, id);
   std::erase(placing_, id);
+  counters_.bytes_from_disk -= tensors_[id].bytes;
   if (one.to_vram) {
+    counters_.bytes_to_device -= tensors_[id].bytes;
+    if (one.began_ahead) counters_.ahead_bytes -= tensors_[id].bytes;
+    if (slot_of(id, tier::vram).ahead) no_longer_ahead(id);
     change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
     at(tier::vram).policy->erased(id);
+    regard(id, tier::vram);
   }
   loads_.erase(static_cast<std::uint32_t>(id));
   at(tier::ram).policy->erased(id);
@@ -131,19 +157,30 @@ void residency::queue_reads(tensor_id id, load& one) {
 
 // A load that may still fail to read takes a victim's place only once it is read: as a whole, or, where it passes in a
 // ring, as far as the ring reaches. Free room it takes at once, so that reads and copies overlap.
+bool residency::may_evict_for(load const& one) const {
+  auto const chunks = static_cast<std::uint32_t>(one.chunks.size());
+  return one.read_count >= (one.ring ? std::min(ring_slots, chunks) : chunks);
+}
+
 bool residency::may_place(tensor_id id, load const& one) const {
   if (!one.staged || one.failed || one.placed || one.place_asked) return false;
   tier_state const& vram = at(tier::vram);
-  auto const chunks = static_cast<std::uint32_t>(one.chunks.size());
-  if (one.read_count >= (one.ring ? std::min(ring_slots, chunks) : chunks)) return true;
+  if (may_evict_for(one)) return true;
   return vram.arena->allocated_bytes() + footprint(id, tier::vram) <= soft_limit(tier::vram);
 }
 
 bool residency::place(tensor_id id, load& one) {
   if (!may_place(id, one)) return false;
+  if (auto const own = planned_range(id)) {
+    planned_place const found = place_as_planned(id, one, *own);
+    if (found != planned_place::elsewhere) return found == planned_place::taken;
+    if (one.ahead) return give_up_ahead(id, one), true;
+  }
   tier_state& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  if (make_room(tier::vram, bytes) != room::there) return false;
+  room const made = make_room(tier::vram, bytes, one.ahead);
+  if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
+  if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);
   auto placed = vram.arena->place(bytes, bound, !vram.remap && vram.options.can_remap);
   if (!placed && !vram.options.can_remap) {
@@ -158,20 +195,22 @@ bool residency::place(tensor_id id, load& one) {
     }
   }
   if (!placed) return false;
-  change(id, tier::vram, [&](slot& coming) {
-    coming.range = placed->range;
-    ++coming.generation;
-  });
-  one.after = std::move(placed->after);
+  placed_at(id, one, std::move(*placed));
+  return true;
+}
+
+void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed) {
+  set_range(id, tier::vram, placed.range);
+  ++slot_of(id, tier::vram).generation;
+  one.after = std::move(placed.after);
   std::erase(placing_, id);
-  one.place_asked = !placed->commits.empty();
+  one.place_asked = !placed.commits.empty();
   if (one.place_asked) {
-    start_remap(tier::vram, id, {tier::vram, std::move(placed->decommits), std::move(placed->commits)});
+    start_remap(tier::vram, id, {tier::vram, std::move(placed.decommits), std::move(placed.commits)});
   } else {
     one.placed = true;
     queue_copies(id, one);
   }
-  return true;
 }
 
 // Where memory cannot be remapped, whatever lies between two gaps has to leave.
@@ -226,6 +265,8 @@ void residency::vram_complete(tensor_id id, load& one) {
     there.state = slot_state::resident;
     there.ready = one.last_copy;
   });
+  fix_if_room(id, tier::vram);
+  regard(id, tier::ram);
   arrived(one, id, tier::vram);
   finish(id, one);
 }
@@ -280,10 +321,19 @@ void residency::clean_up(tensor_id id, load& one) {
   if (one.reads_out > 0 || one.copies_out > 0 || one.stage_asked || one.place_asked) return;
   load const gone = std::move(one);
   loads_.erase(static_cast<std::uint32_t>(id));
+  if (!gone.from_ram) counters_.bytes_from_disk -= tensors_[id].bytes - gone.bytes_read;
   if (gone.to_vram) {
-    byte_range const range = std::exchange(slot_of(id, tier::vram).range, {});
+    counters_.bytes_to_device -= tensors_[id].bytes - gone.bytes_copied;
+    if (gone.began_ahead) counters_.ahead_bytes -= tensors_[id].bytes - gone.bytes_copied;
+    if (slot_of(id, tier::vram).ahead) {
+      counters_.ahead_unused_bytes += gone.bytes_copied;
+      no_longer_ahead(id);
+    }
+    byte_range const range = slot_of(id, tier::vram).range;
+    set_range(id, tier::vram, {});
     change(id, tier::vram, [](slot& failed) { failed.state = slot_state::absent; });
     at(tier::vram).policy->erased(id);
+    regard(id, tier::vram);
     if (gone.placed) give_up_vram(range, gone);
   }
   if (gone.staged) give_up_stage(id, gone);
@@ -313,10 +363,9 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
     drain.busy = id;
   } else if (!gone.ring) {
     --ram.busy;
-    change(id, tier::ram, [](slot& failed) {
-      failed.state = slot_state::absent;
-      failed.range = {};
-    });
+    set_range(id, tier::ram, {});
+    change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
+    regard(id, tier::ram);
   }
   drain_ram(drain, !copied || lost_.has_value());
 }

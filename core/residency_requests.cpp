@@ -91,7 +91,9 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
   bool const pass = may_pass(where, caller);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
+    on_course(ids, where);
     for (tensor_id each : ids) use(each, where, caller);
+    run_ahead_and_pump(where);
     return acquired{.granted = true, .request = request_id{}};
   }
   status fine = fits_ever(ids, where);
@@ -104,12 +106,14 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   auto const id = static_cast<request_id>(next_request_++);
   request& one = requests_[id];
   one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
-  if (pass && joinable(ids, where) && room_for(ids, where)) {
+  on_course(ids, where);
+  if (pass && joinable(ids, where) && find_room_for(ids, where)) {
     admit(id, one);
   } else {
     at(where).waiting.push_back(id);
   }
   settle_if_needed();
+  if (where == tier::vram) run_ahead();
   pump();
   return acquired{.granted = false, .request = id};
 }
@@ -122,8 +126,28 @@ result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, 
     return false;
   }
   if (!may_pass(where, caller) || !room_for(ids, where)) return false;
+  on_course(ids, where);
   for (tensor_id id : ids) use(id, where, caller);
+  run_ahead_and_pump(where);
   return true;
+}
+
+// Calls for the device tier are what an order is made of.
+void residency::on_course(std::span<tensor_id const> ids, tier where) {
+  if (where != tier::vram || !course_.kept()) return;
+  course_.acquired(ids);
+  follow_course();
+}
+
+void residency::run_ahead_and_pump(tier where) {
+  if (where != tier::vram || course_.plan() == nullptr) return;
+  run_ahead();
+  pump();
+}
+
+// Loads that nobody has asked for are no reason to wait.
+bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
+  return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where));
 }
 
 void residency::count_acquire(tensor_id id, tier where) {
@@ -143,7 +167,7 @@ void residency::use(tensor_id id, tier where, caller_id caller) {
     ++one.uses;
     one.fixed = one.pinned;
   });
-  if (footprint(id, where) > 0) at(where).policy->touched(id);
+  if (footprint(id, where) > 0) touch(id, where);
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
@@ -155,6 +179,7 @@ void residency::admit(request_id id, request& one) {
     if (slot_of(each, one.where).state == slot_state::resident) continue;
     load* coming = find_load(each);
     if (coming == nullptr) coming = &start_load(each, one.where);
+    ask_for(each, *coming);
     if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
     if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
     coming->waiters.push_back(id);
@@ -219,7 +244,7 @@ bool residency::admit_waiting(tier where) {
       continue;
     }
     bool const turn = !blocked || held_by_caller_[static_cast<std::size_t>(each.caller)] > 0;
-    if (turn && joinable(each.ids, where) && room_for(each.ids, where)) {
+    if (turn && joinable(each.ids, where) && find_room_for(each.ids, where)) {
       one.waiting.erase(one.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       admit(id, each);
       any = true;

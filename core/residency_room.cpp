@@ -24,12 +24,27 @@ std::uint64_t residency::soft_limit(tier where) const {
   return std::min(one.limit_bytes, round_down(asked, one.options.granule_bytes));
 }
 
-// The first in the policy's order that may leave; one that is pinned only where there is no other and its place is
+// Who leaves first: the guests, then the rest in the policy's order.
+std::optional<tensor_id> residency::first_in_line(tier where) const {
+  if (auto const guest = at(where).guests->first_victim()) return guest;
+  return at(where).policy->first_victim();
+}
+
+std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) const {
+  tier_state const& of = at(where);
+  bool const guest = slot_of(id, where).guest;
+  if (guest)
+    if (auto const next = of.guests->victim_after(id)) return next;
+  auto next = guest ? of.policy->first_victim() : of.policy->victim_after(id);
+  while (next && slot_of(*next, where).guest) next = of.policy->victim_after(*next);
+  return next;
+}
+
+// The first in that order that may leave; one that is pinned only where there is no other and its place is
 // still promised away.
 std::optional<tensor_id> residency::find_victim(tier where) {
-  eviction_policy const& policy = *at(where).policy;
   std::optional<tensor_id> last_resort;
-  for (auto victim = policy.first_victim(); victim; victim = policy.victim_after(*victim)) {
+  for (auto victim = first_in_line(where); victim; victim = next_in_line(*victim, where)) {
     if (!evictable(*victim, where)) continue;
     if (!slot_of(*victim, where).pinned) return victim;
     fix_if_room(*victim, where);
@@ -38,25 +53,27 @@ std::optional<tensor_id> residency::find_victim(tier where) {
   return last_resort;
 }
 
+// Uses on the stream that the latest release was on do not count: what is loaded now is used behind them. Nor does the
+// copy of the tensor itself: the next one queues behind it anyway.
+bool residency::holds_up(fence use) const { return use.stream != latest_stream_ && !known_passed(use); }
+
 residency::use_state residency::last_use_of(slot const& one) const {
   bool unknown = false;
   auto running = [&](fence use) {
-    if (known_passed(use)) return false;
+    if (!holds_up(use)) return false;
     unknown = true;
     return use.stream < running_.size() && running_[use.stream] <= use.sequence;
   };
-  if (one.ready && running(*one.ready)) return use_state::running;
   if (std::any_of(one.last_uses.begin(), one.last_uses.end(), running)) return use_state::running;
   return unknown ? use_state::unknown : use_state::over;
 }
 
 void residency::ask(slot const& one) {
   auto about = [&](fence use) {
-    if (known_passed(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) return;
+    if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) return;
     asked_.push_back(use);
     emit(ask_command{use});
   };
-  if (one.ready) about(*one.ready);
   for (fence const use : one.last_uses) about(use);
 }
 
@@ -78,21 +95,25 @@ residency::victim_choice residency::choose_victim(tier where) {
       ask(one);
       ++asks;
     }
-    victim = policy.victim_after(*victim);
+    victim = next_in_line(*victim, where);
   }
   if (asks > 0) return {.victim = std::nullopt, .asking = true};
   return {first};
 }
 
-// Evicts in the policy's order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped.
-residency::room residency::make_room(tier where, std::uint64_t bytes) {
+// Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
+// ahead nobody leaves who is at home here or was loaded ahead too.
+residency::room residency::make_room(tier where, std::uint64_t bytes, bool ahead) {
   tier_state& one = at(where);
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking] = choose_victim(where);
     if (asking) return room::draining;
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
-    if (slot_of(*victim, where).busy > 0) return room::draining;
-    evict(*victim, where, eviction_reason::room);
+    slot const& leaving = slot_of(*victim, where);
+    if (ahead && (leaving.preferred || leaving.ahead || leaving.pinned)) return room::none;
+    if (leaving.busy > 0) return room::draining;
+    bool const promoted = where == tier::ram && slot_of(*victim, tier::vram).state == slot_state::resident;
+    evict(*victim, where, promoted && leaving.guest ? eviction_reason::promoted : eviction_reason::room);
   }
   return room::there;
 }
@@ -105,15 +126,21 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
   for (fence use : last_uses) watch(use);
   at(where).arena->free(one.range, last_uses);
+  set_range(id, where, {});
   change(id, where, [](slot& gone) {
     gone.state = slot_state::absent;
-    gone.range = {};
     gone.ready.reset();
     gone.last_uses.clear();
   });
+  if (one.ahead) {
+    no_longer_ahead(id);
+    counters_.ahead_unused_bytes += tensors_[id].bytes;
+  }
   at(where).policy->erased(id);
+  regard(id, where);
+  if (where == tier::vram) regard(id, tier::ram);
   ++at(where).evictions[static_cast<std::size_t>(why)];
-  emit(tell_evicted_command{id, where});
+  emit(tell_evicted_command{id, where, why});
 }
 
 void residency::start_remap(tier where, std::optional<tensor_id> serves, remap_command what) {
@@ -179,7 +206,8 @@ std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) co
 void residency::set_target(tier where) {
   tier_state& one = at(where);
   std::uint64_t const effective = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
-  one.target_bytes = target_of(where, effective);
+  std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
+  if (one.target_bytes != before) course_.conditions_changed();
   one.shrink_failed = false;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
@@ -228,6 +256,7 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     }
     return fine;
   }
+  if (!added.empty()) course_.conditions_changed();
   for (tensor_id id : added) fix_if_room(id, where);
   if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
   set_target(where);
@@ -251,6 +280,7 @@ void residency::unpin(std::span<tensor_id const> ids, tier where) {
     if (index_of(id) >= tensors_.size() || !slot_of(id, where).pinned) continue;
     at(where).pinned_bytes -= footprint(id, where);
     change(id, where, [](slot& one) { one.pinned = one.fixed = false; });
+    course_.conditions_changed();
   }
   if (options_.overcommit_pins) set_target(where);
   pump();
@@ -283,10 +313,10 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
 bool residency::shrink(tier where) {
   tier_state& one = at(where);
   if (one.limit_bytes <= one.target_bytes) return false;
-  std::optional<tensor_id> victim = one.policy->first_victim();
+  std::optional<tensor_id> victim = first_in_line(where);
   while (victim && one.arena->allocated_bytes() > one.target_bytes) {
     tensor_id const id = *victim;
-    victim = one.policy->victim_after(id);
+    victim = next_in_line(id, where);
     slot const& each = slot_of(id, where);
     if (evictable(id, where) && !each.pinned && each.busy == 0) evict(id, where, eviction_reason::budget);
   }

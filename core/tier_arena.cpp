@@ -44,15 +44,29 @@ std::optional<tier_arena::placement> tier_arena::place(std::uint64_t bytes, std:
   if (!may_remap) return std::nullopt;
   auto const where = best_window(bytes);
   if (!where) return std::nullopt;
-  std::uint64_t const committed_after = committed_ + bytes - where->idle_bytes;
+  return take_within(where->range, where->idle_bytes, limit_bytes);
+}
+
+std::optional<tier_arena::placement> tier_arena::place_at(byte_range range, std::uint64_t limit_bytes, bool may_remap) {
+  assert(range.bytes > 0 && allocated_ + range.bytes <= limit_bytes);
+  if (range.end() > space_.bytes() || !space_.is_free(range)) return std::nullopt;
+  if (idle_.is_free(range)) return take(range, {});
+  if (!may_remap) return std::nullopt;
+  return take_within(range, idle_within(range), limit_bytes);
+}
+
+// Commits what of the free range is not, for which idle memory elsewhere is given back where the limit asks for it.
+std::optional<tier_arena::placement> tier_arena::take_within(byte_range range, std::uint64_t idle_bytes,
+                                                             std::uint64_t limit_bytes) {
+  std::uint64_t const committed_after = committed_ + range.bytes - idle_bytes;
   std::vector<byte_range> decommits;
   if (committed_after > limit_bytes) {
-    decommits = reclaimable(committed_after - limit_bytes, where->range);
+    decommits = reclaimable(committed_after - limit_bytes, range);
     std::uint64_t given = 0;
-    for (byte_range range : decommits) given += range.bytes;
+    for (byte_range each : decommits) given += each.bytes;
     if (given < committed_after - limit_bytes) return std::nullopt;
   }
-  return take(where->range, std::move(decommits));
+  return take(range, std::move(decommits));
 }
 
 // Where the fewest bytes must be committed: a window of free space that starts or ends with an idle range, or starts

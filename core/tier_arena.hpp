@@ -27,6 +27,8 @@ class tier_arena {
   /// Allocates `bytes`. None where idle memory would have to be given back that is still in use on a stream.
   /// REQUIRES: allocated_bytes() + bytes <= limit_bytes, no remap under way that this placement would need a second.
   std::optional<placement> place(std::uint64_t bytes, std::uint64_t limit_bytes, bool may_remap);
+  /// The same, but in exactly this range. None also where part of it is allocated.
+  std::optional<placement> place_at(byte_range range, std::uint64_t limit_bytes, bool may_remap);
   /// Commits all of the address space, for memory that cannot be remapped. Before anything is placed.
   byte_range commit_all();
   /// The range becomes idle; work behind `last_uses` may still be running in it.
@@ -48,6 +50,8 @@ class tier_arena {
   [[nodiscard]] std::uint64_t committed_bytes() const { return committed_; }
   [[nodiscard]] std::uint64_t peak_bytes() const { return peak_; }
   [[nodiscard]] std::uint64_t allocated_bytes() const { return allocated_; }
+  /// Whether no part of the range is allocated.
+  [[nodiscard]] bool is_free(byte_range range) const { return space_.is_free(range); }
   [[nodiscard]] bool draining() const { return !draining_.empty(); }
   void check() const;
 
@@ -65,6 +69,7 @@ class tier_arena {
   [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, byte_range except) const;
   [[nodiscard]] bool drains(byte_range range) const;
   [[nodiscard]] std::vector<fence> fences_in(byte_range range) const;
+  std::optional<placement> take_within(byte_range range, std::uint64_t idle_bytes, std::uint64_t limit_bytes);
   placement take(byte_range range, std::vector<byte_range> decommits);
 
   offset_arena space_;  // what is not allocated, committed or not

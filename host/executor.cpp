@@ -27,7 +27,11 @@ void check_stream(std::optional<stream_ref> stream) {
 
 executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on,
                    pager_options const& options)
-    : tensors_(std::move(tensors)), trace_(tensors_), source_(std::move(from)), device_(std::move(on)) {
+    : tensors_(std::move(tensors)),
+      trace_(tensors_),
+      record_events_(options.record_events),
+      source_(std::move(from)),
+      device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
   auto tier_of = [&](tier where, budget const& asked) {
@@ -41,7 +45,8 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
                                .ram = tier_of(tier::ram, options.ram),
                                .chunk_bytes = options.chunk_bytes,
                                .scratch_bytes = options.scratch_bytes,
-                               .overcommit_pins = options.overcommit_pins};
+                               .overcommit_pins = options.overcommit_pins,
+                               .rates = options.rates};
   if (!core.vram.present && !core.ram.present)
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   open_core(core, options);
@@ -134,9 +139,17 @@ void executor::take(command& one) {
     end(grant->request, std::nullopt);
   } else if (auto* reject = std::get_if<reject_command>(&one)) {
     end(reject->request, std::move(reject->why));
-  } else if (auto* evicted = std::get_if<tell_evicted_command>(&one); evicted != nullptr && trace_.attached()) {
+  } else if (auto* evicted = std::get_if<tell_evicted_command>(&one)) {
+    note_event({.what = event::kind::evicted, .tensor = evicted->tensor, .where = evicted->where, .why = evicted->why});
+    if (!trace_.attached()) return;
     evicted_.push_back(*evicted);
     reader_wake_.notify_one();
+  } else if (auto* loading = std::get_if<tell_loading_command>(&one)) {
+    note_event({.what = event::kind::loading,
+                .tensor = loading->tensor,
+                .where = loading->where,
+                .from_disk = loading->from_disk,
+                .ahead = loading->ahead});
   }
 }
 
@@ -206,6 +219,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
       if (stream) why = refuse_while_capturing(*stream);
       if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait, waiting);
     }
+    plan_if_wanted();
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
@@ -243,6 +257,7 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
 std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
                                                  wait_options const& wait, trace_range& waiting) {
   auto const outcome = core_->acquire(ids, where, caller);
+  plan_if_wanted();  // before anything is carried out: what comes now comes to its place
   if (!outcome.ok()) return outcome.error();
   return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, wait, waiting);
 }
@@ -275,6 +290,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
     one = handle_of(id, tier::vram, stream, caller);
     until = core_->ready(id);
+    dispatch();
   }
   order_after(std::span(&*one, 1), stream, until);
   return one;
@@ -317,6 +333,7 @@ bool executor::leave() {
 void executor::pin(std::span<tensor_id const> ids, tier where) {
   scoped_lock const lock(mutex_);
   status const done = core_->pin(ids, where);
+  plan_if_wanted();
   dispatch();
   value_or_throw(done);
 }
@@ -325,6 +342,7 @@ void executor::unpin(std::span<tensor_id const> ids, tier where) {
   for (tensor_id id : ids) check_id(id);
   scoped_lock const lock(mutex_);
   core_->unpin(ids, where);
+  plan_if_wanted();
   dispatch();
 }
 
@@ -334,6 +352,7 @@ budget_report executor::set_budget(tier where, budget const& to) {
   std::uint64_t const bytes = resolve(where, to);
   scoped_lock const lock(mutex_);
   status const done = core_->set_budget(where, bytes);
+  plan_if_wanted();
   dispatch();
   value_or_throw(done);
   statistics const now = core_->stats();

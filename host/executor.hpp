@@ -34,6 +34,10 @@ class executor {
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
   void release(handle const& one, std::optional<stream_ref> stream) noexcept TIERPAGER_EXCLUDES(mutex_);
 
+  void set_order(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
+  void set_order(std::span<std::vector<tensor_id> const> sets) TIERPAGER_EXCLUDES(mutex_);
+  void prefetch(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] std::vector<event> take_events() TIERPAGER_EXCLUDES(mutex_);
   void pin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
   void unpin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
   budget_report set_budget(tier where, budget const& to) TIERPAGER_EXCLUDES(mutex_);
@@ -68,6 +72,9 @@ class executor {
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
+  void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
+  void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
+  void plan_if_wanted() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
@@ -113,6 +120,7 @@ class executor {
   // Constant after construction.
   catalog const tensors_;
   tracer const trace_;
+  bool const record_events_;
   std::shared_ptr<source> const source_;
   std::shared_ptr<device> const device_;
   std::byte* vram_base_ = nullptr;
@@ -127,6 +135,7 @@ class executor {
   std::deque<remap_command> remaps_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
   std::vector<tell_evicted_command> evicted_ TIERPAGER_GUARDED_BY(mutex_);       // not traced yet
+  std::vector<event> events_ TIERPAGER_GUARDED_BY(mutex_);                       // not taken yet
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);

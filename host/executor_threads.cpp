@@ -63,8 +63,9 @@ void executor::read_loop() {
 void executor::trace_evictions() {
   std::vector<tell_evicted_command> const told = std::exchange(evicted_, {});
   mutex_.unlock();
-  for (auto const [id, where] : told)
-    trace_range(trace_, where == tier::vram ? trace_kind::evict_vram : trace_kind::evict_ram, id, tensors_[id].bytes);
+  for (tell_evicted_command const& one : told)
+    trace_range(trace_, one.where == tier::vram ? trace_kind::evict_vram : trace_kind::evict_ram, one.tensor,
+                tensors_[one.tensor].bytes);
   mutex_.lock();
 }
 

@@ -85,6 +85,12 @@ std::vector<handle> pager::acquire_host(std::span<tensor_id const> ids, wait_opt
   return executor_->acquire(ids, tier::ram, std::nullopt, wait);
 }
 
+void pager::set_order(std::span<tensor_id const> ids) { executor_->set_order(ids); }
+
+void pager::set_order(std::span<std::vector<tensor_id> const> sets) { executor_->set_order(sets); }
+
+void pager::prefetch(std::span<tensor_id const> ids) { executor_->prefetch(ids); }
+
 void pager::pin(std::span<tensor_id const> ids, tier where) { executor_->pin(ids, where); }
 
 void pager::pin(std::string_view glob_or_preset, tier where) {
@@ -98,6 +104,7 @@ bool pager::resident(tensor_id id, tier where) const { return executor_->residen
 bool pager::pinned(tensor_id id, tier where) const { return executor_->pinned(id, where); }
 std::uint64_t pager::generation(tensor_id id) const { return executor_->generation(id); }
 statistics pager::stats() const { return executor_->stats(); }
+std::vector<event> pager::take_events() { return executor_->take_events(); }
 std::span<std::byte> pager::scratch() const { return executor_->scratch(); }
 device& pager::on() const { return executor_->on(); }
 void pager::retire_stream(stream_ref stream) { executor_->retire_stream(stream); }

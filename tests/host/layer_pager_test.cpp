@@ -266,7 +266,9 @@ TEST_P(layer_pager_defects, races_for_absent_tensors_leak_nothing_from_the_budge
   constexpr std::uint32_t tensors = 8;
   pattern_model const model = make_pattern_model(tensors, page);
   std::array<host_stream, 2> streams;
-  pager paged = open(model.tensors, model.bytes, options(4 * page));
+  pager_options exact = options(4 * page);
+  exact.policy = "lru";
+  pager paged = open(model.tensors, model.bytes, exact);
   std::barrier together(2);
   in_threads(2, [&](unsigned i) {
     for (std::uint32_t round = 0; round < 400; ++round) {

@@ -36,7 +36,7 @@ TEST(pager, refuses_streams_that_name_no_one_stream) {
 
 TEST(pager, pages_a_model_through_both_tiers) {
   pattern_model model = make_pattern_model(8, 3 * page);
-  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 9 * page, .ram = 12 * page});
+  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 9 * page, .ram = 12 * page, .policy = "lru"});
   host_stream stream;
   for (int pass = 0; pass < 3; ++pass) {
     for (std::uint32_t i = 0; i < 8; ++i) {

@@ -4,15 +4,24 @@
 
 #include <array>
 #include <cstdint>
+#include <numeric>
+#include <string_view>
 
 namespace tierpager {
 
 /// Why a tensor left a tier.
 enum class eviction_reason : std::uint8_t {
-  room,    // another tensor needed the place
-  budget,  // the tier's budget was lowered
+  room,      // another tensor needed room
+  budget,    // the tier's budget was lowered
+  plan,      // under a plan its place is another tensor's
+  promoted,  // RAM: there was a copy in VRAM, so it went first
 };
-inline constexpr std::size_t eviction_reasons = 2;
+inline constexpr std::size_t eviction_reasons = 4;
+
+constexpr std::string_view name_of(eviction_reason why) {
+  constexpr std::array<std::string_view, eviction_reasons> names{"room", "budget", "plan", "promoted"};
+  return names[static_cast<std::size_t>(why)];
+}
 
 struct tier_statistics {
   bool present = false;               // false: the budget was `none`
@@ -26,7 +35,9 @@ struct tier_statistics {
   std::uint64_t refused_commits = 0;    // each lowered `effective_bytes` to what the system had given until then
   std::uint64_t quarantined_bytes = 0;  // not reused until the order of a failed call is proved
   std::array<std::uint64_t, eviction_reasons> evictions_by_reason{};
-  [[nodiscard]] std::uint64_t evictions() const { return evictions_by_reason[0] + evictions_by_reason[1]; }
+  [[nodiscard]] std::uint64_t evictions() const {
+    return std::accumulate(evictions_by_reason.begin(), evictions_by_reason.end(), std::uint64_t{0});
+  }
 };
 
 struct statistics {
@@ -37,8 +48,11 @@ struct statistics {
   std::uint64_t vram_hits = 0;        // resident or already on its way: no new copy
   std::uint64_t ram_hits = 0;         // no disk read
   std::uint64_t disk_reads = 0;       // tensors, not chunks
-  std::uint64_t bytes_to_device = 0;  // counted when queued
+  // Both count a load's bytes when it is begun; what a load that failed or was given up did not move is taken off.
+  std::uint64_t bytes_to_device = 0;
   std::uint64_t bytes_from_disk = 0;
+  std::uint64_t ahead_bytes = 0;         // of bytes_to_device: loaded before they were asked for
+  std::uint64_t ahead_unused_bytes = 0;  // of these: left VRAM, or were given up, before anybody asked for them
   std::uint64_t failed_loads = 0;
   double stall_seconds = 0;  // host time spent waiting inside acquire, all threads together
 };

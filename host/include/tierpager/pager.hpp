@@ -17,8 +17,10 @@
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/device.hpp>
+#include <tierpager/event.hpp>
 #include <tierpager/source.hpp>
 #include <tierpager/statistics.hpp>
+#include <tierpager/transfer_rates.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -33,9 +35,13 @@ struct pager_options {
   std::vector<std::string> pin_ram = {};
   /// Pins may exceed the budget: then everything unpinned leaves and the budget is a target, not a bound.
   bool overcommit_pins = false;
+  /// "auto": finds the order in which tensors are acquired, or takes the declared one, and plans for it; where there is
+  /// none, decides by use. "lru": exactly that, without plans.
   std::string policy = "auto";
+  transfer_rates rates = {};  // for plans, where known
   std::uint64_t chunk_bytes = 8U << 20U;  // reads and copies go in pieces of at most this; 4 MiB to 16 MiB suit most
   unsigned reader_threads = 4;
+  bool record_events = false;       // see pager::take_events
   std::uint64_t scratch_bytes = 0;  // device memory for the caller's own use, inside the VRAM budget
 };
 
@@ -114,6 +120,15 @@ class pager {
   [[nodiscard]] handle acquire_host(tensor_id id, wait_options const& wait = {});
   [[nodiscard]] std::vector<handle> acquire_host(std::span<tensor_id const> ids, wait_options const& wait = {});
 
+  /// How tensors will be acquired for the device, cycle after cycle: one at a time, each released before the next, or in
+  /// sets that are held together. An empty order is taken back: then it is learned. A hint: acquires that depart from it
+  /// are served all the same. Takes effect before it returns; no effect with an exact policy. Throws `unknown_tensor`.
+  void set_order(std::span<tensor_id const> ids);
+  void set_order(std::span<std::vector<tensor_id> const> sets);
+  /// Starts loading into VRAM, as far as there is room that neither handles nor the plan nor other loads ahead need, and
+  /// after all that is being acquired. Does not wait, and does not say what was passed over. Throws `unknown_tensor`.
+  void prefetch(std::span<tensor_id const> ids);
+
   /// Adds to a tier's pin set. Lazy: a pinned tensor is loaded by its first acquire and from then on is no victim.
   /// Throws `budget_too_small`, and pins nothing, where the pins would leave no room for the largest unpinned tensor.
   void pin(std::span<tensor_id const> ids, tier where);
@@ -131,9 +146,12 @@ class pager {
   [[nodiscard]] catalog const& tensors() const;
   [[nodiscard]] bool resident(tensor_id id, tier where) const;
   [[nodiscard]] bool pinned(tensor_id id, tier where) const;
-  /// Changes whenever the tensor's device bytes were loaded anew or its address changed; 0 before the first load.
+  /// Changes whenever the tensor's device bytes were loaded anew or its address changed; 0 before the first load. Under a
+  /// plan the address stays the same: a tensor that streams comes back to where it was.
   [[nodiscard]] std::uint64_t generation(tensor_id id) const;
   [[nodiscard]] statistics stats() const;
+  /// What was decided since the last call, in order; empty unless pager_options::record_events.
+  [[nodiscard]] std::vector<event> take_events();
   /// The caller's own device memory (see pager_options::scratch_bytes); empty where the budget could not hold it, and
   /// then every acquire is refused with the figure.
   [[nodiscard]] std::span<std::byte> scratch() const;

@@ -66,6 +66,7 @@ void driver::end() {
   for (command const& each : commands_) {
     std::visit([this](auto const& one) { obey(one); }, each);
   }
+  if (auto question = core_->take_plan_question()) plans_.push_back(std::move(*question));
   model_.check_all();
 }
 
@@ -125,6 +126,30 @@ void driver::obey(reject_command const& command) {
 
 void driver::obey(tell_evicted_command const& command) {
   if (trace_ != nullptr) note("    -> " + text(command.tensor) + " has left " + text(command.where));
+}
+
+void driver::obey(tell_loading_command const& command) {
+  if (trace_ != nullptr)
+    note("    -> " + text(command.tensor) + " for " + text(command.where) +
+         (command.from_disk ? " from the file" : "") + (command.ahead ? " ahead" : ""));
+  model_.seen(command);
+}
+
+void driver::set_order(std::vector<tensor_id> const& ids) {
+  begin("the order is " + text(ids));
+  acquire_order order;
+  for (tensor_id const id : ids) {
+    order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
+    ++order.calls;
+  }
+  core_->set_order(std::move(order));
+  end();
+}
+
+void driver::prefetch(std::vector<tensor_id> const& ids) {
+  begin("prefetch " + text(ids));
+  core_->prefetch(ids);
+  end();
 }
 
 void driver::add_handles(demand const& granted) {

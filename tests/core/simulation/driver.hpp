@@ -45,6 +45,8 @@ class driver {
   enum class last_use : std::uint8_t { none, fenced, unproven };
   void release(std::size_t handle_index, last_use how, std::uint32_t stream);
   void prove(std::uint32_t stream);
+  void set_order(std::vector<tensor_id> const& ids);
+  void prefetch(std::vector<tensor_id> const& ids);
   status pin(std::vector<tensor_id> const& ids, tier where);
   void unpin(std::vector<tensor_id> const& ids, tier where);
   void set_budget(tier where, std::uint64_t bytes);
@@ -54,7 +56,7 @@ class driver {
 
   // Answers ---------------------------------------------------------------------------------------------------------
   struct pending_answer {
-    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device } what;
+    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan } what;
     std::size_t index;
   };
   /// Oldest first within a kind. Empty: the core waits for callers alone.
@@ -95,12 +97,15 @@ class driver {
   void obey(grant_command const& command);
   void obey(reject_command const& command);
   void obey(tell_evicted_command const& command);
+  void obey(tell_loading_command const& command);
+  [[nodiscard]] std::optional<memory_plan> any_plan(plan_request const& request);
   void answer_read(std::size_t index, bool fails);
   void answer_copy(bool fails);
   void answer_remap(tier where, bool fails);
   void answer_settle(bool fails);
   void answer_passed(std::uint32_t stream);
   void answer_ask(std::size_t index);
+  void answer_plan(std::size_t index);
   void release_everything();
   void full_pass();
 
@@ -118,6 +123,7 @@ class driver {
   std::array<std::deque<fence>, streams> watches_;
   std::vector<fence> asks_;
   std::size_t settles_ = 0;
+  std::deque<residency::plan_question> plans_;
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;
   std::vector<handle> handles_;

@@ -17,6 +17,7 @@ std::vector<driver::pending_answer> driver::pending_answers() const {
   if (!copies_.empty()) all.push_back({pending_answer::kind::copy, 0});
   for (std::size_t i = 0; i < asks_.size(); ++i) all.push_back({pending_answer::kind::ask, i});
   if (settles_ > 0) all.push_back({pending_answer::kind::settle, 0});
+  for (std::size_t i = 0; i < plans_.size(); ++i) all.push_back({pending_answer::kind::plan, i});
   for (std::uint32_t i = 0; i < streams; ++i) {
     if (!lost_ && device_.can_run(i)) all.push_back({pending_answer::kind::device, i});
     if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front())))
@@ -34,6 +35,7 @@ void driver::give(pending_answer which, bool may_fail) {
     case pending_answer::kind::settle: return answer_settle(fails(faults_.settle));
     case pending_answer::kind::passed: return answer_passed(static_cast<std::uint32_t>(which.index));
     case pending_answer::kind::ask: return answer_ask(which.index);
+    case pending_answer::kind::plan: return answer_plan(which.index);
     case pending_answer::kind::device: return device_.run_one(static_cast<std::uint32_t>(which.index));
   }
 }
@@ -46,13 +48,14 @@ void driver::answer_read(std::size_t index, bool fails) {
   device_.read_finished(done, !fails);
   model_.read_answered(done, !fails);
   auto const for_room = [&] {
-    return core_->stats().vram.evictions_by_reason[static_cast<std::size_t>(eviction_reason::room)];
+    auto const& all = core_->stats().vram.evictions_by_reason;
+    return all[static_cast<std::size_t>(eviction_reason::room)] + all[static_cast<std::size_t>(eviction_reason::plan)];
   };
   std::uint64_t const evictions = for_room();
   core_->read_done(done.tensor, done.chunk,
                    fails ? status(failure{.code = errc::read_failed, .what = "no such luck"}) : status());
   // Where others wait, they may get what the failed load gave up, and more.
-  if (fails && model_.waiting() == 0 && for_room() != evictions) broken("a failed read evicted from VRAM");
+  if (fails && model_.waiting() == 0 && !model_.any_ahead() && for_room() != evictions) broken("a failed read evicted from VRAM");
   end();
 }
 
@@ -104,6 +107,35 @@ void driver::answer_settle(bool fails) {
   } else {
     core_->settled(device_.record(copy_stream));
   }
+  end();
+}
+
+// A plan is advice: whatever it says, no promise is broken. So half of them are anything at all.
+std::optional<memory_plan> driver::any_plan(plan_request const& request) {
+  if (choices_.happens(50)) return make_plan(request);
+  if (choices_.happens(10)) return std::nullopt;
+  memory_plan plan;
+  std::uint64_t const granule = setup_.options.vram.granule_bytes;
+  std::uint64_t const granules = core_->reserve_bytes(tier::vram) / granule + 2;
+  for (std::size_t i = 0; i < setup_.tensors.size(); ++i) {
+    plan.homes.push_back(static_cast<home>(choices_.choose(4)));
+    bool const placed = !choices_.happens(10);
+    plan.places.push_back(placed ? granule * choices_.choose(static_cast<std::uint32_t>(granules)) : plan.no_place);
+  }
+  plan.vram_ring = {0, choices_.choose(100)};
+  return plan;
+}
+
+void driver::answer_plan(std::size_t index) {
+  residency::plan_question const asked = std::move(plans_[index]);
+  plans_.erase(plans_.begin() + static_cast<std::ptrdiff_t>(index));
+  begin("plan");
+  auto plan = any_plan(asked.request);
+  if (trace_ != nullptr && plan)
+    for (std::size_t i = 0; i < plan->homes.size(); ++i)
+      note("  t" + std::to_string(i) + " home " + std::to_string(static_cast<int>(plan->homes[i])) + " at " +
+           std::to_string(plan->places[i]));
+  core_->planned(asked.epoch, std::move(plan));
   end();
 }
 

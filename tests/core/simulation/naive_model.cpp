@@ -166,7 +166,8 @@ naive_model::load& naive_model::begin_or_continue(tensor_id id, tier where, bool
   load& into = entries_[index_of(id)].loads[slot(where)];
   std::uint64_t const failed_loads = core_.stats().failed_loads;
   if (into.under_way && first) {
-    if (into.pending > 0 || into.failed_loads_before == failed_loads) broken(text(id) + " is loaded twice at once");
+    bool const given_up = entries_[index_of(id)].given_up;
+    if (into.pending > 0 || (into.failed_loads_before == failed_loads && !given_up)) broken(text(id) + " is loaded twice at once");
     into.under_way = false;
   }
   if (into.under_way) return into;
@@ -178,6 +179,7 @@ naive_model::load& naive_model::begin_or_continue(tensor_id id, tier where, bool
           .failed_loads_before = failed_loads,
           .generation = core_.generation(id)};
   if (where == tier::ram) ++loads_started_;
+  if (where == tier::ram) entries_[index_of(id)].given_up = false;
   return into;
 }
 
@@ -197,7 +199,6 @@ void naive_model::seen(read_command const& command) {
   if (into.failed) broken("a read for a load that failed");
   into.base = command.ram_offset - command.in_tensor.offset;
   cover(into, command.tensor, command.in_tensor, "read");
-  read_emitted_ += command.in_tensor.bytes;
 }
 
 void naive_model::seen(copy_command const& command) {
@@ -211,7 +212,6 @@ void naive_model::seen(copy_command const& command) {
   if (!fresh && into.base != base) broken("the copies of " + text(command.tensor) + " do not lie together");
   into.base = base;
   cover(into, command.tensor, {first, command.bytes}, "copy");
-  copy_emitted_ += command.bytes;
 }
 
 void naive_model::seen(remap_command const& command) {
@@ -235,6 +235,12 @@ void naive_model::seen(reject_command const& command) {
   rejected_any_ = true;
   over_.insert(command.request);
   waiting_.erase(found);
+}
+
+void naive_model::seen(tell_loading_command const& command) {
+  entry& each = entries_[index_of(command.tensor)];
+  each.given_up = std::exchange(each.ahead, command.ahead) || each.given_up;
+  any_ahead_ = any_ahead_ || command.ahead;
 }
 
 void naive_model::finished(tensor_id id, tier where, bool ok) {
@@ -362,12 +368,12 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
   }
 }
 
+// A load counts all its bytes from when it begins.
 void naive_model::check_counters(statistics const& now) {
-  if (now.bytes_to_device < copy_done_ || now.bytes_to_device > copy_emitted_)
-    broken("bytes_to_device is " + text(now.bytes_to_device));
-  // Bytes that come for a load that failed meanwhile may go uncounted.
-  if ((now.failed_loads == 0 && now.bytes_from_disk < read_done_) || now.bytes_from_disk > read_emitted_)
-    broken("bytes_from_disk is " + text(now.bytes_from_disk));
+  if (now.bytes_to_device < copy_done_) broken("bytes_to_device is " + text(now.bytes_to_device));
+  if (now.bytes_from_disk < read_done_) broken("bytes_from_disk is " + text(now.bytes_from_disk));
+  if (now.ahead_bytes > now.bytes_to_device) broken("ahead_bytes is " + text(now.ahead_bytes));
+  if (now.ahead_unused_bytes > now.ahead_bytes) broken("ahead_unused_bytes is " + text(now.ahead_unused_bytes));
 }
 
 void naive_model::check_at_rest() const {
@@ -378,7 +384,9 @@ void naive_model::check_at_rest() const {
   statistics const now = core_.stats();
   // An acquire counts when it is admitted, so one that was rejected before its read began counts more than was read.
   bool const exact = now.failed_loads == 0 && !rejected_any_;
-  if (now.failed_loads == 0 && (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_)))
+  if (now.bytes_to_device != copy_done_) broken("bytes_to_device is " + text(now.bytes_to_device) + " at rest");
+  if (now.bytes_from_disk != read_done_) broken("bytes_from_disk is " + text(now.bytes_from_disk) + " at rest");
+  if (now.failed_loads == 0 && !any_ahead_ && (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_)))
     broken(text(now.disk_reads) + " disk_reads are reported, there were " + text(loads_started_));
   if (now.acquires != now.vram_hits + now.ram_hits + now.disk_reads) broken("the acquires do not add up");
   for (tier const where : both_tiers) {

@@ -54,12 +54,15 @@ class naive_model {
   void seen(remap_command const& command);
   void seen(grant_command const& command);
   void seen(reject_command const& command);
+  void seen(tell_loading_command const& command);
 
   /// Every invariant that can be told from outside.
   void check_all();
   /// The same once nothing is pending, held or waiting.
   void check_at_rest() const;
 
+  /// Whether anything was loaded before it was asked for.
+  [[nodiscard]] bool any_ahead() const { return any_ahead_; }
   [[nodiscard]] bool waiting(request_id request) const { return waiting_.contains(request); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const {
@@ -89,6 +92,8 @@ class naive_model {
     std::array<load, 2> loads;
     std::array<held, 2> holds;
     std::array<bool, 2> resident{};
+    bool ahead = false;     // its last load began before it was asked for
+    bool given_up = false;  // one before did, and may have been given up
     std::array<bool, 2> immovable{};                                 // acquired or loaded while pinned
     std::optional<std::pair<std::uint64_t, std::uint64_t>> address;  // the generation last granted, and its offset
   };
@@ -128,7 +133,8 @@ class naive_model {
   std::map<request_id, wanted> waiting_;
   std::set<request_id> over_;
   statistics before_;
-  std::uint64_t read_emitted_ = 0, read_done_ = 0, copy_emitted_ = 0, copy_done_ = 0, loads_started_ = 0;
+  std::uint64_t read_done_ = 0, copy_done_ = 0, loads_started_ = 0;
+  bool any_ahead_ = false;
   bool lost_ = false;
   bool rejected_any_ = false;
   bool memory_stuck_ = false;

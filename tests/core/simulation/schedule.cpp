@@ -29,7 +29,8 @@ class player {
       : setup_(options), choices_(choices), kind_(kind), driver_(options, choices, faults_of(kind), trace) {}
 
   void run() {
-    std::uint32_t const events = 40 + choices_.choose(100);
+    std::uint32_t const events = (kind_.orders ? 100 : 40) + choices_.choose(100);
+    if (kind_.orders) change_order();
     for (std::uint32_t i = 0; i < events; ++i) step();
     driver_.finish();
     if (!driver_.over()) driver_.close();
@@ -46,6 +47,8 @@ class player {
     auto const pending = driver_.pending_answers();
     if (!pending.empty() && choices_.happens(60)) return driver_.give(choices_.one_of(pending));
     std::uint32_t const which = choices_.choose(100);
+    if (kind_.orders && which < 36) return choices_.happens(97) ? follow_order() : change_order();
+    if (kind_.orders && which == 36) return driver_.prefetch(any_set(choices_, setup_, 3));
     if (which < 40) return acquire();
     if (which < 75) return release();
     if (which < 80) return try_acquire();
@@ -61,6 +64,23 @@ class player {
     caller_id const caller{static_cast<std::uint8_t>(choices_.choose(callers))};
     if (driver_.waiting(caller).size() > 1) return;
     (void)driver_.acquire(any_set(choices_, setup_, kind_.large_sets ? 5 : 3), any_tier(choices_, setup_), caller);
+  }
+
+  // A cycle, in which tensors may come twice; half of them are declared, the others may be learned.
+  void change_order() {
+    order_.clear();
+    position_ = 0;
+    std::uint32_t const length = 1 + choices_.choose(static_cast<std::uint32_t>(setup_.tensors.size()) + 2);
+    for (std::uint32_t i = 0; i < length; ++i)
+      order_.push_back(tensor_id{choices_.choose(static_cast<std::uint32_t>(setup_.tensors.size()))});
+    if (choices_.happens(50)) driver_.set_order(choices_.happens(5) ? std::vector<tensor_id>() : order_);
+  }
+
+  void follow_order() {
+    caller_id const caller{0};
+    if (!driver_.waiting(caller).empty()) return;
+    (void)driver_.acquire({order_[position_]}, setup_.options.vram.present ? tier::vram : tier::ram, caller);
+    position_ = (position_ + 1) % order_.size();
   }
 
   void try_acquire() {
@@ -119,6 +139,8 @@ class player {
   chooser& choices_;
   profile kind_;
   driver driver_;
+  std::vector<tensor_id> order_;
+  std::size_t position_ = 0;
 };
 
 }  // namespace
@@ -138,7 +160,7 @@ setup random_setup(chooser& choices, profile const& kind) {
   options.ram.granule_bytes = 1U << choices.choose(4);
   options.chunk_bytes = options.ram.granule_bytes << choices.choose(3);
   options.vram.present = !kind.no_vram;
-  if (kind.prefer_idle) made.policy = "auto";
+  if (kind.prefer_idle || kind.orders) made.policy = "auto";
   if (kind.odd_devices) {
     options.vram.can_remap = choices.happens(30);
     options.ram.overhead_bytes = choices.choose(20);

@@ -19,6 +19,7 @@ struct profile {
   bool no_vram = false;
   bool overcommit_pins = false;
   bool prefer_idle = false;  // no exact policy: victims whose last use is over go first
+  bool orders = false;       // callers go through cycles, declared or not; plans, good and bad; loads ahead
   bool odd_devices = false;  // VRAM that cannot be remapped, memory of their own in RAM
 };
 

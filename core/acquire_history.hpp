@@ -1,0 +1,80 @@
+// What was acquired last, and for how long it was held: a ring of the latest entries, each linked to the one before of
+// the same tensor. Entries are addressed by how long ago they were appended; the latest is 1 ago. Memory is taken once,
+// in proportion to the number of tensors. Not thread-safe; decides nothing.
+#pragma once
+
+#include <cassert>
+#include <cstdint>
+#include <vector>
+
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+/// A tensor's index, with the top bit set where an acquire call begins.
+using acquire_symbol = std::uint32_t;
+constexpr acquire_symbol call_begins = acquire_symbol{1} << 31U;
+constexpr std::uint32_t index_in(acquire_symbol one) { return one & ~call_begins; }
+
+class acquire_history {
+ public:
+  explicit acquire_history(std::size_t tensors);
+
+  void append(acquire_symbol one) {
+    auto& its = tensors_[index_in(one)];
+    std::uint32_t const distance = clock_ - its.last;
+    // Held again while it is held: the earlier entry's hold ends where this one's begins.
+    if (its.uses++ != 0) end_hold(its.last, index_in(one));
+    ring_[clock_ & mask_] = {.symbol = one, .held = 0, .earlier = distance};
+    its.last = clock_++;
+  }
+  /// One use ended. How long ago the entry was whose hold this ended, 0 if it ended none that is still known.
+  std::uint32_t released(tensor_id id) {
+    auto const index = static_cast<std::uint32_t>(index_of(id));
+    auto& its = tensors_[index];
+    if (its.uses != 0) --its.uses;  // a use that was shared is released without having been acquired
+    return its.uses == 0 ? end_hold(its.last, index) : 0;
+  }
+
+  [[nodiscard]] acquire_symbol symbol(std::uint32_t ago) const { return at(ago).symbol; }
+  /// How many entries, itself included, were appended until it was released; 0 while it is held.
+  [[nodiscard]] std::uint32_t held(std::uint32_t ago) const { return at(ago).held; }
+  /// How long ago the same tensor's entry before that one was; 0 where that is no longer known.
+  [[nodiscard]] std::uint32_t earlier(std::uint32_t ago) const;
+  /// How many of the latest entries, `limit` at most, equal those `period` before them.
+  [[nodiscard]] std::uint32_t repeats(std::uint32_t period, std::uint32_t limit) const;
+  /// The number of entries that can be asked about.
+  [[nodiscard]] std::uint32_t size() const { return clock_ - first_ < capacity() ? clock_ - first_ : capacity(); }
+  [[nodiscard]] std::uint32_t capacity() const { return mask_ + 1; }
+  /// Counts the entries, modulo 2^32.
+  [[nodiscard]] std::uint32_t clock() const { return clock_; }
+
+ private:
+  struct entry {
+    acquire_symbol symbol = call_begins - 1;
+    std::uint32_t held = 0;
+    std::uint32_t earlier = 0;
+  };
+  struct tensor {
+    std::uint32_t last = 0;  // the clock of its latest entry; stale ones are told by what the ring holds there
+    std::uint32_t uses = 0;
+  };
+  [[nodiscard]] entry const& at(std::uint32_t ago) const {
+    assert(ago > 0 && ago <= capacity());
+    return ring_[(clock_ - ago) & mask_];
+  }
+  std::uint32_t end_hold(std::uint32_t when, std::uint32_t index) {
+    auto& one = ring_[when & mask_];
+    std::uint32_t const ago = clock_ - when;
+    if (ago > capacity() || index_in(one.symbol) != index) return 0;
+    one.held = ago;
+    return ago;
+  }
+
+  std::vector<tensor> tensors_;
+  std::vector<entry> ring_;
+  std::uint32_t mask_;
+  std::uint32_t clock_, first_;
+};
+
+}  // namespace tierpager

@@ -1,0 +1,69 @@
+// The way through the model as far as it is known: the order being followed, the plan made for it, and how far ahead of
+// the program loads have been started. Answers questions of the residency core, which acts; under the pager's lock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <core/order_tracker.hpp>
+#include <core/plan.hpp>
+#include <tierpager/types.hpp>
+
+namespace tierpager {
+
+class course {
+ public:
+  /// A course that is not `kept` watches nothing and never has a plan.
+  course(std::size_t tensors, bool kept);
+
+  [[nodiscard]] bool kept() const { return kept_; }
+  void declare(acquire_order order);
+  void acquired(std::span<tensor_id const> ids);
+  void released(tensor_id id);
+  /// Budgets or pins are others now, so the plan is made again.
+  void conditions_changed();
+
+  /// The order that a plan is wanted for, once each time one is.
+  struct question {
+    std::uint64_t epoch;
+    std::shared_ptr<acquire_order const> order;
+  };
+  std::optional<question> take_question();
+  /// False, and nothing changed, where the order or the conditions are others by now.
+  bool adopt(std::uint64_t epoch, std::optional<memory_plan> plan);
+  /// The plan, until the order that it was made for is no longer followed; null: none.
+  [[nodiscard]] memory_plan const* plan() const { return plan_ ? &*plan_ : nullptr; }
+  /// Whether the order ceased to hold since the last call, so that the plan is gone.
+  [[nodiscard]] bool take_loss();
+
+  // Running ahead. The cursor lies between the program's position and one cycle beyond.
+  /// The next tensor to be there in time; none without a plan for the present order, or a whole cycle ahead.
+  [[nodiscard]] std::optional<tensor_id> upcoming() const;
+  void advance() { ++ahead_; }
+  /// Whether the program wants the tensor before that one.
+  [[nodiscard]] bool sooner_than_upcoming(tensor_id id) const;
+
+ private:
+  void follow();
+  void index_order();
+  void move_to(std::size_t position);
+
+  static constexpr std::uint32_t never = ~std::uint32_t{0};
+  bool kept_;
+  order_tracker tracker_;
+  std::optional<memory_plan> plan_;
+  std::shared_ptr<acquire_order const> order_;
+  std::uint64_t version_ = 0;
+  std::uint64_t epoch_ = 0;
+  std::uint64_t asked_epoch_ = 0;
+  std::uint64_t planned_epoch_ = 0;
+  bool lost_ = false;
+  std::size_t position_ = 0;
+  std::size_t ahead_ = 0;                    // the cursor, counted from the position
+  std::vector<std::uint32_t> latest_entry_;  // per tensor: the entry by which it was acquired last; `never`
+  std::vector<std::uint32_t> next_entry_;    // per entry: the next of the same tensor, around the cycle
+};
+
+}  // namespace tierpager

@@ -1,0 +1,142 @@
+#include <core/cycle_finder.hpp>
+
+#include <algorithm>
+
+namespace tierpager {
+namespace {
+
+constexpr std::uint32_t occurrences_tried = 8;  // of one tensor: repeats inside a cycle, and passes that take turns
+constexpr std::uint32_t short_period = 32;
+constexpr std::uint32_t shortest_match = 8;  // shorter ones that break off say nothing
+constexpr std::uint32_t comparisons_per_entry = 64;
+constexpr std::uint32_t failures_max = 5;
+
+}  // namespace
+
+// An eighth of the period, unless it failed before. Experts chosen at random stand between runs of a dozen tensors that
+// come again in the same order at the same distance, and now and then the same ones are chosen; an adapter is used twice
+// and then another. Each time that it breaks off, twice as much is asked for, up to four periods.
+std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const {
+  if (period == 1) return shortest_match;
+  if (period < short_period) return std::max(period, std::min(2 * period, shortest_match));
+  std::uint32_t const least = std::max(short_period, most_of_it ? period - period / 4 : period / 8);
+  std::uint32_t failures = 0;
+  for (doubted const& one : doubts_)
+    if (one.period >= short_period && period % one.period == 0) failures = std::max(failures, one.failures);
+  // Three failures ask for the whole period, further ones for more of them, if the history can tell.
+  std::uint64_t const eighths = std::uint64_t{std::max(short_period, period / 8)} << failures;
+  std::uint64_t const most = failures > 3 ? std::uint64_t{period} << (failures - 3) : period;
+  std::uint64_t const wanted = std::min({eighths, most, std::uint64_t{history.capacity() - period}});
+  return std::max(least, static_cast<std::uint32_t>(wanted));
+}
+
+bool cycle_finder::refused(std::uint32_t period) const {
+  return std::ranges::any_of(doubts_, [=](doubted const& one) { return one.period == period && one.refused; });
+}
+
+cycle_finder::doubted& cycle_finder::note_of(std::uint32_t period) {
+  auto found = std::ranges::find(doubts_, period, &doubted::period);
+  if (found == doubts_.end()) {
+    found = doubts_.end() - 1;
+    *found = {period};
+  }
+  std::rotate(doubts_.begin(), found, found + 1);
+  return doubts_.front();
+}
+
+void cycle_finder::doubt(std::uint32_t period) {
+  auto& its = note_of(period);
+  its.failures = std::min(its.failures + 1, failures_max);
+}
+
+void cycle_finder::refuse(std::uint32_t period) { note_of(period).refused = true; }
+
+void cycle_finder::trust(std::uint32_t period) {
+  auto const found = std::ranges::find(doubts_, period, &doubted::period);
+  if (found != doubts_.end() && found->failures != 0) --found->failures;
+}
+
+void cycle_finder::forget_refusals() {
+  for (doubted& one : doubts_) one.refused = false;
+}
+
+cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+  std::uint64_t const saved = std::uint64_t{history.clock() - saved_at_} * comparisons_per_entry + savings_;
+  savings_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(saved, history.capacity()));
+  saved_at_ = history.clock();
+  if (running_) {
+    if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {
+      running_.matched += entries;
+      bool const whole_calls = (history.symbol(running_.period) & call_begins) != 0;
+      return whole_calls && running_.matched >= enough(history, running_.period, most_of_it) ? running_ : repetition{};
+    }
+    if (running_.matched >= shortest_match) doubt(running_.period);
+  }
+  return restart(history, entries, most_of_it);
+}
+
+std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit) {
+  std::uint32_t const count = history.repeats(period, std::min(limit, savings_));
+  savings_ -= count;
+  return count;
+}
+
+cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+  running_ = {};
+  std::uint32_t ago = history.earlier(1);
+  for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
+    std::uint32_t const period = ago - 1;
+    if (refused(period)) continue;
+    std::uint32_t const wanted = std::max(enough(history, period, most_of_it), entries);
+    std::uint32_t const matched = repeats(history, period, wanted);
+    if (matched < entries) continue;
+    if (matched >= wanted && (history.symbol(period) & call_begins) != 0) return running_ = {period, matched};
+    if (matched > running_.matched) running_ = {period, matched};
+  }
+  return {};
+}
+
+namespace {
+
+// The latest `period` entries as a round, and which of them are known to belong to a part that is repeated.
+struct round_of_entries {
+  acquire_history const& history;
+  std::uint32_t period;
+  std::vector<bool> repeated;  // by how long ago
+
+  [[nodiscard]] bool same(std::uint32_t ago, std::uint32_t part) const {
+    std::uint32_t const here = ago % period, before = (ago + part) % period;
+    return !repeated[here] && history.symbol(here + 1) == history.symbol(before + 1);
+  }
+};
+
+}  // namespace
+
+bool better_whole(acquire_history const& history, std::uint32_t period, std::vector<std::uint32_t> shorter) {
+  std::ranges::sort(shorter);
+  round_of_entries round{history, period, std::vector<bool>(period)};
+  std::uint32_t saved_in_turn = 0, saved_whole = 1;
+  for (std::uint32_t const part : shorter) {
+    if (part > period / 2) break;
+    std::uint32_t start = 0;  // between two runs
+    while (start < period && round.same(start, part)) ++start;
+    if (start == period) return false;  // nothing but that part
+    std::uint32_t run = 0;
+    for (std::uint32_t ago = start + 1; ago <= start + period; ++ago) {
+      if (round.same(ago, part)) {
+        ++run;
+        continue;
+      }
+      if (run >= part) {
+        std::uint32_t const times = 1 + run / part;
+        saved_in_turn += times - 1;
+        saved_whole = std::max(saved_whole, times);
+        for (std::uint32_t k = ago - run; k < ago + part; ++k) round.repeated[k % period] = true;
+      }
+      run = 0;
+    }
+  }
+  return saved_in_turn <= saved_whole;
+}
+
+}  // namespace tierpager

@@ -1,0 +1,60 @@
+// Finds that what is acquired repeats: compares the latest entries with those a period before, where the period is the
+// distance to an earlier entry of the same tensor. Not thread-safe. What a call may compare is saved up by the calls
+// before it, so that no stream of acquires makes it do more than a fixed amount of work per entry.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <core/acquire_history.hpp>
+
+namespace tierpager {
+
+class cycle_finder {
+ public:
+  struct repetition {
+    std::uint32_t period = 0;  // entries
+    std::uint32_t matched = 0;
+    [[nodiscard]] explicit operator bool() const { return period != 0; }
+  };
+
+  /// After each call of `entries` entries that no cycle foretold: the shortest period of which enough was seen again.
+  /// `most_of_it`: enough is three quarters of it at least.
+  [[nodiscard]] repetition look(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  /// As the history's, of what may be compared still.
+  [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit);
+  /// A cycle is followed now: what was being compared is no longer of interest.
+  void rest() { running_ = {}; }
+  /// That period did not hold, and is believed later next time; or, until `forget`, never again.
+  void doubt(std::uint32_t period);
+  void refuse(std::uint32_t period);
+  /// That period held.
+  void trust(std::uint32_t period);
+  /// What was refused is looked at again.
+  void forget_refusals();
+
+ private:
+  struct doubted {
+    std::uint32_t period = 0;
+    std::uint32_t failures = 0;
+    bool refused = false;
+  };
+  [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const;
+  [[nodiscard]] bool refused(std::uint32_t period) const;
+  doubted& note_of(std::uint32_t period);
+  repetition restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+
+  repetition running_;
+  std::array<doubted, 8> doubts_;  // the latest first
+  std::uint32_t savings_ = 0;      // comparisons that may be made
+  std::uint32_t saved_at_ = 0;     // clock
+};
+
+/// Whether following a cycle as long as `period` is better than following the shorter ones it consists of in turn.
+/// `shorter` are their periods. Where a part comes n times in a row, following it alone saves up to a budget of bytes
+/// for each time but the first, in which it has to come in; following the whole saves that for each time of the one part
+/// that comes most often, whose tensors then stay while the others pass.
+bool better_whole(acquire_history const& history, std::uint32_t period, std::vector<std::uint32_t> shorter);
+
+}  // namespace tierpager

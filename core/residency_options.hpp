@@ -1,0 +1,30 @@
+// How a residency core is set up, and who calls it. Plain values.
+#pragma once
+
+#include <cstdint>
+
+#include <tierpager/budget.hpp>
+#include <tierpager/transfer_rates.hpp>
+
+namespace tierpager {
+
+/// Who acquires. A caller that holds handles is never made to wait behind requests that may be waiting for them.
+enum class caller_id : std::uint8_t {};
+
+struct tier_options {
+  bool present = true;
+  std::uint64_t budget_bytes = unlimited_bytes;
+  std::uint64_t granule_bytes = 4096;  // every tensor takes a multiple of this
+  std::uint64_t overhead_bytes = 0;    // what the device holds of the budget beside the arena
+  bool can_remap = true;               // else the whole budget is committed once, and cannot change
+};
+
+struct residency_options {
+  tier_options vram, ram;
+  std::uint64_t chunk_bytes = 8U << 20U;
+  std::uint64_t scratch_bytes = 0;  // at the start of the VRAM arena, for the caller's own use
+  bool overcommit_pins = false;
+  transfer_rates rates = {};  // for plans; what is not known is zero
+};
+
+}  // namespace tierpager

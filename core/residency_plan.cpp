@@ -1,0 +1,261 @@
+// The plan carried out: who is preferred where, each tensor's own place in VRAM, and loads ahead of the program. What is
+// loaded ahead, and in which order, follows from the program's calls alone, not from when loads end.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency.hpp>
+
+namespace tierpager {
+namespace {
+
+constexpr std::size_t ahead_tensors_max = 256;
+
+bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
+
+}  // namespace
+
+// Order and plan ---------------------------------------------------------------------------------------------------
+
+void residency::set_order(acquire_order order) {
+  course_.declare(std::move(order));
+  follow_course();
+}
+
+std::optional<residency::plan_question> residency::take_plan_question() {
+  auto const asked = course_.take_question();
+  if (!asked) return std::nullopt;
+  tier_state const& vram = at(tier::vram);
+  tier_state const& ram = at(tier::ram);
+  plan_question question{.epoch = asked->epoch, .request = {}};
+  plan_request& wanted = question.request;
+  wanted.order = *asked->order;
+  wanted.vram_space.offset = scratch_.end();
+  wanted.vram_space.bytes =
+      (vram.options.can_remap ? vram.reserve_bytes : std::min(vram.reserve_bytes, vram.target_bytes)) - scratch_.end();
+  wanted.vram_budget_bytes = vram.target_bytes - std::min(vram.target_bytes, scratch_.bytes);
+  wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
+  wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes());
+  wanted.rates = options_.rates;
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    auto const id = static_cast<tensor_id>(i);
+    wanted.vram_bytes.push_back(footprint(id, tier::vram));
+    wanted.ram_bytes.push_back(footprint(id, tier::ram));
+    wanted.pinned_vram.push_back(vram.slots[i].pinned);
+    wanted.pinned_ram.push_back(ram.slots[i].pinned);
+    wanted.vram_now.push_back(vram.slots[i].state == slot_state::resident ? vram.slots[i].range : byte_range{});
+    wanted.ram_now.push_back(ram.slots[i].state == slot_state::resident);
+  }
+  return question;
+}
+
+void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
+  if (!course_.adopt(epoch, std::move(plan))) return;
+  take_up_plan();
+  run_ahead();
+  pump();
+}
+
+// Who is at home where from here on. Loads ahead that have no place yet were meant for the old places.
+void residency::take_up_plan() {
+  give_up_what_waits();
+  memory_plan const* const plan = course_.plan();
+  for (tier where : both_tiers) {
+    tier_state& of = at(where);
+    home const here = where == tier::vram ? home::vram : home::ram;
+    for (std::size_t i = 0; i < tensors_.size(); ++i) of.slots[i].preferred = plan != nullptr && plan->homes[i] == here;
+    for (auto id = of.policy->first_victim(); id; id = of.policy->victim_after(*id)) regard(*id, where);
+  }
+}
+
+// The order may be another one since, or none: then the policy decides until there is a plan again.
+void residency::follow_course() {
+  if (course_.take_loss()) take_up_plan();
+}
+
+// Files a tensor among the tier's first victims, or takes it out from there.
+void residency::regard(tensor_id id, tier where) {
+  if (!course_.kept() || footprint(id, where) == 0) return;
+  slot& one = slot_of(id, where);
+  bool const promoted =
+      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state == slot_state::resident;
+  bool const guest = one.state != slot_state::absent && (course_.plan() != nullptr ? !one.preferred : promoted);
+  if (guest == one.guest) return;
+  one.guest = guest;
+  lru& guests = *at(where).guests;
+  guest ? guests.touched(id) : guests.erased(id);
+}
+
+void residency::touch(tensor_id id, tier where) {
+  slot& one = slot_of(id, where);
+  if (one.ahead) no_longer_ahead(id);
+  if (one.preferred && one.state == slot_state::resident) return;  // under the plan its rank does not matter
+  at(where).policy->touched(id);
+  if (one.guest) at(where).guests->touched(id);
+}
+
+// Places -----------------------------------------------------------------------------------------------------------
+
+void residency::set_range(tensor_id id, tier where, byte_range range) {
+  slot& one = slot_of(id, where);
+  if (one.range.bytes > 0) at(where).lying.erase(one.range.offset);
+  if (range.bytes > 0) at(where).lying.emplace(range.offset, id);
+  one.range = range;
+}
+
+std::optional<byte_range> residency::planned_range(tensor_id id) const {
+  memory_plan const* const plan = course_.plan();
+  if (plan == nullptr || plan->places[index_of(id)] == memory_plan::no_place) return std::nullopt;
+  return byte_range{plan->places[index_of(id)], footprint(id, tier::vram)};
+}
+
+std::vector<tensor_id> residency::lying_in(byte_range range) const {
+  auto const& lying = at(tier::vram).lying;
+  auto from = lying.upper_bound(range.offset);
+  if (from != lying.begin() && slot_of(std::prev(from)->second, tier::vram).range.end() > range.offset) --from;
+  std::vector<tensor_id> ids;
+  for (; from != lying.end() && from->first < range.end(); ++from) ids.push_back(from->second);
+  return ids;
+}
+
+// Whoever lies where the tensor belongs leaves, unless it may not; then the tensor goes elsewhere.
+residency::planned_place residency::place_as_planned(tensor_id id, load& one, byte_range range) {
+  tier_state& vram = at(tier::vram);
+  std::vector<tensor_id> const there = lying_in(range);
+  for (tensor_id each : there)
+    if (!evictable(each, tier::vram) || slot_of(each, tier::vram).pinned) return planned_place::elsewhere;
+  if (!there.empty() && !may_evict_for(one)) return planned_place::later;
+  bool asking = false;
+  for (tensor_id each : there) {
+    use_state const standing = last_use_of(slot_of(each, tier::vram));
+    if (standing == use_state::running) return planned_place::elsewhere;
+    if (standing == use_state::unknown) ask(slot_of(each, tier::vram));
+    asking = asking || standing == use_state::unknown;
+  }
+  if (asking) return planned_place::later;
+  for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
+  room const made = make_room(tier::vram, range.bytes, one.ahead);
+  if (made != room::there) return made == room::draining ? planned_place::later : planned_place::elsewhere;
+  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + range.bytes);
+  if (!vram.arena->is_free(range)) return planned_place::elsewhere;  // what lies there is in quarantine
+  auto placed = vram.arena->place_at(range, bound, !vram.remap && vram.options.can_remap);
+  if (!placed) return planned_place::later;
+  placed_at(id, one, std::move(*placed));
+  return planned_place::taken;
+}
+
+// Ahead of the program ---------------------------------------------------------------------------------------------
+
+// As far as the ring reaches; where nothing streams, as far as hides a load.
+std::uint64_t residency::ahead_limit() const {
+  std::uint64_t const ring = course_.plan() != nullptr ? course_.plan()->vram_ring.bytes : 0;
+  return ring > 0 ? ring : std::max(4 * options_.chunk_bytes, at(tier::vram).target_bytes / 16);
+}
+
+bool residency::claimed(tensor_id id, byte_range range) const {
+  return std::any_of(ahead_.begin(), ahead_.end(), [&](tensor_id each) {
+    auto const claim = planned_range(each);
+    return each != id && claim && overlap(*claim, range);
+  });
+}
+
+// Room that no use, no pin and no other load ahead needs.
+bool residency::room_ahead(tensor_id id) {
+  tier_state const& vram = at(tier::vram);
+  std::uint64_t const bytes = footprint(id, tier::vram);
+  if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() || ahead_.size() >= ahead_tensors_max)
+    return false;
+  if (vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_ + bytes > vram.target_bytes) return false;
+  load const* const coming = find_load(id);
+  if (coming != nullptr && coming->failed) return false;
+  auto const range = planned_range(id);
+  if (!range) return course_.plan() == nullptr;
+  for (tensor_id each : lying_in(*range)) {
+    slot const& there = slot_of(each, tier::vram);
+    if (held(there) || there.pinned || there.ahead) return false;
+  }
+  return !claimed(id, *range);
+}
+
+void residency::run_ahead() {
+  for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
+    auto const range = planned_range(*next);
+    bool const there = slot_of(*next, tier::vram).state != slot_state::absent;
+    if (there && (slot_of(*next, tier::vram).ahead || !range || !claimed(*next, *range))) {
+      course_.advance();
+      continue;
+    }
+    if (there || !range || !room_ahead(*next)) return;
+    if (!ahead_.empty() && ahead_bytes_ + range->bytes > ahead_limit()) return;
+    std::vector<tensor_id> const lying = lying_in(*range);
+    if (std::any_of(lying.begin(), lying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
+      return;
+    load_ahead(*next);
+    course_.advance();
+  }
+}
+
+void residency::load_ahead(tensor_id id) {
+  slot_of(id, tier::vram).ahead = true;
+  ahead_.push_back(id);
+  ahead_bytes_ += footprint(id, tier::vram);
+  counters_.ahead_bytes += tensors_[id].bytes;
+  at(tier::vram).policy->touched(id);
+  load* coming = find_load(id);
+  if (coming != nullptr)
+    want_vram(id, *coming);
+  else
+    coming = &start_load(id, tier::vram, true);
+  coming->began_ahead = true;
+}
+
+void residency::prefetch(std::span<tensor_id const> ids) {
+  for (tensor_id id : ids) {
+    if (index_of(id) >= tensors_.size() || slot_of(id, tier::vram).state != slot_state::absent) continue;
+    if (room_ahead(id)) load_ahead(id);
+  }
+  pump();
+}
+
+void residency::no_longer_ahead(tensor_id id) {
+  slot_of(id, tier::vram).ahead = false;
+  std::erase(ahead_, id);
+  ahead_bytes_ -= footprint(id, tier::vram);
+}
+
+// Nobody waits for it, and it has no place in VRAM yet: what is read of it stays in RAM. Destroys `one` or lets it end.
+void residency::give_up_ahead(tensor_id id, load& one) {
+  assert(one.ahead && one.waiters.empty() && one.to_vram && !one.placed && !one.place_asked);
+  std::erase(placing_, id);
+  counters_.bytes_to_device -= tensors_[id].bytes;
+  counters_.ahead_bytes -= tensors_[id].bytes;
+  no_longer_ahead(id);
+  change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
+  at(tier::vram).policy->erased(id);
+  regard(id, tier::vram);
+  one.to_vram = one.began_ahead = false;
+  if (!one.staged && !one.stage_asked) {
+    std::erase(staging_, id);
+    counters_.bytes_from_disk -= tensors_[id].bytes;
+    loads_.erase(static_cast<std::uint32_t>(id));
+    at(tier::ram).policy->erased(id);
+  } else if (one.ring) {
+    one.failed = failure{.code = errc::cancelled, .what = "a load ahead was given up"};
+    clean_up(id, one);
+  } else if (one.staged && one.read_count == one.chunks.size()) {
+    finish(id, one);
+  }
+}
+
+// What was only loaded ahead makes room for what is asked for. True where something was given up.
+bool residency::give_up_what_waits() {
+  bool any = false;
+  for (tensor_id id : std::vector(ahead_)) {
+    load* const one = find_load(id);
+    if (one == nullptr || !one->ahead || !one->to_vram || one->placed || one->place_asked || one->failed) continue;
+    give_up_ahead(id, *one);
+    any = true;
+  }
+  return any;
+}
+
+}  // namespace tierpager
