@@ -129,8 +129,10 @@ void add_speed(CLI::App& to, speed_options& into, std::string const& without) {
       ->type_name("SECONDS");
 }
 
-void add_json(CLI::App& to, std::string& into) {
-  to.add_option("--json", into, "write the report as JSON to FILE, or to standard output for -")->type_name("FILE|-");
+void add_json_and_events(CLI::App& to, std::string& json, std::string& events) {
+  to.add_option("--json", json, "write the report as JSON to FILE, or to standard output for -")->type_name("FILE|-");
+  to.add_option("--events", events, "write what was decided, in order: what was loaded and evicted, and why")
+      ->type_name("FILE");
 }
 
 void check_policy(std::string const& name) {
@@ -155,9 +157,9 @@ void add_run(CLI::App& app, run_options& into) {
       ->type_name("NAME");
   add_order(run, into.passes, run_options::default_passes, into.order);
   add_pins(run, paging);
-  add_speed(run, into.speed, " (host device only, as are --disk and --compute)");
+  add_speed(run, paging.speed, " (host device only, as are --disk and --compute)");
   run.add_flag("--verify", into.verify, "checksum every acquired tensor on the device and hold it against the file");
-  add_json(run, into.json);
+  add_json_and_events(run, into.json, into.events);
   run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")
       ->type_name("FILE");
 }
@@ -199,7 +201,7 @@ void add_plan(CLI::App& app, plan_options& into) {
       ->type_name("NAME|all");
   add_order(plan, into.passes, plan_options::default_passes, into.order);
   add_pins(plan, paging);
-  add_speed(plan, into.speed, " (default: no time at all)");
+  add_speed(plan, paging.speed, " (default: no time at all)");
   plan.add_option_function<std::string>(
           "--granule",
           [&into](std::string const& text) {
@@ -212,13 +214,13 @@ void add_plan(CLI::App& app, plan_options& into) {
           "of what size every tensor takes a multiple in VRAM (default: 4KiB, as on the host device; a GPU: 2MiB)")
       ->type_name("SIZE");
   add_sweep(plan, into);
-  add_json(plan, into.json);
+  add_json_and_events(plan, into.json, into.events);
 }
 
 // What makes sense of one option only beside another.
 void check(plan_options& plan) {
   if (!plan.target_seconds) return;
-  speed_options const& speed = plan.speed;
+  speed_options const& speed = plan.paging.speed;
   if (speed.link_gigabytes_per_second == 0 && speed.disk_gigabytes_per_second == 0 && speed.compute_seconds == 0)
     throw usage_error("--target: nothing takes time without --link, --disk or --compute");
   if (!plan.sweep_step) plan.sweep_step = budget("5%");

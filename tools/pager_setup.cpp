@@ -10,21 +10,23 @@ namespace tierpager::tools {
 
 namespace {
 
-pager_options paging(paging_options const& options, std::uint64_t scratch_bytes) {
+pager_options paging(paging_options const& options, std::uint64_t scratch_bytes, bool record_events) {
   return {.vram = options.vram,
           .ram = options.ram,
           .pin_vram = options.pin_vram,
           .pin_ram = options.pin_ram,
           .policy = options.policy,
+          .rates = rates_of(options.speed),
+          .record_events = record_events,
           .scratch_bytes = options.vram.what() == budget::kind::none ? 0 : scratch_bytes};
 }
 
 }  // namespace
 
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
-                         std::uint64_t scratch_bytes)
+                         std::uint64_t scratch_bytes, bool record_events)
     : device_(std::move(on)),
-      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes)) {
+      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes, record_events)) {
   if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
 }
 

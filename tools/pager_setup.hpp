@@ -17,7 +17,8 @@ namespace tierpager::tools {
 class paged_model {
  public:
   /// `scratch_bytes` of device memory are for the caller, inside the VRAM budget; none where there is no device tier.
-  paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes);
+  paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes,
+              bool record_events = false);
   paged_model(paged_model const&) = delete;
   paged_model& operator=(paged_model const&) = delete;
   ~paged_model();  // waits for what still uses the scratch memory

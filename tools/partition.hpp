@@ -1,5 +1,5 @@
-// The partition for an order that is known, as `plan` reports it: asked of the core's planner for empty tiers. Pure; any
-// thread. What a pager does with a plan is found out by playing passes, not here.
+// The partition for an order that is known, as `plan` reports it where the passes it played led to none: what a pager
+// whose tiers are empty would make of it. Pure; any thread. What comes of a plan is found out by playing passes, not here.
 #pragma once
 
 #include <optional>
@@ -11,8 +11,8 @@
 
 namespace tierpager::tools {
 
-/// None where the passes differ, or where no partition helps. `tiers` says which budgets bind.
+/// None where the passes differ, or where no partition helps.
 std::optional<memory_plan> partition_for(catalog const& tensors, virtual_pager_options const& options,
-                                         std::vector<pass_order> const& passes, statistics const& tiers);
+                                         std::vector<pass_order> const& passes);
 
 }  // namespace tierpager::tools

@@ -9,6 +9,7 @@
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
 #include <tools/comparison/compare_policies.hpp>
+#include <tools/event_file.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/output.hpp>
 #include <tools/partition.hpp>
@@ -51,11 +52,12 @@ virtual_pager_options paging(plan_options const& options, catalog const& tensors
   paging_options const& asked = options.paging;
   tier_options const vram = tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, tensors);
   tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes, tensors);
-  return {.core = {.vram = vram, .ram = ram, .chunk_bytes = pager_options{}.chunk_bytes},
-          .policy = asked.policy,
-          .pin_vram = asked.pin_vram,
-          .pin_ram = asked.pin_ram,
-          .rates = rates_of(options.speed)};
+  return {
+      .core = {.vram = vram, .ram = ram, .chunk_bytes = pager_options{}.chunk_bytes, .rates = rates_of(asked.speed)},
+      .policy = asked.policy,
+      .pin_vram = asked.pin_vram,
+      .pin_ram = asked.pin_ram,
+      .record_events = !options.events.empty()};
 }
 
 class planner {
@@ -72,22 +74,26 @@ class planner {
                        .tensors = tensors_.size(),
                        .model_bytes = tensors_.bytes(),
                        .tiers = {},
-                       .rates = paging_.rates,
+                       .rates = paging_.core.rates,
                        .bound = {},
                        .partition = {},
                        .policies = {},
                        .sweep_policy = paging_.policy,
                        .sweep = {},
                        .target_seconds = options_.target_seconds};
-    simulation const played = simulated(paging_.policy);
+    simulation played = simulated(paging_.policy);
+    events_ = std::move(played.events);
     report.tiers = played.last;
     report.bound = lower_bound(schedule_.orders, tensors_, played.last);
-    report.partition = partition_for(tensors_, paging_, schedule_.orders, played.last);
-    report.policies.push_back({paging_.policy, played.passes});
+    report.partition = played.plan ? played.plan : partition_for(tensors_, paging_, schedule_.orders);
+    report.policies.push_back({paging_.policy, played.passes, played.last});
     if (options_.all_policies) compare(report);
     if (options_.sweep_step) report.sweep = sweep();
     return report;
   }
+
+  /// What was decided under the policy asked for.
+  [[nodiscard]] std::string events() const { return text_of(events_, tensors_); }
 
  private:
   [[nodiscard]] simulation simulated(std::string const& policy) const {
@@ -100,7 +106,8 @@ class planner {
 
   // The pager's own LRU knows pins, rings and granules; the textbook caches know none of these.
   void compare(plan_report& report) const {
-    report.policies.push_back({"lru", simulated("lru").passes});
+    simulation const under_lru = simulated("lru");
+    report.policies.push_back({"lru", under_lru.passes, under_lru.last});
     auto const usable = [&](tier_statistics const& one) {
       return one.present ? std::min(one.effective_bytes, tensors_.bytes()) : 0;
     };
@@ -112,7 +119,7 @@ class planner {
     for (std::string_view const policy : comparison_policies) {
       if (policy == "lru") continue;
       require_not_stopped();
-      policy_report& made = report.policies.emplace_back(policy_report{std::string(policy), {}});
+      policy_report& made = report.policies.emplace_back(policy_report{std::string(policy), {}, {}});
       for (comparison_counts const& counted : compare_policy(policy, budgets, tensor_bytes, passes))
         made.passes.push_back(compared(counted));
     }
@@ -128,7 +135,7 @@ class planner {
     pass.counted.bytes_from_disk = counted.bytes_from_disk;
     pass.counted.vram.evictions_by_reason = {counted.vram_evictions};
     pass.counted.ram.evictions_by_reason = {counted.ram_evictions};
-    transfer_rates const& rates = paging_.rates;
+    transfer_rates const& rates = paging_.core.rates;
     pass.seconds =
         std::max({rates.compute_seconds, seconds_for(pass.counted.bytes_to_device, rates.link_bytes_per_second),
                   seconds_for(pass.counted.bytes_from_disk, rates.disk_bytes_per_second)});
@@ -166,9 +173,10 @@ class planner {
   std::optional<sweep_report> swept(std::uint64_t vram_bytes) {
     virtual_pager_options with = paging_;
     with.core.vram.budget_bytes = vram_bytes;
+    with.record_events = false;
     try {
       steady_pass const pass =
-          simulate_steady(tensors_, with, schedule_.orders, [&](std::uint64_t) { require_not_stopped(); });
+          simulate_steady(tensors_, with, schedule_, [&](std::uint64_t) { require_not_stopped(); });
       return sweep_report{.vram_bytes = vram_bytes,
                           .vram_effective_bytes = pass.last.vram.effective_bytes,
                           .seconds = pass.seconds,
@@ -195,6 +203,7 @@ class planner {
   catalog tensors_;
   schedule schedule_;
   virtual_pager_options paging_;
+  std::vector<event> events_;
 };
 
 }  // namespace
@@ -215,8 +224,14 @@ void plan(plan_options const& options) {
   interrupt const signals;
   planner plans(options, signals.token());
   std::unique_ptr<output_file> json;
+  std::unique_ptr<output_file> events;
   if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
+  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
   plan_report const report = plans.make();
+  if (events) {
+    events->write(plans.events());
+    events->commit();
+  }
   if (json) {
     json->write(json_of(report));
     json->commit();

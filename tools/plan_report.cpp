@@ -134,7 +134,10 @@ std::optional<std::uint64_t> budget_for(double seconds, std::vector<sweep_report
 
 std::string json_of(plan_report const& report) {
   json policies = json::object();
-  for (policy_report const& policy : report.policies) policies[policy.name] = {{"passes", passes_json(policy.passes)}};
+  for (policy_report const& policy : report.policies) {
+    policies[policy.name] = {{"passes", passes_json(policy.passes)}};
+    if (policy.total) policies[policy.name].update(reasons_json(*policy.total));
+  }
   json all{{"model", model_json(report.files, report.tensors, report.model_bytes)},
            {"budget", budget_json(report.tiers)},
            {"lower_bound", bound_json(report.bound)},

@@ -15,6 +15,7 @@ namespace tierpager::tools {
 struct policy_report {
   std::string name;
   std::vector<pass_report> passes;
+  std::optional<statistics> total;  // of the pager's own
 };
 
 /// A pass in steady state under one budget of a sweep.

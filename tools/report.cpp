@@ -7,6 +7,7 @@
 #include <tierpager/budget.hpp>
 
 #include <tools/report_json.hpp>
+#include <tools/schedule.hpp>
 #include <tools/text.hpp>
 
 namespace tierpager::tools {
@@ -61,9 +62,7 @@ statistics difference(statistics const& after, statistics const& before) {
 
 std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
                                       statistics const& tiers) {
-  if (passes.empty() || std::ranges::any_of(passes, [&](pass_order const& order) { return order != passes.front(); })) {
-    return std::nullopt;
-  }
+  if (passes.empty() || !all_the_same(passes)) return std::nullopt;
   std::uint64_t distinct_bytes = 0;
   for (tensor_id const id : std::set(passes.front().begin(), passes.front().end())) distinct_bytes += tensors[id].bytes;
   std::uint64_t const vram = tiers.vram.present ? tiers.vram.effective_bytes : 0;
@@ -104,6 +103,17 @@ json passes_json(std::vector<pass_report> const& passes) {
   json all = json::array();
   for (pass_report const& pass : passes) all.push_back(pass_json(pass));
   return all;
+}
+
+json reasons_json(statistics const& total) {
+  auto const by_reason = [](tier_statistics const& tier) {
+    json reasons = json::object();
+    for (std::size_t reason = 0; reason < eviction_reasons; ++reason)
+      reasons[std::string(name_of(static_cast<eviction_reason>(reason)))] = tier.evictions_by_reason[reason];
+    return reasons;
+  };
+  return {{"evictions", {{"vram", by_reason(total.vram)}, {"ram", by_reason(total.ram)}}},
+          {"ahead", {{"bytes", total.ahead_bytes}, {"unused_bytes", total.ahead_unused_bytes}}}};
 }
 
 json bound_json(std::optional<byte_bound> const& bound) {
@@ -169,16 +179,18 @@ std::string json_of(run_report const& report) {
   json verify;
   if (report.verify) verify = {{"checked", report.verify->checked}, {"mismatches", report.verify->mismatches}};
   statistics const& last = report.last;
-  return text_of(json{{"device", report.device},
-                      {"model", model_json(report.files, report.tensors, report.model_bytes)},
-                      {"budget", budget_json(last)},
-                      {"policy", report.policy},
-                      {"passes", passes_json(report.passes)},
-                      {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
-                      {"verify", verify},
-                      {"lower_bound", bound_json(report.bound)},
-                      {"share_of_bound", share_json(report)},
-                      {"lru", lru_json(report.lru)}});
+  json all{{"device", report.device},
+           {"model", model_json(report.files, report.tensors, report.model_bytes)},
+           {"budget", budget_json(last)},
+           {"policy", report.policy},
+           {"passes", passes_json(report.passes)},
+           {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
+           {"verify", verify},
+           {"lower_bound", bound_json(report.bound)},
+           {"share_of_bound", share_json(report)},
+           {"lru", lru_json(report.lru)}};
+  all.update(reasons_json(last));
+  return text_of(all);
 }
 
 std::string text_of(run_report const& report) {

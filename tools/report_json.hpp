@@ -21,6 +21,8 @@ json model_json(std::vector<std::string> const& files, std::uint64_t tensors, st
 json budget_json(statistics const& tiers);
 json pass_json(pass_report const& pass);
 json passes_json(std::vector<pass_report> const& passes);
+/// What all passes together evicted, by reason, and loaded before it was asked for: {"evictions", "ahead"}.
+json reasons_json(statistics const& total);
 /// Null for none.
 json bound_json(std::optional<byte_bound> const& bound);
 /// A path may hold bytes that are not UTF-8; the rest of the report is worth having all the same.

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <tools/event_file.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/order_file.hpp>
 #include <tools/output.hpp>
@@ -25,13 +26,15 @@ using clock = std::chrono::steady_clock;
 
 class runner {
  public:
-  runner(paged_model& pages, schedule const& passes, double compute_seconds, std::stop_token stop, output_file* trace)
+  runner(paged_model& pages, schedule const& passes, double compute_seconds, std::stop_token stop, output_file* trace,
+         output_file* events)
       : pages_(pages),
         schedule_(passes),
         compute_seconds_(compute_seconds),
         stop_(std::move(stop)),
         pace_(std::make_shared<pacer>(stop_)),
-        trace_(trace) {}
+        trace_(trace),
+        events_(events) {}
 
   /// What the checker needs to know of the file, before anything is timed.
   void learn(tensor_checker& checker) {
@@ -50,6 +53,7 @@ class runner {
   }
 
   std::vector<pass_report> run() {
+    if (schedule_.declared) pages_.pages().set_order(*schedule_.declared);
     progress bar(bytes_of(schedule_, pages_.tensors()));
     std::vector<pass_report> reports;
     statistics before = pages_.pages().stats();
@@ -59,6 +63,7 @@ class runner {
       if (trace_ != nullptr && pass > 0) trace_->write(std::string(pass_separator) + "\n");
       run_pass(pass, bar);
       if (pass + 1 == schedule_.passes) finish();
+      if (events_ != nullptr) events_->write(text_of(pages_.pages().take_events(), pages_.tensors()));
       clock::time_point const end = clock::now();
       statistics const after = pages_.pages().stats();
       reports.push_back({std::chrono::duration<double>(end - start).count(), difference(after, before)});
@@ -107,6 +112,7 @@ class runner {
   std::stop_token stop_;
   std::shared_ptr<pacer> pace_;
   output_file* trace_;
+  output_file* events_;
   tensor_checker* checker_ = nullptr;
 };
 
@@ -127,8 +133,7 @@ virtual_pager_options counterpart(run_options const& options, paged_model& pages
                    .scratch_bytes = now.vram.present ? scratch_bytes : 0},
           .policy = "lru",
           .pin_vram = options.paging.pin_vram,
-          .pin_ram = options.paging.pin_ram,
-          .rates = {}};
+          .pin_ram = options.paging.pin_ram};
 }
 
 // Nothing where such a pager would fail, as memory that cannot be remapped may fragment.
@@ -163,16 +168,16 @@ bool slowed_down(speed_options const& speed) {
 
 std::shared_ptr<device> open_device(run_options const& options, std::stop_token stop) {
   std::shared_ptr<device> on = tierpager::open_device(options.paging.device, options.paging.ordinal);
-  if (!slowed_down(options.speed)) return on;
+  if (!slowed_down(options.paging.speed)) return on;
   if (on->name() != "host")
     throw usage_error("--link, --disk and --compute play another machine on the host device: add --device host");
-  double const link = rates_of(options.speed).link_bytes_per_second;
+  double const link = rates_of(options.paging.speed).link_bytes_per_second;
   return link > 0 ? std::make_shared<paced_device>(std::move(on), link, std::move(stop)) : on;
 }
 
 model open_model(run_options const& options, std::stop_token stop) {
   model opened = read_model(options.paging.models, opening(options.paging));
-  double const disk = rates_of(options.speed).disk_bytes_per_second;
+  double const disk = rates_of(options.paging.speed).disk_bytes_per_second;
   if (disk > 0) opened.bytes = std::make_shared<paced_source>(std::move(opened.bytes), disk, std::move(stop));
   return opened;
 }
@@ -186,13 +191,15 @@ void run(run_options const& options) {
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
   std::shared_ptr<device> const on = open_device(options, signals.token());
   std::uint64_t const scratch_bytes = options.verify ? tensor_checker::scratch_bytes(*on) : 0;
-  paged_model pages(std::move(opened), on, options.paging, scratch_bytes);
+  paged_model pages(std::move(opened), on, options.paging, scratch_bytes, !options.events.empty());
   std::unique_ptr<output_file> json;
   std::unique_ptr<output_file> trace;
+  std::unique_ptr<output_file> events;
   if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
   if (!options.trace.empty()) trace = std::make_unique<output_file>(options.trace);
+  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
 
-  runner runs(pages, passes, options.speed.compute_seconds, signals.token(), trace.get());
+  runner runs(pages, passes, options.paging.speed.compute_seconds, signals.token(), trace.get(), events.get());
   std::optional<model> reread;
   std::optional<tensor_checker> checker;
   if (options.verify) {
@@ -209,6 +216,7 @@ void run(run_options const& options) {
   if (checker) report.verify = check_counts{.checked = checker->checked(), .mismatches = checker->mismatches()};
 
   if (trace) trace->commit();
+  if (events) events->commit();
   if (json) {
     json->write(json_of(report));
     json->commit();

@@ -1,5 +1,7 @@
 #include <tools/schedule.hpp>
 
+#include <algorithm>
+
 namespace tierpager::tools {
 
 schedule make_schedule(std::string const& order_file, std::optional<std::uint32_t> passes, std::uint32_t default_passes,
@@ -11,9 +13,14 @@ schedule make_schedule(std::string const& order_file, std::optional<std::uint32_
   } else {
     made.orders = read_order_file(order_file, tensors);
     made.passes = passes.value_or(static_cast<std::uint32_t>(made.orders.size()));
+    if (all_the_same(made.orders)) made.declared = made.orders.front();
   }
   if (made.passes < made.orders.size()) made.orders.resize(made.passes);
   return made;
+}
+
+bool all_the_same(std::vector<pass_order> const& passes) {
+  return std::ranges::all_of(passes, [&](pass_order const& each) { return each == passes.front(); });
 }
 
 std::uint64_t bytes_of(pass_order const& order, catalog const& tensors) {

@@ -16,6 +16,8 @@ struct schedule {
   std::vector<pass_order> orders;  // repeated in turn; only those that are played at all
   std::uint32_t passes = 0;
 
+  std::optional<pass_order> declared;  // where an order file has the same pass again and again
+
   [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
 };
 
@@ -24,6 +26,7 @@ struct schedule {
 schedule make_schedule(std::string const& order_file, std::optional<std::uint32_t> passes, std::uint32_t default_passes,
                        catalog const& tensors);
 
+bool all_the_same(std::vector<pass_order> const& passes);
 std::uint64_t bytes_of(pass_order const& order, catalog const& tensors);
 std::uint64_t bytes_of(schedule const& all, catalog const& tensors);
 

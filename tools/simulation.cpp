@@ -8,8 +8,11 @@ namespace {
 
 class player {
  public:
-  player(catalog const& tensors, virtual_pager_options const& options, simulated_step const& step)
-      : tensors_(tensors), compute_seconds_(options.rates.compute_seconds), step_(step), pages_(tensors, options) {}
+  player(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
+         simulated_step const& step)
+      : tensors_(tensors), compute_seconds_(options.core.rates.compute_seconds), step_(step), pages_(tensors, options) {
+    if (passes.declared) pages_.set_order(*passes.declared);
+  }
 
   pass_report play(pass_order const& order, bool last) {
     auto const total_bytes = static_cast<double>(bytes_of(order, tensors_));
@@ -30,6 +33,7 @@ class player {
   }
 
   [[nodiscard]] statistics const& last() const { return before_; }
+  [[nodiscard]] virtual_pager& pages() { return pages_; }
 
  private:
   catalog const& tensors_;
@@ -44,26 +48,28 @@ class player {
 
 simulation simulate(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
                     simulated_step const& step) {
-  player plays(tensors, options, step);
+  player plays(tensors, options, passes, step);
   simulation played;
   for (std::uint32_t pass = 0; pass < passes.passes; ++pass)
     played.passes.push_back(plays.play(passes.of(pass), pass + 1 == passes.passes));
   played.last = plays.last();
+  if (memory_plan const* const plan = plays.pages().core().plan()) played.plan = *plan;
+  played.events = plays.pages().take_events();
   return played;
 }
 
-steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options,
-                            std::vector<pass_order> const& orders, simulated_step const& step) {
+steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
+                            simulated_step const& step) {
   // An order is learned in a few rounds, during which what moves may stay the same by chance.
   constexpr unsigned rounds_min = 6;
   constexpr unsigned rounds_max = 16;
-  player plays(tensors, options, step);
+  player plays(tensors, options, passes, step);
   steady_pass before;
   steady_pass now;
   for (unsigned round = 1; round <= rounds_max; ++round) {
     before = now;
     now = {};
-    for (pass_order const& order : orders) {
+    for (pass_order const& order : passes.orders) {
       pass_report const played = plays.play(order, false);
       now.seconds += played.seconds;
       now.to_device_bytes += played.counted.bytes_to_device;
@@ -72,9 +78,9 @@ steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const&
     bool const settled = now.to_device_bytes == before.to_device_bytes && now.from_disk_bytes == before.from_disk_bytes;
     if (round >= rounds_min && settled) break;
   }
-  now.seconds /= static_cast<double>(orders.size());
-  now.to_device_bytes /= orders.size();
-  now.from_disk_bytes /= orders.size();
+  now.seconds /= static_cast<double>(passes.orders.size());
+  now.to_device_bytes /= passes.orders.size();
+  now.from_disk_bytes /= passes.orders.size();
   now.last = plays.last();
   return now;
 }
@@ -83,7 +89,7 @@ std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_opt
                                        schedule const& passes) {
   constexpr std::size_t rounds_min = 4;
   simulated_step const nothing = [](std::uint64_t) {};
-  player plays(tensors, options, nothing);
+  player plays(tensors, options, passes, nothing);
   std::vector<pass_bytes> moved;
   std::size_t const period = passes.orders.size();
   auto const repeats = [&] {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include <tools/report.hpp>
@@ -14,7 +15,9 @@ namespace tierpager::tools {
 
 struct simulation {
   std::vector<pass_report> passes;
-  statistics last;  // at the end
+  statistics last;                  // at the end
+  std::optional<memory_plan> plan;  // what was in force at the end
+  std::vector<event> events;        // where they are to be recorded
 };
 
 /// Called with the bytes of each acquire; may throw to end it.
@@ -34,8 +37,8 @@ struct steady_pass {
 };
 
 /// Plays the orders again and again until what they move no longer changes, or often enough to give up.
-steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options,
-                            std::vector<pass_order> const& orders, simulated_step const& step);
+steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
+                            simulated_step const& step);
 
 /// What each pass would move. Once the orders' bytes repeat they are taken to go on doing so, so that many passes cost
 /// little. Throws tierpager::error where such a pager would.

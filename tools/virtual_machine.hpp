@@ -8,7 +8,7 @@
 #include <deque>
 #include <span>
 
-#include <core/plan.hpp>
+#include <tierpager/transfer_rates.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager::tools {

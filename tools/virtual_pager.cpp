@@ -13,7 +13,8 @@ virtual_pager::virtual_pager(catalog const& tensors, virtual_pager_options const
       where_(options.core.vram.present ? tier::vram : tier::ram),
       core_(tensors, options.core, value_or_throw(make_eviction_policy(options.policy, tensors.size())),
             value_or_throw(make_eviction_policy(options.policy, tensors.size()))),
-      machine_(options.rates) {
+      machine_(options.core.rates),
+      record_events_(options.record_events) {
   if (!options.core.vram.present && !options.core.ram.present)
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   for (tier const where : {tier::vram, tier::ram}) {
@@ -24,13 +25,13 @@ virtual_pager::virtual_pager(catalog const& tensors, virtual_pager_options const
   catch_up(now_);
 }
 
-bool virtual_pager::later(event const& left, event const& right) {
+bool virtual_pager::later(answer const& left, answer const& right) {
   return std::pair(left.at, left.number) > std::pair(right.at, right.number);
 }
 
 void virtual_pager::expect(double at, command what) {
-  events_.push_back({at, asked_++, std::move(what)});
-  std::push_heap(events_.begin(), events_.end(), later);
+  answers_.push_back({at, asked_++, std::move(what)});
+  std::push_heap(answers_.begin(), answers_.end(), later);
 }
 
 // After every call of the core: what it asks for is given its time, and whoever waits is told.
@@ -49,19 +50,49 @@ void virtual_pager::after_call() {
         blocked_on_.reset();
         rejected_ = std::move(reject->why);
       }
-    } else if (!std::holds_alternative<tell_evicted_command>(one)) {
+    } else if (std::holds_alternative<tell_evicted_command>(one) || std::holds_alternative<tell_loading_command>(one)) {
+      if (record_events_) note(one);
+    } else {
       expect(now_, std::move(one));
     }
   }
   commands_.clear();
 }
 
+void virtual_pager::note(command const& one) {
+  if (auto const* evicted = std::get_if<tell_evicted_command>(&one))
+    events_.push_back(
+        {.what = event::kind::evicted, .tensor = evicted->tensor, .where = evicted->where, .why = evicted->why});
+  if (auto const* loading = std::get_if<tell_loading_command>(&one))
+    events_.push_back({.what = event::kind::loading,
+                       .tensor = loading->tensor,
+                       .where = loading->where,
+                       .from_disk = loading->from_disk,
+                       .ahead = loading->ahead});
+}
+
+// Takes no time: a pager's caller makes the plan before its call returns.
+void virtual_pager::plan_if_wanted() {
+  while (auto const question = core_.take_plan_question()) core_.planned(question->epoch, make_plan(question->request));
+}
+
+void virtual_pager::set_order(std::span<tensor_id const> ids) {
+  acquire_order order;
+  for (tensor_id const id : ids) {
+    order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
+    ++order.calls;
+  }
+  core_.set_order(std::move(order));
+  plan_if_wanted();
+  after_call();
+}
+
 // The next answer. False where none is owed.
 bool virtual_pager::step() {
-  if (events_.empty()) return false;
-  std::pop_heap(events_.begin(), events_.end(), later);
-  event const next = std::move(events_.back());
-  events_.pop_back();
+  if (answers_.empty()) return false;
+  std::pop_heap(answers_.begin(), answers_.end(), later);
+  answer const next = std::move(answers_.back());
+  answers_.pop_back();
   now_ = std::max(now_, next.at);
   std::visit([this](auto const& what) { carry_out(what); }, next.what);
   after_call();
@@ -69,7 +100,7 @@ bool virtual_pager::step() {
 }
 
 void virtual_pager::catch_up(double until) {
-  while (!events_.empty() && events_.front().at <= until) (void)step();
+  while (!answers_.empty() && answers_.front().at <= until) (void)step();
   now_ = std::max(now_, until);
 }
 
@@ -103,8 +134,10 @@ void virtual_pager::acquire(std::span<tensor_id const> ids) {
   bool const hit = value_or_throw(core_.try_acquire(ids, where_, caller));
   if (!hit) {
     auto const asked = value_or_throw(core_.acquire(ids, where_, caller));
+    plan_if_wanted();
     if (!asked.granted) wait_for(asked.request);
   }
+  plan_if_wanted();
   after_call();
   if (where_ != tier::vram) return;
   for (tensor_id const id : ids)

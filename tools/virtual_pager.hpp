@@ -9,9 +9,11 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <core/residency.hpp>
+#include <tierpager/event.hpp>
 #include <tools/virtual_machine.hpp>
 
 namespace tierpager::tools {
@@ -20,7 +22,7 @@ struct virtual_pager_options {
   residency_options core;
   std::string policy = "auto";
   std::vector<std::string> pin_vram, pin_ram;
-  transfer_rates rates;
+  bool record_events = false;
 };
 
 class virtual_pager {
@@ -28,6 +30,8 @@ class virtual_pager {
   /// `tensors` outlives the pager.
   virtual_pager(catalog const& tensors, virtual_pager_options const& options);
 
+  /// As pager::set_order for one tensor at a time.
+  void set_order(std::span<tensor_id const> ids);
   /// All of a set or nothing, in VRAM, or in RAM where there is no VRAM tier. The compute stream waits for the copies.
   void acquire(std::span<tensor_id const> ids);
   /// Work that follows: on the stream, or on the caller's own thread where there is no VRAM tier.
@@ -42,16 +46,20 @@ class virtual_pager {
   /// The caller's time.
   [[nodiscard]] double now() const { return now_; }
   [[nodiscard]] statistics stats() const;
+  /// What was decided since the last call, in order; empty unless it was to be recorded.
+  [[nodiscard]] std::vector<event> take_events() { return std::exchange(events_, {}); }
   [[nodiscard]] residency const& core() const { return core_; }
 
  private:
-  struct event {
+  struct answer {
     double at;
     std::uint64_t number;  // those of one time come in the order they were asked for
     command what;
   };
-  static bool later(event const& left, event const& right);
+  static bool later(answer const& left, answer const& right);
+  void plan_if_wanted();
   void after_call();
+  void note(command const& one);
   void expect(double at, command what);
   bool step();
   void catch_up(double until);
@@ -66,6 +74,7 @@ class virtual_pager {
   void carry_out(grant_command const&) {}
   void carry_out(reject_command const&) {}
   void carry_out(tell_evicted_command const&) {}
+  void carry_out(tell_loading_command const&) {}
 
   static constexpr caller_id caller{0};
 
@@ -74,7 +83,9 @@ class virtual_pager {
   residency core_;
   virtual_machine machine_;
   std::vector<command> commands_;
-  std::vector<event> events_;  // a heap, the next first
+  std::vector<answer> answers_;  // owed; a heap, the next first
+  bool record_events_;
+  std::vector<event> events_;
   std::uint64_t asked_ = 0;
   std::optional<request_id> blocked_on_;
   std::optional<failure> rejected_;

@@ -30,15 +30,15 @@ class virtual_time : public testing::Test {
   [[nodiscard]] virtual_pager_options with(std::uint64_t vram_tensors, std::uint64_t ram_tensors,
                                            transfer_rates const& rates) const {
     return {.core = {.vram = {.present = vram_tensors > 0, .budget_bytes = vram_tensors * tensor_bytes},
-                     .ram = {.budget_bytes = ram_tensors * tensor_bytes}},
+                     .ram = {.budget_bytes = ram_tensors * tensor_bytes},
+                     .rates = rates},
             .policy = "lru",
             .pin_vram = {},
-            .pin_ram = {},
-            .rates = rates};
+            .pin_ram = {}};
   }
 
   [[nodiscard]] std::vector<pass_report> play(virtual_pager_options const& options, std::uint32_t passes) const {
-    schedule const order{{file_order(tensors_)}, passes};
+    schedule const order{{file_order(tensors_)}, passes, {}};
     return simulate(tensors_, options, order, [](std::uint64_t) {}).passes;
   }
 
@@ -128,13 +128,14 @@ TEST_F(virtual_time, refuses_what_can_never_fit_like_a_pager_does) {
 
 TEST(simulate_steady, gives_the_pass_that_comes_again_and_not_the_first) {
   catalog const tensors = four_tensors();
-  virtual_pager_options options{.core = {}, .policy = "lru", .pin_vram = {}, .pin_ram = {}, .rates = {}};
-  options.rates.link_bytes_per_second = link;
-  steady_pass const everything_fits = simulate_steady(tensors, options, {file_order(tensors)}, [](std::uint64_t) {});
+  virtual_pager_options options{.core = {}, .policy = "lru", .pin_vram = {}, .pin_ram = {}};
+  schedule const order{{file_order(tensors)}, 1, {}};
+  options.core.rates.link_bytes_per_second = link;
+  steady_pass const everything_fits = simulate_steady(tensors, options, order, [](std::uint64_t) {});
   EXPECT_EQ(everything_fits.to_device_bytes, 0U);
   EXPECT_EQ(everything_fits.seconds, 0);
   options.core.vram.budget_bytes = 2 * tensor_bytes;
-  steady_pass const half = simulate_steady(tensors, options, {file_order(tensors)}, [](std::uint64_t) {});
+  steady_pass const half = simulate_steady(tensors, options, order, [](std::uint64_t) {});
   EXPECT_EQ(half.to_device_bytes, 4 * tensor_bytes);
   EXPECT_EQ(half.from_disk_bytes, 0U);
   EXPECT_NEAR(half.seconds, 0.004, microsecond);
