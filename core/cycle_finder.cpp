@@ -1,6 +1,7 @@
 #include <core/cycle_finder.hpp>
 
 #include <algorithm>
+#include <cassert>
 
 namespace tierpager {
 namespace {
@@ -10,6 +11,9 @@ constexpr std::uint32_t short_period = 32;
 constexpr std::uint32_t shortest_match = 8;  // shorter ones that break off say nothing
 constexpr std::uint32_t comparisons_per_entry = 64;
 constexpr std::uint32_t failures_max = 5;
+// After so many calls that began no repetition, only one in so many looks for one.
+constexpr std::uint32_t fruitless_calls = 64;
+constexpr std::uint32_t calls_skipped = 4;
 
 }  // namespace
 
@@ -71,7 +75,10 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
       return whole_calls && running_.matched >= enough(history, running_.period, most_of_it) ? running_ : repetition{};
     }
     if (running_.matched >= shortest_match) doubt(running_.period);
+    running_ = {};
   }
+  // Looking back misses nothing by being late.
+  if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
   return restart(history, entries, most_of_it);
 }
 
@@ -117,6 +124,7 @@ bool better_whole(acquire_history const& history, std::uint32_t period, std::vec
   round_of_entries round{history, period, std::vector<bool>(period)};
   std::uint32_t saved_in_turn = 0, saved_whole = 1;
   for (std::uint32_t const part : shorter) {
+    assert(part > 0);
     if (part > period / 2) break;
     std::uint32_t start = 0;  // between two runs
     while (start < period && round.same(start, part)) ++start;

@@ -25,7 +25,10 @@ class cycle_finder {
   /// As the history's, of what may be compared still.
   [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit);
   /// A cycle is followed now: what was being compared is no longer of interest.
-  void rest() { running_ = {}; }
+  void rest() {
+    running_ = {};
+    fruitless_ = 0;
+  }
   /// That period did not hold, and is believed later next time; or, until `forget`, never again.
   void doubt(std::uint32_t period);
   void refuse(std::uint32_t period);
@@ -49,6 +52,7 @@ class cycle_finder {
   std::array<doubted, 8> doubts_;  // the latest first
   std::uint32_t savings_ = 0;      // comparisons that may be made
   std::uint32_t saved_at_ = 0;     // clock
+  std::uint32_t fruitless_ = 0;    // calls in which nothing was being compared
 };
 
 /// Whether following a cycle as long as `period` is better than following the shorter ones it consists of in turn.

@@ -14,6 +14,7 @@ namespace tierpager {
 
 class order_tracker {
  public:
+  /// Takes memory once in proportion to the number of tensors; known cycles, eight at most, take what they need.
   explicit order_tracker(std::size_t tensors);
   order_tracker(order_tracker&&) noexcept;
   order_tracker& operator=(order_tracker&&) noexcept;
@@ -22,12 +23,14 @@ class order_tracker {
   /// The caller says how it will acquire. Followed from its first entry on; learning goes on should it not hold. An
   /// empty order takes the declaration back.
   void declare(acquire_order order);
-  /// One acquire call. Both are cheap while a cycle is followed and holds.
+  /// One acquire call, in whatever order its set is. Each of its uses has to end with `released`, or it counts as held
+  /// for ever. Both are cheap while a cycle is followed and holds.
   void acquired(std::span<tensor_id const> ids);
-  /// One use of the tensor ended (every use of a handle, also of shared ones).
+  /// One use of the tensor ended (every use of a handle, also of shared ones, which were not acquired).
   void released(tensor_id id);
 
-  /// The cycle that is followed now; null where there is none. Stays the same object while `version` does.
+  /// The cycle that is followed now; null where there is none. Stays the same object while `version` does. A learned one
+  /// begins where it was seen to repeat, as a pass does more often than not; the entries of a call are sorted by id.
   [[nodiscard]] std::shared_ptr<acquire_order const> following() const;
   /// Changes whenever `following` does. Numbers are never used again.
   [[nodiscard]] std::uint64_t version() const;

@@ -20,6 +20,7 @@ using flags = std::vector<std::uint8_t>;
 // ring, for as long as the plan holds. It is taken as long as its cycle is at most this much dearer: in bytes, and in
 // seconds where they are known. So the tensors that happen to be there after the first pass stay, unless time says no.
 constexpr double dearer_bytes = 1.01, dearer_seconds = 1.03;
+constexpr double close_to_shortest = 1.005;  // no deeper ring is tried for less
 // Tensors that cost more to call for than to copy never stream, as long as all of them together are a small share.
 constexpr std::uint64_t tiny_bytes = 1 << 20, tiny_share = 200;
 
@@ -98,7 +99,9 @@ class planner {
       flags resident = resident_;
       for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
         if (ask.candidates[tensor] && !chosen->streamed[tensor]) resident[tensor] = 1;
-      bool const helps = chosen->slots != 1 || std::find(resident.begin(), resident.end(), 1) != resident.end();
+      bool helps = chosen->slots != 1;
+      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+        helps = helps || (resident[tensor] && !flagged(request_.pinned_vram, tensor));
       if (!helps) return false;
       auto laid = lay_out(request_.vram_space, request_.vram_bytes, resident, request_.vram_now, chosen->ring_bytes);
       if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, chosen->slots, *laid)) {
@@ -116,12 +119,12 @@ class planner {
 
   /// Spread evenly, or as much as possible left where it is.
   std::optional<selection> choose(selection_request const& ask, flags const& stays) {
-    auto fresh = choose_depth(ask);
+    auto fresh = choose_depth(ask, 0);
     if (!fresh || fresh->first.streamed_bytes == 0 || std::find(stays.begin(), stays.end(), 1) == stays.end())
       return fresh ? std::optional(std::move(fresh->first)) : std::nullopt;
     selection_request keeping = ask;
     keeping.stays = stays;
-    auto kept = choose_depth(keeping);
+    auto kept = choose_depth(keeping, fresh->first.asked_slots);
     bool const keep = kept &&
                       static_cast<double>(kept->first.loaded_bytes) <=
                           static_cast<double>(fresh->first.loaded_bytes) * dearer_bytes &&
@@ -130,30 +133,30 @@ class planner {
   }
 
   /// The ring's depth that takes the least time, and that time; two slots where rates are not known, one where two find
-  /// no room.
-  std::optional<std::pair<selection, double>> choose_depth(selection_request const& ask) {
+  /// no room. Of a given depth, if one is given.
+  std::optional<std::pair<selection, double>> choose_depth(selection_request const& ask, std::uint32_t given) {
     transfer_rates const& rates = request_.rates;
+    bool const timed = rates.link_bytes_per_second > 0;
     selector select(ask);
-    std::optional<selection> best = select.select(2);
-    if (!best) {
-      best = selector(ask).select(1);
-      if (!best) return std::nullopt;
-      return std::pair(std::move(*best), 0.0);
-    }
-    if (best->streamed_bytes == 0 || rates.link_bytes_per_second <= 0) return std::pair(std::move(*best), 0.0);
+    std::optional<selection> best = select.select(given == 0 ? 2 : given);
+    if (!best && given == 0) best = selector(ask).select(1);
+    if (!best) return std::nullopt;
+    double least = timed && best->streamed_bytes != 0 ? seconds(*best) : 0;
+    if (given != 0 || best->asked_slots == 1 || least <= 0 || rates.compute_seconds <= 0)
+      return std::pair(std::move(*best), least);
     double const shortest =
         std::max(static_cast<double>(best->loaded_bytes) / rates.link_bytes_per_second, rates.compute_seconds);
-    double least = seconds(*best);
-    if (rates.compute_seconds > 0)
-      for (std::uint32_t const slots : {3U, 4U, 6U, 8U, 12U}) {
-        if (least < shortest * 1.005) break;
-        std::optional<selection> deeper = select.select(slots);
-        if (!deeper) break;
-        double const taken = seconds(*deeper);
-        if (taken >= least) continue;
-        least = taken;
-        best = std::move(deeper);
-      }
+    int worth_it = 2;  // tries
+    for (std::uint32_t const slots : {3U, 4U, 6U, 8U, 12U}) {
+      if (least < shortest * close_to_shortest || worth_it == 0) break;
+      std::optional<selection> deeper = select.select(slots);
+      if (!deeper) break;
+      double const taken = seconds(*deeper);
+      worth_it = taken < least * (2 - close_to_shortest) ? 2 : worth_it - 1;
+      if (taken >= least) continue;
+      least = taken;
+      best = std::move(deeper);
+    }
     return std::pair(std::move(*best), least);
   }
 

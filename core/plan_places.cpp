@@ -25,7 +25,7 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<std::uint64_t> 
     end += bytes[tensor];
   }
   if (end > space.bytes || space.bytes - end < ring_bytes) return std::nullopt;
-  made.ring = {space.offset + end, ring_bytes};
+  if (ring_bytes > 0) made.ring = {space.offset + end, ring_bytes};
   return made;
 }
 
@@ -115,7 +115,7 @@ class ring_filler {
       }
     }
     if (unplaced.empty()) return true;
-    if (std::optional<std::uint64_t> at = best_place(block_bytes, call, next_bytes)) {
+    if (std::optional<std::uint64_t> at = best_place(block_bytes, uses.front(), next_bytes)) {
       for (tensor_use const& use : unplaced) {
         put(use, *at);
         *at += bytes_[use.tensor];
@@ -125,7 +125,7 @@ class ring_filler {
     std::stable_sort(unplaced.begin(), unplaced.end(),
                      [&](auto const& left, auto const& right) { return bytes_[left.tensor] > bytes_[right.tensor]; });
     for (tensor_use const& use : unplaced) {
-      std::optional<std::uint64_t> const at = best_place(bytes_[use.tensor], call, 0);
+      std::optional<std::uint64_t> const at = best_place(bytes_[use.tensor], use, 0);
       if (!at) return false;
       put(use, *at);
     }
@@ -135,13 +135,17 @@ class ring_filler {
   void put(tensor_use const& use, std::uint64_t at) {
     into_.places[use.tensor] = into_.ring.offset + at;
     bool const once = cycle_.loads(use.tensor) == 1;
+    byte_range const where{at, bytes_[use.tensor]};
     // What lies side by side and is let go together is one, unless it comes again on its own.
-    if (once && !recent_.empty() && recent_.back().tensor == several && recent_.back().until == use.until &&
-        recent_.back().where.end() == at) {
-      recent_.back().where.bytes += bytes_[use.tensor];
-      recent_.back().order = order_;
+    auto const beside = std::find_if(recent_.begin(), recent_.end(), [&](occupied const& each) {
+      return once && each.tensor == several && each.until == use.until &&
+             (each.where.end() == where.offset || where.end() == each.where.offset);
+    });
+    if (beside != recent_.end()) {
+      beside->where = {std::min(beside->where.offset, at), beside->where.bytes + where.bytes};
+      beside->order = order_;
     } else {
-      recent_.push_back({{at, bytes_[use.tensor]}, use.until, order_, once ? several : use.tensor});
+      recent_.push_back({where, use.until, order_, once ? several : use.tensor});
     }
   }
 
@@ -167,15 +171,17 @@ class ring_filler {
 
   /// Of the places next to what lies there: the one that leaves the next block room, and then the one under which what
   /// lies there is oldest, so that a copy may start earliest.
-  [[nodiscard]] std::optional<std::uint64_t> best_place(std::uint64_t bytes, std::uint32_t call,
+  [[nodiscard]] std::optional<std::uint64_t> best_place(std::uint64_t bytes, tensor_use const& use,
                                                         std::uint64_t next_bytes) const {
     if (bytes > into_.ring.bytes) return std::nullopt;
+    std::uint32_t const call = use.from;
     std::vector<std::uint64_t> tries{0, into_.ring.bytes - bytes};
     for (byte_range const each : coming_) {
       if (each.end() + bytes <= into_.ring.bytes) tries.push_back(each.end());
       if (each.offset >= bytes) tries.push_back(each.offset - bytes);
     }
-    for (occupied const& each : recent_) {
+    for (auto newest = recent_.rbegin(); newest != recent_.rend(); ++newest) {
+      occupied const& each = *newest;
       if (each.where.end() + bytes <= into_.ring.bytes) tries.push_back(each.where.end());
       if (each.where.offset >= bytes) tries.push_back(each.where.offset - bytes);
     }
@@ -184,8 +190,10 @@ class ring_filler {
     for (std::uint64_t const at : tries) {
       byte_range const where{at, bytes};
       bool held = false;
+      bool beside = false;
       std::uint64_t age = looks_back_;
       for (occupied const& each : recent_) {
+        beside = beside || (each.until == use.until && (each.where.end() == at || each.where.offset == where.end()));
         if (!overlap(each.where, where)) continue;
         held = held || each.until > call || each.order == order_;
         age = std::min<std::uint64_t>(age, order_ - each.order);
@@ -194,11 +202,13 @@ class ring_filler {
       if (held) continue;
       bool const clears_first =
           std::none_of(first_.begin(), first_.end(), [&](byte_range each) { return overlap(each, where); });
-      std::uint64_t const score = 1 + age + (age > 1 ? 64 : 0) + (leaves_room(where, call, next_bytes) ? 64 : 0) +
-                                  (last_block_ && clears_first ? 64 : 0);
-      if (score <= best_score) continue;
-      best_score = score;
-      best = at;
+      bool const room = leaves_room(where, call, next_bytes), clear = !last_block_ || clears_first;
+      std::uint64_t const score = 1 + std::min<std::uint64_t>(age, 31) + (beside ? 32 : 0) + (age > 1 ? 64 : 0) +
+                                  (room ? 64 : 0) + (clear ? 64 : 0);
+      if (score > best_score) best = at;
+      best_score = std::max(score, best_score);
+      // In a deep ring the next place round is as good as any.
+      if (looks_back_ > 4 && age + 2 >= looks_back_ && room && clear && use.until == call + 1) break;
     }
     return best;
   }

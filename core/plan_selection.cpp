@@ -78,14 +78,35 @@ void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::ui
   member const& last = from.members.back();
   double const span = last.position - start + static_cast<double>(request_.bytes[last.tensor]);
   double const share = static_cast<double>(needed_bytes) / span;
+  // Of nearly all, none is left out here: what is too much will be trimmed, and fewer tensors change sides.
+  bool const all = needed_bytes >= from.bytes - from.bytes / 50;
   double taken = 0;
   for (member const& each : from.members) {
     auto const size = static_cast<double>(request_.bytes[each.tensor]);
-    if (share * (each.position - start + size) - taken < size / 2 && needed_bytes < from.bytes) continue;
+    if (!all && share * (each.position - start + size) - taken < size / 2) continue;
     if (!admits(each.tensor, cap_bytes)) continue;
     set_.add(each.tensor);
     taken += size;
     if (set_.bytes() >= candidate_bytes_) return;
+  }
+}
+
+// Rounding, and what the ring refused, leave some to take wherever it still fits: no more than is needed, if possible.
+void selector::stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
+  for (bool const exceeds : {false, true}) {
+    std::uint64_t smallest = 0;
+    if (exceeds) {
+      for (member const& each : from.members)
+        if (std::uint64_t const size = request_.bytes[each.tensor];
+            !set_.contains(each.tensor) && (smallest == 0 || size < smallest) && admits(each.tensor, cap_bytes))
+          smallest = size;
+    }
+    for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed_bytes; ++i) {
+      std::size_t const tensor = from.members[i].tensor;
+      std::uint64_t const size = request_.bytes[tensor];
+      bool const small = exceeds ? size <= smallest : size <= needed_bytes - set_.bytes();
+      if (small && !set_.contains(tensor) && admits(tensor, cap_bytes)) set_.add(tensor);
+    }
   }
 }
 
@@ -97,11 +118,7 @@ selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
     if (set_.bytes() >= needed) break;
     marginal_loads = from.loads;
     stream_evenly(from, cap_bytes, needed - set_.bytes());
-    // Rounding, and what the ring refused, leave some to take wherever it still fits.
-    for (std::size_t i = 0; i < from.members.size() && set_.bytes() < needed; ++i) {
-      std::size_t const tensor = from.members[i].tensor;
-      if (!set_.contains(tensor) && admits(tensor, cap_bytes)) set_.add(tensor);
-    }
+    stream_the_rest(from, cap_bytes, needed);
   }
   std::uint64_t const least = needed_bytes(ring_now());
   if (set_.bytes() < least || ring_now() > request_.budget_bytes) return {cap_bytes, false, 0};
@@ -207,6 +224,7 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
 std::optional<selection> selector::select(std::uint32_t slots) {
   slots_ = slots;
   selection chosen;
+  chosen.asked_slots = slots;
   chosen.streamed.resize(request_.cycle.tensors());
   if (candidate_bytes_ <= request_.budget_bytes) return chosen;
   std::optional<std::uint64_t> const cap = best_cap();
@@ -223,7 +241,7 @@ std::optional<selection> selector::select(std::uint32_t slots) {
     chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;
   chosen.streamed_bytes = set_.bytes();
   chosen.loaded_bytes = set_.loaded_bytes();
-  chosen.slots = set_.slots_in(chosen.ring_bytes, 64);
+  chosen.slots = set_.slots_in(chosen.ring_bytes);
   return chosen;
 }
 

@@ -29,11 +29,12 @@ class streamed_set {
   [[nodiscard]] bool may_leave(std::size_t tensor, std::uint64_t cap_bytes, bool alone) const;
   /// The most that a streaming call holds of the set, plus what the next `slots - 1` streaming calls bring.
   [[nodiscard]] std::uint64_t ring_bytes(std::uint32_t slots) const;
-  /// The most slots for which a ring of so many bytes has room, at most `limit`.
-  [[nodiscard]] std::uint32_t slots_in(std::uint64_t bytes, std::uint32_t limit) const;
+  /// The most slots for which a ring of so many bytes has room.
+  [[nodiscard]] std::uint32_t slots_in(std::uint64_t bytes) const;
 
  private:
   void change(std::size_t tensor, bool in);
+  [[nodiscard]] std::vector<std::uint32_t> streaming_calls() const;
   cycle_uses const& cycle_;
   std::vector<std::uint64_t> const& sizes_;
   std::vector<std::uint8_t> member_;
@@ -58,7 +59,8 @@ struct selection {
   std::uint64_t ring_bytes = 0;
   std::uint64_t streamed_bytes = 0;  // distinct
   std::uint64_t loaded_bytes = 0;    // of one cycle
-  std::uint32_t slots = 0;           // in the ring
+  std::uint32_t asked_slots = 0;     // for which the ring was chosen
+  std::uint32_t slots = 0;           // for which it has room
 };
 
 class selector {
@@ -93,6 +95,7 @@ class selector {
   [[nodiscard]] std::uint64_t ring_now() const;
   attempt try_cap(std::uint64_t cap_bytes);
   void stream_evenly(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
+  void stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
   std::optional<std::uint64_t> best_cap();
   void trim(std::uint64_t cap_bytes, std::uint64_t needed);
   bool swap_one(std::uint64_t cap_bytes, std::uint64_t needed);

@@ -70,29 +70,48 @@ bool streamed_set::may_leave(std::size_t tensor, std::uint64_t cap_bytes, bool a
   return true;
 }
 
-std::uint64_t streamed_set::ring_bytes(std::uint32_t slots) const {
-  if (streaming_.empty()) return 0;
+std::vector<std::uint32_t> streamed_set::streaming_calls() const {
   std::vector<std::uint32_t> calls;
   for (std::uint32_t call = 0; call < arrivals_.size(); ++call)
     if (arrivals_[call] != 0) calls.push_back(call);
+  return calls;
+}
+
+std::uint64_t streamed_set::ring_bytes(std::uint32_t slots) const {
+  if (streaming_.empty()) return 0;
+  std::vector<std::uint32_t> const calls = streaming_calls();
   std::size_t const ahead = std::min<std::size_t>(slots, calls.size()) - 1;
   std::uint64_t coming = 0, most = 0;
   for (std::size_t i = 1; i <= ahead; ++i) coming += new_[calls[i]];
   for (std::size_t i = 0; i < calls.size(); ++i) {
     most = std::max(most, held_[calls[i]] + coming);
     if (ahead == 0) continue;
-    coming -= new_[calls[(i + 1) % calls.size()]];
-    coming += new_[calls[(i + 1 + ahead) % calls.size()]];
+    coming -= new_[calls[i + 1 < calls.size() ? i + 1 : 0]];
+    std::size_t const joins = i + 1 + ahead;
+    coming += new_[calls[joins < calls.size() ? joins : joins - calls.size()]];
   }
   return most;
 }
 
-std::uint32_t streamed_set::slots_in(std::uint64_t bytes, std::uint32_t limit) const {
-  limit = std::min(limit, static_cast<std::uint32_t>(arrivals_.size() - static_cast<std::size_t>(std::count(
-                                                                            arrivals_.begin(), arrivals_.end(), 0))));
-  std::uint32_t slots = 0;
-  while (slots < limit && ring_bytes(slots + 1) <= bytes) ++slots;
-  return slots;
+// What the window of one call holds, less that call, is a window of the next: so the windows' ends only move on.
+std::uint32_t streamed_set::slots_in(std::uint64_t bytes) const {
+  std::vector<std::uint32_t> const calls = streaming_calls();
+  std::size_t least = calls.size(), ahead = 0;
+  std::uint64_t coming = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (held_[calls[i]] > bytes) return 0;
+    while (ahead + 1 < calls.size()) {
+      std::uint64_t const joins = new_[calls[(i + 1 + ahead) % calls.size()]];
+      if (held_[calls[i]] + coming + joins > bytes) break;
+      coming += joins;
+      ++ahead;
+    }
+    least = std::min(least, ahead + 1);
+    if (ahead == 0) continue;
+    coming -= new_[calls[(i + 1) % calls.size()]];
+    --ahead;
+  }
+  return static_cast<std::uint32_t>(least);
 }
 
 }  // namespace tierpager

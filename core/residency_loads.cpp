@@ -265,6 +265,7 @@ void residency::vram_complete(tensor_id id, load& one) {
     there.state = slot_state::resident;
     there.ready = one.last_copy;
   });
+  if (slot_of(id, tier::vram).pinned) give_up_what_waits();
   fix_if_room(id, tier::vram);
   regard(id, tier::ram);
   arrived(one, id, tier::vram);

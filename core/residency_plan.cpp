@@ -164,7 +164,12 @@ bool residency::room_ahead(tensor_id id) {
   std::uint64_t const bytes = footprint(id, tier::vram);
   if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() || ahead_.size() >= ahead_tensors_max)
     return false;
-  if (vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_ + bytes > vram.target_bytes) return false;
+  std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
+  for (auto const& [each, one] : loads_) {  // what comes although whoever asked for it gave up
+    slot const& left = vram.slots[each];
+    if (one.to_vram && left.uses == 0 && !left.ahead) promised += footprint(static_cast<tensor_id>(each), tier::vram);
+  }
+  if (promised + bytes > vram.target_bytes) return false;
   load const* const coming = find_load(id);
   if (coming != nullptr && coming->failed) return false;
   auto const range = planned_range(id);

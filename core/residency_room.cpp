@@ -256,7 +256,10 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     }
     return fine;
   }
-  if (!added.empty()) course_.conditions_changed();
+  if (!added.empty()) {
+    course_.conditions_changed();
+    give_up_what_waits();
+  }
   for (tensor_id id : added) fix_if_room(id, where);
   if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
   set_target(where);

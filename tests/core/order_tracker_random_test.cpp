@@ -85,6 +85,18 @@ TEST(order_tracker_random, a_stream_without_order_ends_every_course) {
   EXPECT_LE(tracker.version(), 12U);
 }
 
+TEST(order_tracker_random, models_that_take_turns_at_random_are_not_chased) {
+  for (std::uint32_t const seed : {1U, 2U, 3U}) {
+    std::mt19937 random(seed);
+    order_tracker tracker(900);
+    for (int pass = 0; pass < 400; ++pass) {
+      std::uint32_t const first = 300 * below(random, 3);
+      for (std::uint32_t i = 0; i < 300; ++i) use(tracker, {tensor_id{first + i}});
+    }
+    EXPECT_LE(tracker.version(), 80U) << seed;
+  }
+}
+
 TEST(order_tracker_random, two_threads_in_any_interleaving_do_no_harm) {
   for (std::uint32_t seed = 0; seed < 20; ++seed) {
     std::mt19937 random(seed);
@@ -116,6 +128,7 @@ std::vector<call> make_cycle(std::mt19937& random, std::uint32_t first, std::uin
 }
 
 TEST(order_tracker_random, every_cycle_is_followed_within_two_repeats_whatever_came_before) {
+  std::size_t late_cycles = 0;
   for (std::uint32_t seed = 0; seed < 1000; ++seed) {
     std::mt19937 random(seed);
     std::uint32_t const tensors = 12 + below(random, 120);
@@ -126,20 +139,22 @@ TEST(order_tracker_random, every_cycle_is_followed_within_two_repeats_whatever_c
       auto const cycle = make_cycle(random, first, 8 + below(random, tensors - first - 8 + 1));
       std::size_t entries = 0;
       for (call const& ids : cycle) entries += ids.size();
-      for (int pass = 0; pass < 3; ++pass)
-        for (call const& ids : cycle) use(tracker, ids);
-      for (int pass = 0; pass < 2; ++pass) {
-        for (call const& ids : cycle) {
-          auto const following = tracker.following();
-          ASSERT_TRUE(following) << "seed " << seed << " phase " << phase;
-          ASSERT_EQ(following->entries.size(), entries) << "seed " << seed << " phase " << phase;
-          auto const& next = following->entries[tracker.position()];
-          ASSERT_EQ(std::ranges::count(ids, next.id) > 0, true) << "seed " << seed << " phase " << phase;
-          use(tracker, ids);
-        }
+      // After a while without order, one call in four is looked at closely: that may be a few calls late.
+      std::size_t const late = 12;
+      std::size_t missed = 0;
+      for (std::size_t i = 0; i < 5 * cycle.size() + late; ++i) {
+        call const& ids = cycle[i % cycle.size()];
+        auto const following = tracker.following();
+        bool const followed = following && following->entries.size() == entries &&
+                              std::ranges::count(ids, following->entries[tracker.position()].id) > 0;
+        missed += i >= 3 * cycle.size() && !followed;
+        ASSERT_TRUE(followed || i < 3 * cycle.size() + late) << "seed " << seed << " phase " << phase;
+        use(tracker, ids);
       }
+      late_cycles += missed != 0;
     }
   }
+  EXPECT_LE(late_cycles, 30U);  // of 6000
 }
 
 }  // namespace
