@@ -169,7 +169,8 @@ void executor::end(request_id request, std::optional<failure> why) {
 std::optional<failure> executor::wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                           trace_range& waiting) {
   blocked me;
-  blocked_.emplace(request, &me);
+  blocked_.emplace(request, &me);  // before the lock is let go: the answer may come meanwhile
+  plan_if_wanted();                // before anything is carried out: what comes now comes to its place
   dispatch();
   if (trace_.attached()) {
     mutex_.unlock();
@@ -257,7 +258,6 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
 std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
                                                  wait_options const& wait, trace_range& waiting) {
   auto const outcome = core_->acquire(ids, where, caller);
-  plan_if_wanted();  // before anything is carried out: what comes now comes to its place
   if (!outcome.ok()) return outcome.error();
   return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, wait, waiting);
 }
