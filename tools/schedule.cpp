@@ -13,7 +13,7 @@ schedule make_schedule(std::string const& order_file, std::optional<std::uint32_
   } else {
     made.orders = read_order_file(order_file, tensors);
     made.passes = passes.value_or(static_cast<std::uint32_t>(made.orders.size()));
-    if (all_the_same(made.orders)) made.declared = made.orders.front();
+    if (made.orders.size() == 1) made.declared = made.orders.front();
   }
   if (made.passes < made.orders.size()) made.orders.resize(made.passes);
   return made;

@@ -16,7 +16,7 @@ struct schedule {
   std::vector<pass_order> orders;  // repeated in turn; only those that are played at all
   std::uint32_t passes = 0;
 
-  std::optional<pass_order> declared;  // where an order file has the same pass again and again
+  std::optional<pass_order> declared;  // that of an order file with one pass; one with several is a recording
 
   [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
 };
