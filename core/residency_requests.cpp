@@ -212,6 +212,8 @@ void residency::reject(request_id id, failure const& why) {
   request const one = std::move(found->second);
   requests_.erase(found);
   std::erase(at(one.where).waiting, id);
+  if (one.where == tier::vram)
+    for (tensor_id each : one.ids) course_.released(each);
   if (one.admitted) {
     for (tensor_id each : one.ids) {
       unuse(each, one.where, one.caller);
