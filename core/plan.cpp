@@ -66,7 +66,8 @@ class planner {
         wanted += request_.vram_bytes[tensor];
       }
     }
-    if (always > vram_limit()) return false;
+    plan_.largest_held_bytes = cycle_.largest_held(request_.vram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > vram_limit()) return false;
     std::uint64_t left = vram_limit() - always;
     if (wanted > left) left -= keep_tiny(candidates, left);
     selection_request const ask{
@@ -91,83 +92,110 @@ class planner {
     return kept;
   }
 
-  bool choose_vram(selection_request ask, flags const& stays) {
-    // Fixed places may need more ring than the sum of what is held at once.
-    for (int attempt = 0; attempt < 8; ++attempt) {
-      std::optional<selection> const chosen = choose(ask, stays);
-      if (!chosen) return false;
-      flags resident = resident_;
-      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
-        if (ask.candidates[tensor] && !chosen->streamed[tensor]) resident[tensor] = 1;
-      bool helps = chosen->slots != 1;
-      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
-        helps = helps || (resident[tensor] && !flagged(request_.pinned_vram, tensor));
-      if (!helps) return false;
-      auto laid = lay_out(request_.vram_space, request_.vram_bytes, resident, request_.vram_now, chosen->ring_bytes);
-      if (laid && place_streamed(cycle_, request_.vram_bytes, chosen->streamed, chosen->slots, *laid)) {
-        streamed_ = chosen->streamed;
-        resident_ = std::move(resident);
-        plan_.places = std::move(laid->places);
-        plan_.vram_ring = laid->ring;
-        plan_.ring_slots = chosen->slots;
-        return true;
-      }
-      ask.least_ring_bytes = chosen->ring_bytes + chosen->ring_bytes / 8;
+  struct choice {
+    selection chosen;
+    layout ring;  // places of what streams, from the ring's start
+    double seconds = 0;
+  };
+
+  bool choose_vram(selection_request const& ask, flags const& stays) {
+    std::optional<choice> found = choose(ask, stays);
+    if (!found) return false;
+    bool helps = found->chosen.slots != 1;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      if (ask.candidates[tensor] && !found->chosen.streamed[tensor]) resident_[tensor] = 1;
+      helps = helps || (resident_[tensor] && !flagged(request_.pinned_vram, tensor));
     }
-    return false;
+    auto laid = helps ? lay_out(request_.vram_space, request_.vram_bytes, resident_, request_.vram_now,
+                                found->chosen.ring_bytes)
+                      : std::nullopt;
+    if (!laid) return false;
+    streamed_ = std::move(found->chosen.streamed);
+    plan_.places = std::move(laid->places);
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+      if (streamed_[tensor]) plan_.places[tensor] = laid->ring.offset + found->ring.places[tensor];
+    plan_.vram_ring = laid->ring;
+    plan_.ring_slots = found->chosen.slots;
+    return true;
   }
 
   /// Spread evenly, or as much as possible left where it is.
-  std::optional<selection> choose(selection_request const& ask, flags const& stays) {
-    auto fresh = choose_depth(ask, 0);
-    if (!fresh || fresh->first.streamed_bytes == 0 || std::find(stays.begin(), stays.end(), 1) == stays.end())
-      return fresh ? std::optional(std::move(fresh->first)) : std::nullopt;
+  std::optional<choice> choose(selection_request const& ask, flags const& stays) {
+    if (std::find(stays.begin(), stays.end(), 1) == stays.end()) return choose_depth(ask, 0);
     selection_request keeping = ask;
     keeping.stays = stays;
-    auto kept = choose_depth(keeping, fresh->first.asked_slots);
-    bool const keep = kept &&
-                      static_cast<double>(kept->first.loaded_bytes) <=
-                          static_cast<double>(fresh->first.loaded_bytes) * dearer_bytes &&
-                      kept->second <= fresh->second * dearer_seconds;
-    return keep ? std::move(kept->first) : std::move(fresh->first);
-  }
-
-  /// The ring's depth that takes the least time, and that time; two slots where rates are not known, one where two find
-  /// no room. Of a given depth, if one is given.
-  std::optional<std::pair<selection, double>> choose_depth(selection_request const& ask, std::uint32_t given) {
-    transfer_rates const& rates = request_.rates;
-    bool const timed = rates.link_bytes_per_second > 0;
-    selector select(ask);
-    std::optional<selection> best = select.select(given == 0 ? 2 : given);
-    if (!best && given == 0) best = selector(ask).select(1);
-    if (!best) return std::nullopt;
-    double least = timed && best->streamed_bytes != 0 ? seconds(*best) : 0;
-    if (given != 0 || best->asked_slots == 1 || least <= 0 || rates.compute_seconds <= 0)
-      return std::pair(std::move(*best), least);
-    double const shortest =
-        std::max(static_cast<double>(best->loaded_bytes) / rates.link_bytes_per_second, rates.compute_seconds);
-    int worth_it = 2;  // tries
-    for (std::uint32_t const slots : {3U, 4U, 6U, 8U, 12U}) {
-      if (least < shortest * close_to_shortest || worth_it == 0) break;
-      std::optional<selection> deeper = select.select(slots);
-      if (!deeper) break;
-      double const taken = seconds(*deeper);
-      worth_it = taken < least * (2 - close_to_shortest) ? 2 : worth_it - 1;
-      if (taken >= least) continue;
-      least = taken;
-      best = std::move(deeper);
+    std::optional<choice> kept;
+    if (request_.rates.link_bytes_per_second <= 0) {
+      std::uint64_t wanted = 0;
+      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+        if (ask.candidates[tensor]) wanted += request_.vram_bytes[tensor];
+      // Nothing else could be so much better.
+      kept = choose_depth(keeping, 0);
+      if (kept && static_cast<double>(kept->chosen.loaded_bytes) <=
+                      static_cast<double>(wanted - std::min(wanted, ask.budget_bytes)) * dearer_bytes)
+        return kept;
     }
-    return std::pair(std::move(*best), least);
+    auto fresh = choose_depth(ask, 0);
+    if (!fresh || fresh->chosen.streamed_bytes == 0) return fresh;
+    if (!kept) kept = choose_depth(keeping, fresh->chosen.asked_slots);
+    bool const keep = kept &&
+                      static_cast<double>(kept->chosen.loaded_bytes) <=
+                          static_cast<double>(fresh->chosen.loaded_bytes) * dearer_bytes &&
+                      kept->seconds <= fresh->seconds * dearer_seconds;
+    return keep ? kept : fresh;
   }
 
-  double seconds(selection const& chosen) {
+  /// The ring's depth that takes the least time; two slots where rates are not known, one where two find no room. Of a
+  /// given depth, if one is given.
+  std::optional<choice> choose_depth(selection_request const& ask, std::uint32_t given) {
+    transfer_rates const& rates = request_.rates;
+    selector select(ask);
+    std::optional<choice> best = choose_places(select, given == 0 ? 2 : given);
+    if (!best && given == 0) {
+      selector alone(ask);
+      best = choose_places(alone, 1);
+    }
+    if (!best || given != 0 || best->chosen.asked_slots == 1 || best->seconds <= 0 || rates.compute_seconds <= 0)
+      return best;
+    double const shortest =
+        std::max(static_cast<double>(best->chosen.loaded_bytes) / rates.link_bytes_per_second, rates.compute_seconds);
+    int worth_it = 2;  // tries
+    for (std::uint32_t const slots : {4U, 6U, 8U, 12U}) {
+      if (best->seconds < shortest * close_to_shortest || worth_it == 0) break;
+      std::optional<choice> deeper = choose_places(select, slots);
+      if (!deeper) break;
+      worth_it = deeper->seconds < best->seconds * (2 - close_to_shortest) ? 2 : worth_it - 1;
+      if (deeper->seconds < best->seconds) best = std::move(deeper);
+    }
+    return best;
+  }
+
+  /// Fixed places may need more ring than the sum of what is held at once.
+  std::optional<choice> choose_places(selector& select, std::uint32_t slots) {
+    std::uint64_t least_ring_bytes = 0;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      choice made;
+      std::optional<selection> chosen = select.select(slots, least_ring_bytes);
+      if (!chosen) return std::nullopt;
+      made.chosen = std::move(*chosen);
+      made.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, made.chosen.ring_bytes}};
+      if (place_streamed(cycle_, request_.vram_bytes, made.chosen.streamed, made.chosen.slots, made.ring)) {
+        if (made.chosen.streamed_bytes > 0 && request_.rates.link_bytes_per_second > 0) made.seconds = seconds(made);
+        return made;
+      }
+      least_ring_bytes = made.chosen.ring_bytes + made.chosen.ring_bytes / 8;
+    }
+    return std::nullopt;
+  }
+
+  double seconds(choice const& made) {
     if (compute_.empty())
       compute_ = compute_of_calls(request_.order, request_.vram_bytes, request_.rates.compute_seconds);
     return cycle_seconds({.cycle = cycle_,
                           .bytes = request_.vram_bytes,
-                          .streamed = chosen.streamed,
+                          .streamed = made.chosen.streamed,
                           .from_file = {},
-                          .ring_bytes = chosen.ring_bytes,
+                          .places = made.ring.places,
                           .rates = request_.rates},
                          compute_);
   }
@@ -220,7 +248,8 @@ class planner {
       candidates[tensor] = cycle_.named(tensor) && !stays;
       streamed_[tensor] = cycle_.named(tensor);
     }
-    if (always > request_.ram_budget_bytes) return false;
+    plan_.largest_held_bytes = cycle_.largest_held(request_.ram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > request_.ram_budget_bytes) return false;
     selection_request const ask{.cycle = cycle_,
                                 .bytes = request_.ram_bytes,
                                 .candidates = std::move(candidates),
@@ -256,14 +285,13 @@ class planner {
     std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);
-    plan_.largest_held_bytes = cycle_.largest_held(sizes);
     if (request_.rates.link_bytes_per_second <= 0) return;
     if (compute_.empty()) compute_ = compute_of_calls(request_.order, sizes, request_.rates.compute_seconds);
     plan_.seconds = cycle_seconds({.cycle = cycle_,
                                    .bytes = sizes,
                                    .streamed = streamed_,
                                    .from_file = to_file_,
-                                   .ring_bytes = plan_.vram_ring.bytes,
+                                   .places = plan_.places,
                                    .ram_ring_bytes = plan_.ram_ring_bytes,
                                    .rates = request_.rates},
                                   compute_);

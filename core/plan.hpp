@@ -17,7 +17,7 @@ namespace tierpager {
 
 /// Where a tensor lives between its uses.
 enum class home : std::uint8_t {
-  none,  // the order does not name it
+  none,  // the order does not name it, nor is it pinned in VRAM
   vram,
   ram,   // streamed through the VRAM ring from RAM
   file,  // streamed through both rings
@@ -34,7 +34,8 @@ struct plan_request {
   byte_range vram_space;  // address space that places may lie in; more than the budget where memory can be remapped
   std::vector<bool> pinned_vram, pinned_ram;  // per tensor
   std::vector<byte_range> vram_now;  // per tensor: where it lies now; no bytes: not resident. What keeps its home keeps
-                                     // its place, unless the space is too fragmented for the rest
+                                     // its place, unless the space is too fragmented for the rest. Leave out
+                                     // what only passes through a ring
   std::vector<bool> ram_now;         // per tensor: resident in RAM now
   transfer_rates rates;
 };

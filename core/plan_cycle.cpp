@@ -37,10 +37,7 @@ cycle_uses::cycle_uses(acquire_order const& order, std::size_t tensors)
   }
   std::erase_if(found, [](tensor_use const& use) { return use.until == use.from; });
   uses_ = std::move(found);
-  for (tensor_use const& use : uses_) {
-    ++first_[use.tensor + 1];
-    held_calls_ += use.until - use.from;
-  }
+  for (tensor_use const& use : uses_) ++first_[use.tensor + 1];
   for (std::size_t tensor = 0; tensor < tensors; ++tensor) first_[tensor + 1] += first_[tensor];
   by_tensor_.resize(uses_.size());
   std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);

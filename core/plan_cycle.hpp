@@ -34,17 +34,14 @@ class cycle_uses {
   [[nodiscard]] bool named(std::size_t tensor) const { return named_[tensor] != 0; }
   /// Needed in every call, or by the time it is let go needed again: it never leaves, so it is no candidate to stream.
   [[nodiscard]] bool always_held(std::size_t tensor) const { return named(tensor) && loads(tensor) == 0; }
-  /// Entries of one tensor may touch without being one use, so this counts each call's distinct uses.
+  /// The most that any call has in hand.
   [[nodiscard]] std::uint64_t largest_held(std::vector<std::uint64_t> const& bytes) const;
-  /// The sum of the uses' lengths in calls: what walking over all of them costs.
-  [[nodiscard]] std::uint64_t held_calls() const { return held_calls_; }
 
  private:
   std::uint32_t calls_;
   std::vector<tensor_use> uses_, by_tensor_;
   std::vector<std::uint32_t> first_;
   std::vector<std::uint8_t> named_;
-  std::uint64_t held_calls_ = 0;
 };
 
 /// A set of calls of a cycle. Every question takes a step a power of 64.

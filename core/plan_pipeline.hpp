@@ -1,5 +1,5 @@
 // How long one cycle of a plan takes: reads, copies and compute as three queues that wait for one another. Pure, any
-// thread. Rates and sizes only; latencies, and where in the ring a tensor lies, are left out.
+// thread. Rates and sizes only; latencies are left out.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ struct pipeline {
   std::vector<std::uint64_t> const& bytes;
   std::vector<std::uint8_t> const& streamed;   // per tensor
   std::vector<std::uint8_t> const& from_file;  // per tensor; may be empty
-  std::uint64_t ring_bytes = 0, ram_ring_bytes = 0;
+  std::vector<std::uint64_t> const& places;    // per tensor: a copy waits for what lies where it goes
+  std::uint64_t ram_ring_bytes = 0;
   transfer_rates rates;
 };
 

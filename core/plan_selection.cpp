@@ -41,16 +41,16 @@ std::uint64_t selector::needed_bytes(std::uint64_t ring_bytes) const {
 }
 
 std::uint64_t selector::ring_for(std::uint64_t cap_bytes) const {
-  if (request_.ring_is_least) return request_.least_ring_bytes;
-  return std::max(request_.least_ring_bytes, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
+  if (request_.ring_is_least) return least_ring_bytes_;
+  return std::max(least_ring_bytes_, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
 }
 
 std::uint64_t selector::pair_bytes() const { return set_.ring_bytes(std::min(slots_, 2U)); }
 
 std::uint64_t selector::ring_now() const {
   if (set_.bytes() == 0) return 0;
-  if (request_.ring_is_least) return request_.least_ring_bytes;
-  return std::max(request_.least_ring_bytes, set_.ring_bytes(slots_));
+  if (request_.ring_is_least) return least_ring_bytes_;
+  return std::max(least_ring_bytes_, set_.ring_bytes(slots_));
 }
 
 // One that fills the cap nearly alone would have no neighbours.
@@ -221,7 +221,8 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
   }
 }
 
-std::optional<selection> selector::select(std::uint32_t slots) {
+std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t least_ring_bytes) {
+  least_ring_bytes_ = std::max(least_ring_bytes, request_.least_ring_bytes);
   slots_ = slots;
   selection chosen;
   chosen.asked_slots = slots;

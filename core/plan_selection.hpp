@@ -68,7 +68,7 @@ class selector {
   explicit selector(selection_request request);
   /// The choice that loads the fewest bytes a cycle, as far as is found; none where no ring of that many slots leaves
   /// the rest within the budget. After the first call, rings about as large as the first's are tried.
-  std::optional<selection> select(std::uint32_t slots);
+  std::optional<selection> select(std::uint32_t slots, std::uint64_t least_ring_bytes = 0);
 
  private:
   struct member {
@@ -105,6 +105,7 @@ class selector {
   std::vector<group> groups_;  // what is best streamed first
   std::uint64_t candidate_bytes_ = 0;
   double cycle_bytes_ = 0;
+  std::uint64_t least_ring_bytes_ = 0;
   std::uint32_t slots_ = 2;
   std::optional<std::uint64_t> last_cap_;  // where the search for another number of slots begins
 };

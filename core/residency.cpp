@@ -169,6 +169,13 @@ void residency::check() const {
     ahead_bytes += footprint(id, tier::vram);
   }
   assert(ahead_bytes == ahead_bytes_);
+  std::uint64_t doomed_bytes = 0;
+  for (tensor_id id : doomed_) {
+    assert(slot_of(id, tier::ram).doomed && slot_of(id, tier::ram).state == slot_state::resident);
+    doomed_bytes += footprint(id, tier::ram);
+  }
+  assert(doomed_bytes == doomed_bytes_);
+  (void)doomed_bytes;
   (void)ahead_bytes;
 }
 

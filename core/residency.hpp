@@ -133,6 +133,8 @@ class residency {
     bool preferred = false;        // lives here by the plan
     bool guest = false;            // among the tier's guests
     bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
+    bool expected = false;         // RAM: to be read, and not staged yet
+    bool doomed = false;           // RAM: its place is promised to what is expected
     std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
     std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
   };
@@ -297,6 +299,7 @@ class residency {
   void ask_for(tensor_id id, load& one);
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
   bool stage(tensor_id id, load& one);
+  bool stage_as_it_is(tensor_id id, load& one);
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
   std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
@@ -304,6 +307,7 @@ class residency {
   [[nodiscard]] bool may_evict_for(load const& one) const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
   void drop(tensor_id id, load& one);
+  void no_longer_expected(tensor_id id);
   void staged(tensor_id id, load& one);
   void queue_reads(tensor_id id, load& one);
   void queue_copies(tensor_id id, load& one);
@@ -325,6 +329,7 @@ class residency {
   void set_range(tensor_id id, tier where, byte_range range);
   void take_up_plan();
   void follow_course();
+  [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
@@ -333,10 +338,17 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] bool room_ahead(tensor_id id);
   void run_ahead();
-  void load_ahead(tensor_id id);
+  bool load_ahead(tensor_id id);
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);
   bool give_up_what_waits();
+
+  // residency_doomed.cpp
+  [[nodiscard]] std::uint64_t promised_ram_bytes() const;
+  [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead) const;
+  bool doom_for(tensor_id id, bool ahead);
+  void spare(tensor_id id);
+  bool evict_doomed(std::uint64_t bytes);
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
@@ -365,6 +377,8 @@ class residency {
   std::uint64_t ahead_bytes_ = 0;
   std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
+  std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
+  std::uint64_t doomed_bytes_ = 0;
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

@@ -10,7 +10,7 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
   load& one = loads_[static_cast<std::uint32_t>(id)];
   slot& ram = slot_of(id, tier::ram);
   one.ahead = ahead;
-  one.from_ram = ram.state == slot_state::resident;
+  one.from_ram = ram.state == slot_state::resident && !ram.doomed;
   emit(tell_loading_command{id, where, !one.from_ram, ahead});
   if (one.from_ram) {
     assert(where == tier::vram);
@@ -22,6 +22,10 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
     one.staged = true;
   } else {
     counters_.bytes_from_disk += tensors_[id].bytes;
+    ram.expected = true;
+    at(tier::ram).policy->touched(id);
+    regard(id, tier::ram);
+    if (course_.kept()) (void)doom_for(id, ahead);
     enqueue(staging_, id);
   }
   if (where == tier::vram) want_vram(id, one);
@@ -72,6 +76,11 @@ bool residency::stage(tensor_id id, load& one) {
       ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
   std::uint64_t const free = limit > others ? limit - others : 0;
+  if (own.state == slot_state::resident) {  // doomed when this load began
+    if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
+    if (own.busy > 0) return false;
+    evict(id, tier::ram, eviction_reason::room);
+  }
   bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
   std::uint64_t const ring_chunk =
       std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
@@ -93,6 +102,7 @@ bool residency::stage(tensor_id id, load& one) {
   assert(placed->after.empty());  // RAM becomes free only once no copy reads it
   one.stage = placed->range;
   one.ring = !whole;
+  slot_of(id, tier::ram).expected = false;
   prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
   if (whole) {
     set_range(id, tier::ram, placed->range);
@@ -100,9 +110,9 @@ bool residency::stage(tensor_id id, load& one) {
       coming.state = slot_state::loading;
       ++coming.busy;
     });
-    regard(id, tier::ram);
-    touch(id, tier::ram);
+    if (!course_.kept()) touch(id, tier::ram);
   }
+  regard(id, tier::ram);
   std::erase(staging_, id);
   one.stage_asked = !placed->commits.empty();
   if (one.stage_asked) {
@@ -110,6 +120,24 @@ bool residency::stage(tensor_id id, load& one) {
   } else {
     staged(id, one);
   }
+  return true;
+}
+
+// It was to leave and come again, but is held or pinned meanwhile: nothing to read.
+bool residency::stage_as_it_is(tensor_id id, load& one) {
+  slot& own = slot_of(id, tier::ram);
+  spare(id);
+  std::erase(staging_, id);
+  own.expected = false;
+  regard(id, tier::ram);
+  counters_.bytes_from_disk -= tensors_[id].bytes;
+  one.from_ram = true;
+  one.stage = own.range;
+  prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
+  ++own.busy;
+  one.staged = true;
+  arrived(one, id, tier::ram);
+  if (!one.to_vram) finish(id, one);
   return true;
 }
 
@@ -127,7 +155,14 @@ void residency::drop(tensor_id id, load& one) {
     regard(id, tier::vram);
   }
   loads_.erase(static_cast<std::uint32_t>(id));
-  at(tier::ram).policy->erased(id);
+  no_longer_expected(id);
+}
+
+// Its load is over, or given up, before it was staged; what lay in RAM may still lie there.
+void residency::no_longer_expected(tensor_id id) {
+  slot_of(id, tier::ram).expected = false;
+  if (slot_of(id, tier::ram).state == slot_state::absent) at(tier::ram).policy->erased(id);
+  regard(id, tier::ram);
 }
 
 void residency::staged(tensor_id id, load& one) {
@@ -338,7 +373,7 @@ void residency::clean_up(tensor_id id, load& one) {
     if (gone.placed) give_up_vram(range, gone);
   }
   if (gone.staged) give_up_stage(id, gone);
-  if (slot_of(id, tier::ram).state == slot_state::absent) at(tier::ram).policy->erased(id);
+  no_longer_expected(id);
   settle_if_needed();
 }
 

@@ -42,10 +42,18 @@ std::optional<residency::plan_question> residency::take_plan_question() {
     wanted.ram_bytes.push_back(footprint(id, tier::ram));
     wanted.pinned_vram.push_back(vram.slots[i].pinned);
     wanted.pinned_ram.push_back(ram.slots[i].pinned);
-    wanted.vram_now.push_back(vram.slots[i].state == slot_state::resident ? vram.slots[i].range : byte_range{});
-    wanted.ram_now.push_back(ram.slots[i].state == slot_state::resident);
+    wanted.vram_now.push_back(lives_in_vram(id) ? vram.slots[i].range : byte_range{});
+    wanted.ram_now.push_back(ram.slots[i].state == slot_state::resident && !ram.slots[i].doomed);
   }
   return question;
+}
+
+// Not what merely passes through the present plan's ring.
+bool residency::lives_in_vram(tensor_id id) const {
+  slot const& one = slot_of(id, tier::vram);
+  memory_plan const* const plan = course_.plan();
+  bool const passes = plan != nullptr && !one.preferred && plan->homes[index_of(id)] != home::none;
+  return one.state == slot_state::resident && !one.ahead && !passes;
 }
 
 void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
@@ -78,7 +86,8 @@ void residency::regard(tensor_id id, tier where) {
   slot& one = slot_of(id, where);
   bool const promoted =
       where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state == slot_state::resident;
-  bool const guest = one.state != slot_state::absent && (course_.plan() != nullptr ? !one.preferred : promoted);
+  bool const there = one.state != slot_state::absent || one.expected;
+  bool const guest = there && (course_.plan() != nullptr ? !one.preferred : promoted);
   if (guest == one.guest) return;
   one.guest = guest;
   lru& guests = *at(where).guests;
@@ -194,12 +203,16 @@ void residency::run_ahead() {
     std::vector<tensor_id> const lying = lying_in(*range);
     if (std::any_of(lying.begin(), lying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
       return;
-    load_ahead(*next);
+    if (!load_ahead(*next)) return;
     course_.advance();
   }
 }
 
-void residency::load_ahead(tensor_id id) {
+// False where RAM has no room for it but somebody's home.
+bool residency::load_ahead(tensor_id id) {
+  slot const& ram = slot_of(id, tier::ram);
+  bool const staging = find_load(id) == nullptr && (ram.state == slot_state::absent || ram.doomed);
+  if (course_.kept() && staging && !doom_for(id, true)) return false;
   slot_of(id, tier::vram).ahead = true;
   ahead_.push_back(id);
   ahead_bytes_ += footprint(id, tier::vram);
@@ -211,12 +224,13 @@ void residency::load_ahead(tensor_id id) {
   else
     coming = &start_load(id, tier::vram, true);
   coming->began_ahead = true;
+  return true;
 }
 
 void residency::prefetch(std::span<tensor_id const> ids) {
   for (tensor_id id : ids) {
     if (index_of(id) >= tensors_.size() || slot_of(id, tier::vram).state != slot_state::absent) continue;
-    if (room_ahead(id)) load_ahead(id);
+    if (room_ahead(id)) (void)load_ahead(id);
   }
   pump();
 }
@@ -242,7 +256,7 @@ void residency::give_up_ahead(tensor_id id, load& one) {
     std::erase(staging_, id);
     counters_.bytes_from_disk -= tensors_[id].bytes;
     loads_.erase(static_cast<std::uint32_t>(id));
-    at(tier::ram).policy->erased(id);
+    no_longer_expected(id);
   } else if (one.ring) {
     one.failed = failure{.code = errc::cancelled, .what = "a load ahead was given up"};
     clean_up(id, one);

@@ -154,7 +154,8 @@ void residency::count_acquire(tensor_id id, tier where) {
   ++counters_.acquires;
   if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
     ++counters_.vram_hits;
-  } else if (slot_of(id, tier::ram).state != slot_state::absent || find_load(id) != nullptr) {
+  } else if (bool const kept = !slot_of(id, tier::ram).doomed;
+             (kept && slot_of(id, tier::ram).state != slot_state::absent) || find_load(id) != nullptr) {
     ++counters_.ram_hits;
   } else {
     ++counters_.disk_reads;
@@ -167,6 +168,7 @@ void residency::use(tensor_id id, tier where, caller_id caller) {
     ++one.uses;
     one.fixed = one.pinned;
   });
+  if (where == tier::ram) spare(id);
   if (footprint(id, where) > 0) touch(id, where);
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }

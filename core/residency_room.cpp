@@ -105,6 +105,7 @@ residency::victim_choice residency::choose_victim(tier where) {
 // ahead nobody leaves who is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, bool ahead) {
   tier_state& one = at(where);
+  if (where == tier::ram && !evict_doomed(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking] = choose_victim(where);
     if (asking) return room::draining;
@@ -132,6 +133,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     gone.ready.reset();
     gone.last_uses.clear();
   });
+  if (where == tier::ram) spare(id);
   if (one.ahead) {
     no_longer_ahead(id);
     counters_.ahead_unused_bytes += tensors_[id].bytes;

@@ -169,8 +169,8 @@ void executor::end(request_id request, std::optional<failure> why) {
 std::optional<failure> executor::wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                           trace_range& waiting) {
   blocked me;
-  blocked_.emplace(request, &me);  // before the lock is let go: the answer may come meanwhile
-  plan_if_wanted();                // before anything is carried out: what comes now comes to its place
+  blocked_.emplace(request, &me);
+  plan_if_wanted();  // before anything is carried out, so that what comes now comes to its place
   dispatch();
   if (trace_.attached()) {
     mutex_.unlock();

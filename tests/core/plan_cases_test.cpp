@@ -108,12 +108,14 @@ TEST(plan, keeps_what_is_used_most_often) {
   plan_request request = scan_of({5, 5, 5, 5, 5, 5}, 20);
   order(request, {{0}, {1}, {2}, {0}, {3}, {4}, {0}, {5}});
   EXPECT_EQ(make_plan(request)->homes.front(), home::vram);
-  // Once more before its release, or in the next call, is not more often.
-  order(request, {{0}, {0}, {0}, {1}, {2}, {3}, {4}, {5}, {0}});
+  // Once more in the next call is not more often.
+  request.vram_budget_bytes = 15 * page;
+  order(request, {{0}, {0}, {0}, {1}, {2}, {1}, {3}, {4}, {5}});
   auto const plan = make_plan(request);
   ASSERT_TRUE(plan);
   test::check(request, *plan);
-  EXPECT_EQ(plan->bytes_to_device, 4 * 5 * page);
+  EXPECT_EQ(homes_of(*plan), "rvrrrr");
+  EXPECT_EQ(plan->bytes_to_device, 5 * 5 * page);
 }
 
 TEST(plan, keeps_the_smallest_and_the_largest) {
