@@ -1,8 +1,9 @@
-// What `plan` says, held against what `run` does on the host device: every count of every pass, for random models, orders,
-// budgets and pins. A failure prints the seed; it alone decides the case.
+// What `plan` says, held against what `run` does on the host device: every count of every pass, what was loaded and what
+// left each tier in which order, for random models, orders, budgets and pins. A failure prints the seed; it alone decides the case.
+#include <algorithm>
 #include <numeric>
 #include <random>
-#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -107,12 +108,22 @@ json without_times(json passes) {
   return passes;
 }
 
-void expect_agreement(planned_case const& what) {
+// The lines that begin like that.
+std::vector<std::string> lines(std::string const& text, std::string const& beginning) {
+  std::vector<std::string> all;
+  std::istringstream from(text);
+  for (std::string line; std::getline(from, line);)
+    if (line.starts_with(beginning)) all.push_back(line);
+  return all;
+}
+
+void expect_agreement(planned_case const& what, std::string const& policy) {
   scratch_directory const files;
   write_file(files.path("model"), manifest_of(what));
   write_file(files.path("order"), what.order);
   std::vector<std::string> arguments{
-      "plan", files.path("model"), "--order", files.path("order"), "--policy", "lru", "--json", "-"};
+      "plan",     files.path("model"),  "--order", files.path("order"), "--policy", policy, "--json", "-",
+      "--events", files.path("planned")};
   arguments.insert(arguments.end(), what.options.begin(), what.options.end());
   if (!what.passes.empty()) arguments.insert(arguments.end(), {"--passes", what.passes});
   outcome const planned = tierpager_command(arguments);
@@ -120,6 +131,7 @@ void expect_agreement(planned_case const& what) {
   write_file(files.path("data"), "");
   std::filesystem::resize_file(files.path("data"), std::reduce(what.tensor_bytes.begin(), what.tensor_bytes.end()));
   arguments[0] = "run";
+  std::ranges::replace(arguments, files.path("planned"), files.path("ran"));
   arguments.insert(arguments.end(), {"--device", "host"});
   outcome const ran = tierpager_command(arguments);
   ASSERT_EQ(planned.exit_code, ran.exit_code) << planned.errors << ran.errors;
@@ -127,8 +139,12 @@ void expect_agreement(planned_case const& what) {
   if (ran.exit_code != 0) return;  // pins that leave no room
   json const plan = json::parse(planned.output);
   json const run = json::parse(ran.output);
-  EXPECT_EQ(without_times(plan["policies"]["lru"]["passes"]), without_times(run["passes"]));
-  EXPECT_EQ(run["lru"], moved(run["passes"]));
+  EXPECT_EQ(without_times(plan["policies"][policy]["passes"]), without_times(run["passes"]));
+  if (policy == "lru") {
+    EXPECT_EQ(run["lru"], moved(run["passes"]));
+  }
+  for (std::string const beginning : {"load", "evict vram", "evict ram"})
+    EXPECT_EQ(lines(read_file(files.path("planned")), beginning), lines(read_file(files.path("ran")), beginning));
   for (std::string const name : {"model", "budget", "lower_bound"}) EXPECT_EQ(plan[name], run[name]) << name;
 }
 
@@ -141,14 +157,14 @@ constexpr std::uint64_t cases = 240;
 TEST_P(plan_and_run, agree_on_every_count_under_lru) {
   for (std::uint64_t seed = GetParam(); seed < cases && !HasFailure(); seed += parts) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    expect_agreement(case_maker(seed, 100'000).make());
+    expect_agreement(case_maker(seed, 100'000).make(), "lru");
   }
 }
 
 TEST_P(plan_and_run, agree_on_tensors_that_pass_ram_in_pieces) {
   for (std::uint64_t seed = GetParam(); seed < parts * 4 && !HasFailure(); seed += parts) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    expect_agreement(case_maker(seed, 20'000'000).make());
+    expect_agreement(case_maker(seed, 20'000'000).make(), "lru");
   }
 }
 
