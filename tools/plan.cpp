@@ -74,7 +74,7 @@ class planner {
                        .tensors = tensors_.size(),
                        .model_bytes = tensors_.bytes(),
                        .tiers = {},
-                       .rates = paging_.core.rates,
+                       .rates = paging_.machine,
                        .bound = {},
                        .partition = {},
                        .policies = {},
@@ -135,7 +135,7 @@ class planner {
     pass.counted.bytes_from_disk = counted.bytes_from_disk;
     pass.counted.vram.evictions_by_reason = {counted.vram_evictions};
     pass.counted.ram.evictions_by_reason = {counted.ram_evictions};
-    transfer_rates const& rates = paging_.core.rates;
+    transfer_rates const& rates = paging_.machine;
     pass.seconds =
         std::max({rates.compute_seconds, seconds_for(pass.counted.bytes_to_device, rates.link_bytes_per_second),
                   seconds_for(pass.counted.bytes_from_disk, rates.disk_bytes_per_second)});

@@ -10,7 +10,7 @@ class player {
  public:
   player(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
          simulated_step const& step)
-      : tensors_(tensors), compute_seconds_(options.core.rates.compute_seconds), step_(step), pages_(tensors, options) {
+      : tensors_(tensors), compute_seconds_(options.machine.compute_seconds), step_(step), pages_(tensors, options) {
     if (passes.declared) pages_.set_order(*passes.declared);
   }
 

@@ -13,7 +13,7 @@ virtual_pager::virtual_pager(catalog const& tensors, virtual_pager_options const
       where_(options.core.vram.present ? tier::vram : tier::ram),
       core_(tensors, options.core, value_or_throw(make_eviction_policy(options.policy, tensors.size())),
             value_or_throw(make_eviction_policy(options.policy, tensors.size()))),
-      machine_(options.core.rates),
+      machine_(options.machine),
       record_events_(options.record_events) {
   if (!options.core.vram.present && !options.core.ram.present)
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});

@@ -22,6 +22,7 @@ struct virtual_pager_options {
   residency_options core;
   std::string policy = "auto";
   std::vector<std::string> pin_vram, pin_ram;
+  transfer_rates machine = {};  // how fast it is; what plans know of that, `core.rates` says
   bool record_events = false;
 };
 

@@ -30,11 +30,11 @@ class virtual_time : public testing::Test {
   [[nodiscard]] virtual_pager_options with(std::uint64_t vram_tensors, std::uint64_t ram_tensors,
                                            transfer_rates const& rates) const {
     return {.core = {.vram = {.present = vram_tensors > 0, .budget_bytes = vram_tensors * tensor_bytes},
-                     .ram = {.budget_bytes = ram_tensors * tensor_bytes},
-                     .rates = rates},
+                     .ram = {.budget_bytes = ram_tensors * tensor_bytes}},
             .policy = "lru",
             .pin_vram = {},
-            .pin_ram = {}};
+            .pin_ram = {},
+            .machine = rates};
   }
 
   [[nodiscard]] std::vector<pass_report> play(virtual_pager_options const& options, std::uint32_t passes) const {
@@ -130,7 +130,7 @@ TEST(simulate_steady, gives_the_pass_that_comes_again_and_not_the_first) {
   catalog const tensors = four_tensors();
   virtual_pager_options options{.core = {}, .policy = "lru", .pin_vram = {}, .pin_ram = {}};
   schedule const order{{file_order(tensors)}, 1, {}};
-  options.core.rates.link_bytes_per_second = link;
+  options.machine.link_bytes_per_second = link;
   steady_pass const everything_fits = simulate_steady(tensors, options, order, [](std::uint64_t) {});
   EXPECT_EQ(everything_fits.to_device_bytes, 0U);
   EXPECT_EQ(everything_fits.seconds, 0);
