@@ -57,6 +57,7 @@ virtual_pager_options paging(plan_options const& options, catalog const& tensors
       .policy = asked.policy,
       .pin_vram = asked.pin_vram,
       .pin_ram = asked.pin_ram,
+      .machine = rates_of(asked.speed),
       .record_events = !options.events.empty()};
 }
 
