@@ -131,6 +131,7 @@ bool residency::stage_as_it_is(tensor_id id, load& one) {
   own.expected = false;
   regard(id, tier::ram);
   counters_.bytes_from_disk -= tensors_[id].bytes;
+  if (!one.began_ahead) --counters_.disk_reads, ++counters_.ram_hits;
   one.from_ram = true;
   one.stage = own.range;
   prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);

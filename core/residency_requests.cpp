@@ -163,12 +163,12 @@ void residency::count_acquire(tensor_id id, tier where) {
 }
 
 void residency::use(tensor_id id, tier where, caller_id caller) {
+  if (where == tier::ram) spare(id);
   count_acquire(id, where);
   change(id, where, [](slot& one) {
     ++one.uses;
     one.fixed = one.pinned;
   });
-  if (where == tier::ram) spare(id);
   if (footprint(id, where) > 0) touch(id, where);
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }

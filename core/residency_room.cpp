@@ -138,7 +138,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     no_longer_ahead(id);
     counters_.ahead_unused_bytes += tensors_[id].bytes;
   }
-  at(where).policy->erased(id);
+  if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already
   regard(id, where);
   if (where == tier::vram) regard(id, tier::ram);
   ++at(where).evictions[static_cast<std::size_t>(why)];
