@@ -60,6 +60,8 @@ TEST(paced_device, runs_nothing_behind_a_copy_before_its_time_is_over) {
     ASSERT_TRUE(paced.commit(where, {0, 4096}).ok());
   }
   fence const copied = value_or_throw(paced.copy_async(0, 0, 2));
+  EXPECT_EQ(copied.sequence, 3U);  // behind the claim, the copy and the wait
+  while (!value_or_throw(paced.passed({copied.stream, copied.sequence - 1}))) std::this_thread::yield();
   EXPECT_FALSE(value_or_throw(paced.passed(copied)));
   stop.request_stop();
   while (!value_or_throw(paced.passed(copied))) std::this_thread::yield();

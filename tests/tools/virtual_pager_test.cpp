@@ -75,6 +75,13 @@ TEST_F(virtual_time, is_the_disks_where_that_is_slowest) {
   EXPECT_NEAR(passes[1].counted.stall_seconds, 0.008, microsecond);
 }
 
+TEST_F(virtual_time, reads_the_pieces_of_a_tensor_one_behind_the_other) {
+  // Two pieces of 1 ms on the disk. Another's place is taken once all is read, so both pieces of the last are copied then.
+  virtual_pager_options options = with(2, 2, {.link_bytes_per_second = link, .disk_bytes_per_second = link / 2});
+  options.core.chunk_bytes = tensor_bytes / 2;
+  expect_milliseconds(play(options, 2), {9, 8});
+}
+
 TEST_F(virtual_time, lets_a_copy_into_ram_wait_for_the_copy_out_of_it) {
   // One slot of RAM and no disk time: each read waits until the copy before it has left.
   auto const passes = play(with(2, 1, {.link_bytes_per_second = link}), 2);
@@ -115,7 +122,7 @@ TEST_F(virtual_time, keeps_a_set_that_is_held_while_others_pass_through) {
 }
 
 TEST_F(virtual_time, refuses_what_can_never_fit_like_a_pager_does) {
-  EXPECT_THROW(play(with(0, 0, {}), 1), error);
+  EXPECT_THROW((void)play(with(0, 0, {}), 1), error);
   virtual_pager pages(tensors_, with(2, 4, {}));
   tensor_id const set[] = {a_, b_, c_};
   try {
@@ -124,6 +131,19 @@ TEST_F(virtual_time, refuses_what_can_never_fit_like_a_pager_does) {
   } catch (error const& why) {
     EXPECT_EQ(why.code(), errc::budget_too_small);
   }
+}
+
+TEST(virtual_machine, remembers_what_is_still_to_run) {
+  virtual_machine machine({.link_bytes_per_second = link});
+  machine.launch(0, 0.001);
+  fence const first = machine.record_compute();
+  machine.launch(0, 0.001);
+  machine.launch(0, 0.001);
+  EXPECT_NEAR(machine.passes_at(first), 0.001, microsecond);
+  EXPECT_NEAR(machine.passes_at(machine.copy(0, tensor_bytes, {&first, 1})), 0.002, microsecond);
+  machine.launch(0.002, 0.001);
+  EXPECT_LE(machine.passes_at(first), 0.002);
+  EXPECT_NEAR(machine.computed_at(), 0.004, microsecond);
 }
 
 TEST(simulate_steady, gives_the_pass_that_comes_again_and_not_the_first) {
