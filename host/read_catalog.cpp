@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,9 +68,11 @@ result<manifest> read_manifest_file(open_file const& file) {
   return parsed;
 }
 
+enum class manifest_data : std::uint8_t { opened, not_looked_at };
+
 class model_loader {
  public:
-  explicit model_loader(trailing_bytes trailing) : trailing_(trailing) {}
+  model_loader(trailing_bytes trailing, manifest_data data) : trailing_(trailing), data_(data) {}
 
   status add(std::string const& path) {
     std::error_code ignored;
@@ -90,12 +93,15 @@ class model_loader {
   void keep(open_file file, std::vector<tensor_info> tensors);
 
   trailing_bytes trailing_;
-  std::vector<open_file> files_;
+  manifest_data data_;
+  std::vector<std::string> paths_;  // of all files, in the order of their numbers
+  std::vector<open_file> files_;    // those that were opened, in the same order
   std::vector<tensor_info> tensors_;
 };
 
 void model_loader::keep(open_file file, std::vector<tensor_info> tensors) {
-  auto const number = static_cast<std::uint32_t>(files_.size());
+  auto const number = static_cast<std::uint32_t>(paths_.size());
+  paths_.push_back(file.path());
   files_.push_back(std::move(file));
   for (tensor_info& each : tensors) each.file = number;
   if (tensors_.empty())
@@ -247,19 +253,24 @@ status model_loader::add_shards(open_file const& index_file) {
 status model_loader::add_manifest(open_file const& manifest_file) {
   auto parsed = read_manifest_file(manifest_file);
   if (!parsed.ok()) return parsed.error();
-  auto const first_file = static_cast<std::uint32_t>(files_.size());
+  auto const first_file = static_cast<std::uint32_t>(paths_.size());
+  std::vector<std::uint64_t> bytes;  // of each file
   for (std::string const& name : parsed->files) {
-    auto opened = open_file::open(beside(manifest_file.path(), name));
+    paths_.push_back(beside(manifest_file.path(), name));
+    bytes.push_back(std::numeric_limits<std::uint64_t>::max());
+    if (data_ == manifest_data::not_looked_at) continue;
+    auto opened = open_file::open(paths_.back());
     if (!opened.ok()) return opened.error();
+    bytes.back() = opened->bytes();
     files_.push_back(std::move(opened).value());
   }
   for (tensor_info& each : parsed->tensors) {
+    std::uint64_t const end = bytes[each.file];
     each.file += first_file;
-    open_file const& file = files_[each.file];
-    if (each.offset > file.bytes() || each.bytes > file.bytes() - each.offset) {
+    if (each.offset > end || each.bytes > end - each.offset) {
       failure why = refuse(errc::malformed_file, "lies past the end of the file, says " + manifest_file.path(),
-                           file.path(), each.name);
-      why.byte = file.bytes();
+                           paths_[each.file], each.name);
+      why.byte = end;
       return why;
     }
     tensors_.push_back(std::move(each));
@@ -269,12 +280,12 @@ status model_loader::add_manifest(open_file const& manifest_file) {
 
 result<opened_model> model_loader::finish() && {
   opened_model model;
-  for (open_file const& each : files_) model.tensors.add_file(each.path());
+  for (std::string const& each : paths_) model.tensors.add_file(each);
   model.tensors.reserve(tensors_.size());
   for (tensor_info& each : tensors_) {
     if (auto const other = model.tensors.find(each.name)) {
       std::string const& there = model.tensors.files()[model.tensors[*other].file];
-      return refuse(errc::invalid_argument, "is also in " + there, files_[each.file].path(), each.name);
+      return refuse(errc::invalid_argument, "is also in " + there, paths_[each.file], each.name);
     }
     if (auto const added = model.tensors.add(std::move(each)); !added.ok()) return added.error();
   }
@@ -282,27 +293,23 @@ result<opened_model> model_loader::finish() && {
   return model;
 }
 
-}  // namespace
-
-result<opened_model> read_catalog(std::vector<std::string> const& paths, trailing_bytes trailing) {
+result<opened_model> load(std::vector<std::string> const& paths, model_loader loader) {
   if (paths.empty()) return failure{.code = errc::invalid_argument, .what = "no model is named"};
-  model_loader loader(trailing);
   for (std::string const& path : paths)
     if (status const outcome = loader.add(path); !outcome.ok()) return outcome.error();
   return std::move(loader).finish();
 }
 
-result<catalog> read_manifest_catalog(std::string const& path) {
-  auto const opened = open_file::open(path);
+}  // namespace
+
+result<opened_model> read_catalog(std::vector<std::string> const& paths, trailing_bytes trailing) {
+  return load(paths, model_loader(trailing, manifest_data::opened));
+}
+
+result<catalog> read_headers(std::vector<std::string> const& paths, trailing_bytes trailing) {
+  auto opened = load(paths, model_loader(trailing, manifest_data::not_looked_at));
   if (!opened.ok()) return opened.error();
-  auto parsed = read_manifest_file(*opened);
-  if (!parsed.ok()) return parsed.error();
-  catalog tensors;
-  for (std::string const& name : parsed->files) tensors.add_file(beside(path, name));
-  tensors.reserve(parsed->tensors.size());
-  for (tensor_info& each : parsed->tensors)
-    if (auto const added = tensors.add(std::move(each)); !added.ok()) return added.error();
-  return tensors;
+  return std::move(opened->tensors);
 }
 
 }  // namespace tierpager

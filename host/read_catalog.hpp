@@ -25,7 +25,9 @@ struct opened_model {
 [[nodiscard]] result<opened_model> read_catalog(std::vector<std::string> const& paths,
                                                 trailing_bytes trailing = trailing_bytes::refuse);
 
-/// The catalog of a raw manifest alone; the files it speaks of need not exist.
-[[nodiscard]] result<catalog> read_manifest_catalog(std::string const& path);
+/// The catalog alone, of the same paths and with the same failures; but the files that a raw manifest speaks of need not
+/// exist.
+[[nodiscard]] result<catalog> read_headers(std::vector<std::string> const& paths,
+                                           trailing_bytes trailing = trailing_bytes::refuse);
 
 }  // namespace tierpager

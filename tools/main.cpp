@@ -1,4 +1,4 @@
-// The `tierpager` command: one of inspect, run, verify. Exit code 0: done; 1: it failed; 2: wrong usage. A failure is
+// The `tierpager` command: one of inspect, run, plan, verify. Exit code 0: done; 1: it failed; 2: wrong usage. A failure is
 // one line on standard error.
 #include <csignal>
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include <tools/inspect.hpp>
 #include <tools/options.hpp>
 #include <tools/output.hpp>
+#include <tools/plan.hpp>
 #include <tools/run.hpp>
 #include <tools/text.hpp>
 #include <tools/verify.hpp>
@@ -31,6 +32,7 @@ struct dispatch {
   void operator()(information const& asked) const { write_standard_output(asked.text); }
   void operator()(inspect_options const& options) const { inspect(options); }
   void operator()(run_options const& options) const { run(options); }
+  void operator()(plan_options const& options) const { plan(options); }
   void operator()(verify_options const& options) const { verify(options); }
 };
 

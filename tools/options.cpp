@@ -1,5 +1,6 @@
 #include <tools/options.hpp>
 
+#include <bit>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -71,6 +72,9 @@ void add_device_and_source(CLI::App& to, paging_options& into) {
                            {"direct", source_kind::direct},
                            {"mmap", source_kind::mmap}},
                           "how the file is read");
+}
+
+void add_slice(CLI::App& to, paging_options& into) {
   add_repeatable(to, "--slice", into.slice,
                  "page matching tensors by slices, named NAME[i], of their outermost dimension; repeatable");
 }
@@ -83,43 +87,143 @@ void add_inspect(CLI::App& app, inspect_options& into) {
   inspect.add_option("--json", into.json, "write JSON to FILE, or to standard output for -")->type_name("FILE|-");
 }
 
+void add_budgets(CLI::App& to, paging_options& into, std::string const& note) {
+  auto const budget_option = [&](std::string const& name, budget& target, std::string const& help) {
+    to.add_option_function<std::string>(
+          name, [&target, name](std::string const& text) { target = parse_budget(name, text); },
+          help + ": " + budget_help + note)
+        ->type_name("SIZE");
+  };
+  budget_option("--vram", into.vram, "device memory budget");
+  budget_option("--ram", into.ram, "page-locked memory budget");
+}
+
+void add_order(CLI::App& to, std::optional<std::uint32_t>& passes, std::uint32_t default_passes, std::string& order) {
+  to.add_option("--passes", passes,
+                "how many passes (default: those of the order file, else " + std::to_string(default_passes) +
+                    "); an order file's passes are repeated in turn")
+      ->check(CLI::Range(1U, 1'000'000'000U))
+      ->type_name("N");
+  to.add_option("--order", order, "acquire the tensors that FILE names: one a line, '# pass' between passes")
+      ->type_name("FILE");
+}
+
+void add_pins(CLI::App& to, paging_options& into) {
+  add_repeatable(to, "--pin-vram", into.pin_vram,
+                 "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
+  add_repeatable(to, "--pin-ram", into.pin_ram, "the same for page-locked memory");
+}
+
+void add_speed(CLI::App& to, speed_options& into, std::string const& without) {
+  auto const positive = CLI::Range(1e-9, 1e9).description("");
+  to.add_option("--link", into.link_gigabytes_per_second,
+                "copies to the device take as long as at so many GB/s" + without)
+      ->check(positive)
+      ->type_name("GB/s");
+  to.add_option("--disk", into.disk_gigabytes_per_second, "the same for reads from the file")
+      ->check(positive)
+      ->type_name("GB/s");
+  to.add_option("--compute", into.compute_seconds,
+                "work of so long a pass on the stream, in proportion to the bytes of each tensor")
+      ->check(CLI::Range(0.0, 1e9).description(""))
+      ->type_name("SECONDS");
+}
+
+void add_json_and_events(CLI::App& to, std::string& json, std::string& events) {
+  to.add_option("--json", json, "write the report as JSON to FILE, or to standard output for -")->type_name("FILE|-");
+  to.add_option("--events", events, "write what was decided, in order: what was loaded and evicted, and why")
+      ->type_name("FILE");
+}
+
+void check_policy(std::string const& name) {
+  auto const made = make_eviction_policy(name, 1);
+  if (!made.ok()) throw CLI::ValidationError("--policy", made.error().describe());
+}
+
 void add_run(CLI::App& app, run_options& into) {
   CLI::App& run = *app.add_subcommand("run", "page a model through passes, as inference would");
   paging_options& paging = into.paging;
   add_models(run, paging.models);
-  auto const budget_option = [&run](std::string const& name, budget& target, std::string const& help) {
-    run.add_option_function<std::string>(
-           name, [&target, name](std::string const& text) { target = parse_budget(name, text); },
-           help + ": " + budget_help)
-        ->type_name("SIZE");
-  };
-  budget_option("--vram", paging.vram, "device memory budget");
-  budget_option("--ram", paging.ram, "page-locked memory budget");
+  add_budgets(run, paging, "");
   add_device_and_source(run, paging);
+  add_slice(run, paging);
   run.add_option_function<std::string>(
          "--policy",
          [&paging](std::string const& name) {
-           auto const made = make_eviction_policy(name, 1);
-           if (!made.ok()) throw CLI::ValidationError("--policy", made.error().describe());
+           check_policy(name);
            paging.policy = name;
          },
          "who is evicted first: auto, lru")
       ->type_name("NAME");
-  run.add_option("--passes", into.passes,
-                 "how many passes to run (default: those of the order file, else 2); an order file's passes are "
-                 "repeated in turn")
-      ->check(CLI::Range(1U, 1'000'000'000U))
-      ->type_name("N");
-  run.add_option("--order", into.order, "acquire the tensors that FILE names: one a line, '# pass' between passes")
-      ->type_name("FILE");
-  add_repeatable(run, "--pin-vram", paging.pin_vram,
-                 "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
-  add_repeatable(run, "--pin-ram", paging.pin_ram, "the same for page-locked memory");
+  add_order(run, into.passes, run_options::default_passes, into.order);
+  add_pins(run, paging);
+  add_speed(run, paging.speed, " (host device only, as are --disk and --compute)");
   run.add_flag("--verify", into.verify, "checksum every acquired tensor on the device and hold it against the file");
-  run.add_option("--json", into.json, "write the report as JSON to FILE, or to standard output for -")
-      ->type_name("FILE|-");
+  add_json_and_events(run, into.json, into.events);
   run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")
       ->type_name("FILE");
+}
+
+void add_sweep(CLI::App& plan, plan_options& into) {
+  plan.add_option_function<std::string>(
+          "--sweep",
+          [&into](std::string const& text) {
+            budget const step = parse_budget("--sweep", text);
+            if (step.what() != budget::kind::bytes && step.what() != budget::kind::percent)
+              throw CLI::ValidationError("--sweep", "'" + text + "' is not a step: 4GiB, 5%");
+            into.sweep_step = step;
+          },
+          "also a pass in steady state under other VRAM budgets: whole steps of SIZE below and above --vram, until "
+          "everything fits; 4GiB, 5%")
+      ->type_name("SIZE");
+  plan.add_option("--target", into.target_seconds,
+                  "the smallest VRAM budget of the sweep (default: --sweep 5%) under which a pass takes no longer")
+      ->check(CLI::Range(1e-9, 1e9).description(""))
+      ->type_name("SECONDS");
+}
+
+void add_plan(CLI::App& app, plan_options& into) {
+  CLI::App& plan = *app.add_subcommand(
+      "plan", "say what paging a model would move and how long it would take; opens no device, reads no tensor");
+  paging_options& paging = into.paging;
+  add_models(plan, paging.models);
+  add_budgets(plan, paging,
+              " (auto: as TIERPAGER_VRAM or TIERPAGER_RAM say, else for RAM what this machine has to spare)");
+  add_slice(plan, paging);
+  plan.add_option_function<std::string>(
+          "--policy",
+          [&into](std::string const& name) {
+            into.all_policies = name == "all";
+            if (!into.all_policies) check_policy(name);
+            into.paging.policy = into.all_policies ? "auto" : name;
+          },
+          "who is evicted first: auto, lru; or all, to compare them")
+      ->type_name("NAME|all");
+  add_order(plan, into.passes, plan_options::default_passes, into.order);
+  add_pins(plan, paging);
+  add_speed(plan, paging.speed, " (default: no time at all)");
+  plan.add_option_function<std::string>(
+          "--granule",
+          [&into](std::string const& text) {
+            budget const granule = parse_budget("--granule", text);
+            bool const sized = granule.what() == budget::kind::bytes;
+            if (!sized || granule.bytes_of(0) < 256 || !std::has_single_bit(granule.bytes_of(0)))
+              throw CLI::ValidationError("--granule", "'" + text + "' is not a power of two from 256 bytes on");
+            into.granule_bytes = granule.bytes_of(0);
+          },
+          "of what size every tensor takes a multiple in VRAM (default: 4KiB, as on the host device; a GPU: 2MiB)")
+      ->type_name("SIZE");
+  add_sweep(plan, into);
+  add_json_and_events(plan, into.json, into.events);
+}
+
+// What makes sense of one option only beside another.
+void check(plan_options& plan) {
+  if (!plan.target_seconds) return;
+  speed_options const& speed = plan.paging.speed;
+  if (speed.link_gigabytes_per_second == 0 && speed.disk_gigabytes_per_second == 0 && speed.compute_seconds == 0)
+    throw usage_error("--target: nothing takes time without --link, --disk or --compute");
+  if (!plan.sweep_step) plan.sweep_step = budget("5%");
 }
 
 void add_verify(CLI::App& app, verify_options& into) {
@@ -137,13 +241,22 @@ void add_verify(CLI::App& app, verify_options& into) {
           std::string("page-locked memory budget (default: the smallest that works): ") + budget_help)
       ->type_name("SIZE");
   add_device_and_source(verify, into.paging);
+  add_slice(verify, into.paging);
 }
 
 }  // namespace
 
+transfer_rates rates_of(speed_options const& speed) {
+  constexpr double bytes_per_gigabyte = 1e9;
+  return {.link_bytes_per_second = speed.link_gigabytes_per_second * bytes_per_gigabyte,
+          .disk_bytes_per_second = speed.disk_gigabytes_per_second * bytes_per_gigabyte,
+          .compute_seconds = speed.compute_seconds};
+}
+
 command_line parse_command_line(int count, char const* const* arguments) {
   inspect_options inspect;
   run_options run;
+  plan_options plan;
   verify_options verify;
   verify.paging.ram = std::uint64_t{0};
   CLI::App app("Pages the tensors of a model file through two memory tiers, VRAM and page-locked RAM.", "tierpager");
@@ -151,6 +264,7 @@ command_line parse_command_line(int count, char const* const* arguments) {
   app.set_version_flag("--version", "tierpager " TIERPAGER_VERSION);
   add_inspect(app, inspect);
   add_run(app, run);
+  add_plan(app, plan);
   add_verify(app, verify);
   try {
     app.parse(count, arguments);
@@ -166,6 +280,10 @@ command_line parse_command_line(int count, char const* const* arguments) {
   }
   if (app.got_subcommand("inspect")) return inspect;
   if (app.got_subcommand("run")) return run;
+  if (app.got_subcommand("plan")) {
+    check(plan);
+    return plan;
+  }
   return verify;
 }
 

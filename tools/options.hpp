@@ -11,8 +11,17 @@
 
 #include <tierpager/budget.hpp>
 #include <tierpager/open.hpp>
+#include <tierpager/transfer_rates.hpp>
 
 namespace tierpager::tools {
+
+/// How fast things are to be; 0: as fast as they are, or for a plan infinitely fast.
+struct speed_options {
+  double link_gigabytes_per_second = 0;  // of 1e9 bytes
+  double disk_gigabytes_per_second = 0;
+  double compute_seconds = 0;  // a pass
+};
+transfer_rates rates_of(speed_options const& speed);
 
 /// Which model, on which device, in how much memory: what every command that pages has in common.
 struct paging_options {
@@ -26,15 +35,32 @@ struct paging_options {
   std::vector<std::string> pin_vram;
   std::vector<std::string> pin_ram;
   std::string policy = "auto";
+  speed_options speed;
 };
 
 struct run_options {
+  static constexpr std::uint32_t default_passes = 2;
   paging_options paging;
   std::optional<std::uint32_t> passes;
-  std::string order;  // the three files: empty for none, and for two of them "-" for standard output
+  std::string order;  // the files: empty for none, and for the report "-" for standard output
   std::string json;
   std::string trace;
+  std::string events;
   bool verify = false;
+};
+
+struct plan_options {
+  static constexpr std::uint32_t default_passes = 4;        // enough to learn the order, and one after that
+  static constexpr std::uint64_t ram_granule_bytes = 4096;  // of every device
+  paging_options paging;                                    // device and source do not matter
+  std::uint64_t granule_bytes = 4096;                       // of VRAM
+  bool all_policies = false;
+  std::optional<std::uint32_t> passes;
+  std::string order;
+  std::string json;
+  std::string events;
+  std::optional<budget> sweep_step;
+  std::optional<double> target_seconds;
 };
 
 struct verify_options {
@@ -52,7 +78,7 @@ struct information {
   std::string text;
 };
 
-using command_line = std::variant<information, inspect_options, run_options, verify_options>;
+using command_line = std::variant<information, inspect_options, run_options, plan_options, verify_options>;
 
 /// The command line makes no sense: exit code 2.
 class usage_error : public std::runtime_error {

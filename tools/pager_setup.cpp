@@ -4,25 +4,29 @@
 #include <thread>
 #include <utility>
 
+#include <tools/paced_ports.hpp>
+
 namespace tierpager::tools {
 
 namespace {
 
-pager_options paging(paging_options const& options, std::uint64_t scratch_bytes) {
+pager_options paging(paging_options const& options, std::uint64_t scratch_bytes, bool record_events) {
   return {.vram = options.vram,
           .ram = options.ram,
           .pin_vram = options.pin_vram,
           .pin_ram = options.pin_ram,
           .policy = options.policy,
+          .rates = rates_of(options.speed),
+          .record_events = record_events,
           .scratch_bytes = options.vram.what() == budget::kind::none ? 0 : scratch_bytes};
 }
 
 }  // namespace
 
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
-                         std::uint64_t scratch_bytes)
+                         std::uint64_t scratch_bytes, bool record_events)
     : device_(std::move(on)),
-      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes)) {
+      pages_(std::move(from.tensors), std::move(from.bytes), device_, paging(options, scratch_bytes, record_events)) {
   if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
 }
 
@@ -36,6 +40,13 @@ paged_model::~paged_model() {
 handle paged_model::acquire(tensor_id id, std::stop_token const& stop) {
   wait_options const wait{.stop = stop};
   return on_device() ? pages_.acquire(id, *stream_, wait) : pages_.acquire_host(id, wait);
+}
+
+void paged_model::compute(std::shared_ptr<pacer> const& pace, double seconds) {
+  if (on_device())
+    queue_work(*stream_, pace, seconds);
+  else
+    pace->wait_until(pace->claim(seconds));
 }
 
 void paged_model::synchronize() {

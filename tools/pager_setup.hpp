@@ -10,13 +10,15 @@
 #include <tierpager/pager.hpp>
 
 #include <tools/options.hpp>
+#include <tools/pacer.hpp>
 
 namespace tierpager::tools {
 
 class paged_model {
  public:
   /// `scratch_bytes` of device memory are for the caller, inside the VRAM budget; none where there is no device tier.
-  paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes);
+  paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes,
+              bool record_events = false);
   paged_model(paged_model const&) = delete;
   paged_model& operator=(paged_model const&) = delete;
   ~paged_model();  // waits for what still uses the scratch memory
@@ -29,6 +31,9 @@ class paged_model {
   [[nodiscard]] device& hardware() const { return *device_; }
 
   [[nodiscard]] handle acquire(tensor_id id, std::stop_token const& stop);
+  /// Work of that length which does nothing, behind what was acquired; on the host device alone. Where there is no
+  /// device tier the caller itself is kept busy.
+  void compute(std::shared_ptr<pacer> const& pace, double seconds);
   /// Waits until everything queued on the stream has run.
   void synchronize();
 

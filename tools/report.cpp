@@ -4,52 +4,43 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include <tierpager/budget.hpp>
 
+#include <tools/report_json.hpp>
+#include <tools/schedule.hpp>
 #include <tools/text.hpp>
 
 namespace tierpager::tools {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
-json budget_json(std::uint64_t bytes) { return bytes == unlimited_bytes ? json(nullptr) : json(bytes); }
-
-json pass_json(pass_report const& pass) {
-  statistics const& counted = pass.counted;
-  return {{"seconds", pass.seconds},
-          {"acquires", counted.acquires},
-          {"vram_hits", counted.vram_hits},
-          {"ram_hits", counted.ram_hits},
-          {"disk_reads", counted.disk_reads},
-          {"bytes_to_device", counted.bytes_to_device},
-          {"bytes_from_disk", counted.bytes_from_disk},
-          {"vram_evictions", counted.vram.evictions()},
-          {"ram_evictions", counted.ram.evictions()},
-          {"stall_seconds", counted.stall_seconds}};
-}
-
 std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
   return b > unlimited_bytes - a ? unlimited_bytes : a + b;
 }
 
-// "1.33x", or what can be said where the bound is nothing.
-std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
-  if (!bound) return "-";
-  if (*bound == 0) return bytes == 0 ? "=" : "-";
-  return fmt::format("{:.2f}x", static_cast<double>(bytes) / static_cast<double>(*bound));
-}
-
 std::string tier_line(std::string_view name, tier_statistics const& tier) {
   if (!tier.present) return fmt::format("{:<5}none\n", name);
-  return fmt::format("{:<5}budget {}, effective {}, peak {}\n", name, readable_budget(tier.budget_bytes),
-                     readable_budget(tier.effective_bytes), readable_bytes(tier.peak_bytes));
+  std::string line = fmt::format("{:<5}budget {}, effective {}", name, readable_budget(tier.budget_bytes),
+                                 readable_budget(tier.effective_bytes));
+  if (tier.peak_bytes > 0) line += ", peak " + readable_bytes(tier.peak_bytes);
+  return line + "\n";
 }
 
 }  // namespace
+
+std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound) {
+  if (bytes == 0) return std::nullopt;
+  return static_cast<double>(bound) / static_cast<double>(bytes);
+}
+
+std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
+  if (!bound) return "-";
+  if (*bound == 0) return bytes == 0 ? "=" : "-";
+  double const times = static_cast<double>(bytes) / static_cast<double>(*bound);
+  return times < 1000 ? fmt::format("{:.2f}x", times) : ">999x";
+}
+
+std::string tier_lines(statistics const& tiers) { return tier_line("vram", tiers.vram) + tier_line("ram", tiers.ram); }
 
 statistics difference(statistics const& after, statistics const& before) {
   statistics counted;
@@ -71,9 +62,7 @@ statistics difference(statistics const& after, statistics const& before) {
 
 std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
                                       statistics const& tiers) {
-  if (passes.empty() || std::ranges::any_of(passes, [&](pass_order const& order) { return order != passes.front(); })) {
-    return std::nullopt;
-  }
+  if (passes.empty() || !all_the_same(passes)) return std::nullopt;
   std::uint64_t distinct_bytes = 0;
   for (tensor_id const id : std::set(passes.front().begin(), passes.front().end())) distinct_bytes += tensors[id].bytes;
   std::uint64_t const vram = tiers.vram.present ? tiers.vram.effective_bytes : 0;
@@ -83,36 +72,132 @@ std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, cat
   return bound;
 }
 
-std::string json_of(run_report const& report) {
+json bytes_json(std::uint64_t bytes) { return bytes == unlimited_bytes ? json(nullptr) : json(bytes); }
+
+json model_json(std::vector<std::string> const& files, std::uint64_t tensors, std::uint64_t bytes) {
+  return {{"files", files}, {"tensors", tensors}, {"bytes", bytes}};
+}
+
+json budget_json(statistics const& tiers) {
+  return {{"vram", bytes_json(tiers.vram.budget_bytes)},
+          {"ram", bytes_json(tiers.ram.budget_bytes)},
+          {"vram_effective", bytes_json(tiers.vram.effective_bytes)},
+          {"ram_effective", bytes_json(tiers.ram.effective_bytes)}};
+}
+
+json pass_json(pass_report const& pass) {
+  statistics const& counted = pass.counted;
+  return {{"seconds", pass.seconds},
+          {"acquires", counted.acquires},
+          {"vram_hits", counted.vram_hits},
+          {"ram_hits", counted.ram_hits},
+          {"disk_reads", counted.disk_reads},
+          {"bytes_to_device", counted.bytes_to_device},
+          {"bytes_from_disk", counted.bytes_from_disk},
+          {"vram_evictions", counted.vram.evictions()},
+          {"ram_evictions", counted.ram.evictions()},
+          {"stall_seconds", counted.stall_seconds}};
+}
+
+json passes_json(std::vector<pass_report> const& passes) {
+  json all = json::array();
+  for (pass_report const& pass : passes) all.push_back(pass_json(pass));
+  return all;
+}
+
+json reasons_json(statistics const& total) {
+  auto const by_reason = [](tier_statistics const& tier) {
+    json reasons = json::object();
+    for (std::size_t reason = 0; reason < eviction_reasons; ++reason)
+      reasons[std::string(name_of(static_cast<eviction_reason>(reason)))] = tier.evictions_by_reason[reason];
+    return reasons;
+  };
+  return {{"evictions", {{"vram", by_reason(total.vram)}, {"ram", by_reason(total.ram)}}},
+          {"ahead", {{"bytes", total.ahead_bytes}, {"unused_bytes", total.ahead_unused_bytes}}}};
+}
+
+json bound_json(std::optional<byte_bound> const& bound) {
+  if (!bound) return nullptr;
+  return {{"bytes_to_device", bound->to_device_bytes}, {"bytes_from_disk", bound->from_disk_bytes}};
+}
+
+std::string text_of(json const& all) { return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+
+namespace {
+
+json share_json(run_report const& report) {
+  if (!report.bound || report.passes.empty()) return nullptr;
+  statistics const& counted = report.passes.back().counted;
+  auto const share = [](std::uint64_t bytes, std::uint64_t bound) {
+    auto const known = share_of_bound(bytes, bound);
+    return known ? json(*known) : json(nullptr);
+  };
+  return {{"bytes_to_device", share(counted.bytes_to_device, report.bound->to_device_bytes)},
+          {"bytes_from_disk", share(counted.bytes_from_disk, report.bound->from_disk_bytes)}};
+}
+
+json lru_json(std::vector<pass_bytes> const& lru) {
+  if (lru.empty()) return nullptr;
   json passes = json::array();
-  for (pass_report const& pass : report.passes) passes.push_back(pass_json(pass));
-  statistics const& last = report.last;
+  for (pass_bytes const& each : lru)
+    passes.push_back({{"bytes_to_device", each.to_device_bytes}, {"bytes_from_disk", each.from_disk_bytes}});
+  return passes;
+}
+
+std::string saved(std::uint64_t bytes, std::uint64_t under_lru) {
+  if (bytes == under_lru) return "as much";
+  return readable_bytes(bytes < under_lru ? under_lru - bytes : bytes - under_lru) +
+         (bytes < under_lru ? " less" : " more");
+}
+
+// All passes together against LRU, and how much of what the last one moved had to be.
+std::string comparison_text(run_report const& report) {
+  pass_bytes moved, under_lru;
+  for (pass_report const& pass : report.passes) {
+    moved.to_device_bytes += pass.counted.bytes_to_device;
+    moved.from_disk_bytes += pass.counted.bytes_from_disk;
+  }
+  for (pass_bytes const& pass : report.lru) {
+    under_lru.to_device_bytes += pass.to_device_bytes;
+    under_lru.from_disk_bytes += pass.from_disk_bytes;
+  }
+  std::string text;
+  if (!report.lru.empty())
+    text = fmt::format("against LRU: {} to the device, {} from disk\n",
+                       saved(moved.to_device_bytes, under_lru.to_device_bytes),
+                       saved(moved.from_disk_bytes, under_lru.from_disk_bytes));
+  if (!report.bound || report.passes.empty()) return text;
+  std::uint64_t const last_bytes = report.passes.back().counted.bytes_to_device;
+  if (auto const share = share_of_bound(last_bytes, report.bound->to_device_bytes))
+    text += fmt::format("{:.1f} % of what the last pass moved to the device had to be moved\n", *share * 100);
+  return text;
+}
+
+}  // namespace
+
+std::string json_of(run_report const& report) {
   json verify;
   if (report.verify) verify = {{"checked", report.verify->checked}, {"mismatches", report.verify->mismatches}};
-  json bound;
-  if (report.bound)
-    bound = {{"bytes_to_device", report.bound->to_device_bytes}, {"bytes_from_disk", report.bound->from_disk_bytes}};
-  json const all{{"device", report.device},
-                 {"model", {{"files", report.files}, {"tensors", report.tensors}, {"bytes", report.model_bytes}}},
-                 {"budget",
-                  {{"vram", budget_json(last.vram.budget_bytes)},
-                   {"ram", budget_json(last.ram.budget_bytes)},
-                   {"vram_effective", budget_json(last.vram.effective_bytes)},
-                   {"ram_effective", budget_json(last.ram.effective_bytes)}}},
-                 {"policy", report.policy},
-                 {"passes", passes},
-                 {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
-                 {"verify", verify},
-                 {"lower_bound", bound}};
-  // A path may hold bytes that are not UTF-8; the rest of the report is worth having all the same.
-  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  statistics const& last = report.last;
+  json all{{"device", report.device},
+           {"model", model_json(report.files, report.tensors, report.model_bytes)},
+           {"budget", budget_json(last)},
+           {"policy", report.policy},
+           {"passes", passes_json(report.passes)},
+           {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
+           {"verify", verify},
+           {"lower_bound", bound_json(report.bound)},
+           {"share_of_bound", share_json(report)},
+           {"lru", lru_json(report.lru)}};
+  all.update(reasons_json(last));
+  return text_of(all);
 }
 
 std::string text_of(run_report const& report) {
   std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors,
                                  readable_bytes(report.model_bytes), report.files.size(),
                                  report.files.size() == 1 ? "" : "s", report.device, report.policy);
-  text += tier_line("vram", report.last.vram) + tier_line("ram", report.last.ram);
+  text += tier_lines(report.last);
   text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
                       "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
                       "stalled s");
@@ -132,6 +217,7 @@ std::string text_of(run_report const& report) {
         readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
         fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
   }
+  text += comparison_text(report);
   if (report.verify)
     text += fmt::format("verified {} acquires: {} mismatches\n", report.verify->checked, report.verify->mismatches);
   return text;

@@ -20,6 +20,12 @@ struct byte_bound {
   std::uint64_t from_disk_bytes = 0;
 };
 
+struct pass_bytes {
+  std::uint64_t to_device_bytes = 0;
+  std::uint64_t from_disk_bytes = 0;
+  friend bool operator==(pass_bytes const&, pass_bytes const&) = default;
+};
+
 struct check_counts {
   std::uint64_t checked = 0;
   std::uint64_t mismatches = 0;
@@ -40,6 +46,7 @@ struct run_report {
   statistics last;  // at the end
   std::optional<check_counts> verify;
   std::optional<byte_bound> bound;  // none where passes differ
+  std::vector<pass_bytes> lru;      // what each pass would have moved under LRU
 };
 
 /// What was counted between two snapshots of one pager.
@@ -48,6 +55,13 @@ statistics difference(statistics const& after, statistics const& before);
 /// None where the passes differ.
 std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, catalog const& tensors,
                                       statistics const& tiers);
+
+/// The least possible as a share of what was moved; none where nothing was moved.
+std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound);
+/// "1.33x", "=" where both are nothing, "-" where nothing can be said.
+std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound);
+/// A line for each tier: its budget, what binds, and its peak where it has one.
+std::string tier_lines(statistics const& tiers);
 
 std::string json_of(run_report const& report);
 std::string text_of(run_report const& report);

@@ -6,12 +6,16 @@
 
 #include <fmt/format.h>
 
+#include <tools/event_file.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/order_file.hpp>
 #include <tools/output.hpp>
+#include <tools/paced_ports.hpp>
 #include <tools/pager_setup.hpp>
 #include <tools/progress.hpp>
 #include <tools/report.hpp>
+#include <tools/schedule.hpp>
+#include <tools/simulation.hpp>
 #include <tools/tensor_checker.hpp>
 
 namespace tierpager::tools {
@@ -20,51 +24,17 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-// The passes to run; `count` may be large, so an order is never copied.
-struct schedule {
-  std::vector<pass_order> orders;  // repeated in turn
-  std::uint32_t passes;
-
-  [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
-  /// Those that are run at all.
-  void trim() {
-    if (passes < orders.size()) orders.resize(passes);
-  }
-};
-
-schedule make_schedule(run_options const& options, catalog const& tensors) {
-  constexpr std::uint32_t default_passes = 2;
-  schedule made;
-  if (options.order.empty()) {
-    made.orders.push_back(file_order(tensors));
-    made.passes = options.passes.value_or(default_passes);
-  } else {
-    made.orders = read_order_file(options.order, tensors);
-    made.passes = options.passes.value_or(static_cast<std::uint32_t>(made.orders.size()));
-  }
-  made.trim();
-  return made;
-}
-
-std::uint64_t bytes_of(pass_order const& order, catalog const& tensors) {
-  std::uint64_t sum = 0;
-  for (tensor_id const id : order) sum += tensors[id].bytes;
-  return sum;
-}
-
-std::uint64_t bytes_of(schedule const& all, catalog const& tensors) {
-  std::uint64_t sum = 0;
-  for (std::size_t at = 0; at < all.orders.size(); ++at) {
-    std::uint64_t const times = (all.passes - at + all.orders.size() - 1) / all.orders.size();
-    sum += times * bytes_of(all.orders[at], tensors);
-  }
-  return sum;
-}
-
 class runner {
  public:
-  runner(paged_model& pages, schedule const& passes, std::stop_token stop, output_file* trace)
-      : pages_(pages), schedule_(passes), stop_(std::move(stop)), trace_(trace) {}
+  runner(paged_model& pages, schedule const& passes, double compute_seconds, std::stop_token stop, output_file* trace,
+         output_file* events)
+      : pages_(pages),
+        schedule_(passes),
+        compute_seconds_(compute_seconds),
+        stop_(std::move(stop)),
+        pace_(std::make_shared<pacer>(stop_)),
+        trace_(trace),
+        events_(events) {}
 
   /// What the checker needs to know of the file, before anything is timed.
   void learn(tensor_checker& checker) {
@@ -83,6 +53,7 @@ class runner {
   }
 
   std::vector<pass_report> run() {
+    if (schedule_.declared) pages_.pages().set_order(*schedule_.declared);
     progress bar(bytes_of(schedule_, pages_.tensors()));
     std::vector<pass_report> reports;
     statistics before = pages_.pages().stats();
@@ -92,6 +63,7 @@ class runner {
       if (trace_ != nullptr && pass > 0) trace_->write(std::string(pass_separator) + "\n");
       run_pass(pass, bar);
       if (pass + 1 == schedule_.passes) finish();
+      if (events_ != nullptr) events_->write(text_of(pages_.pages().take_events(), pages_.tensors()));
       clock::time_point const end = clock::now();
       statistics const after = pages_.pages().stats();
       reports.push_back({std::chrono::duration<double>(end - start).count(), difference(after, before)});
@@ -103,11 +75,14 @@ class runner {
 
  private:
   void run_pass(std::uint32_t pass, progress& bar) {
+    auto const total_bytes = static_cast<double>(bytes_of(schedule_.of(pass), pages_.tensors()));
     for (tensor_id const id : schedule_.of(pass)) {
       std::string const where = fmt::format("in pass {} of {}", pass + 1, schedule_.passes);
       require_not_stopped(where);
       handle const acquired = acquire(id, where);
       if (checker_ != nullptr) checker_->check(acquired);
+      if (compute_seconds_ > 0 && acquired.size_bytes() > 0)
+        pages_.compute(pace_, compute_seconds_ * static_cast<double>(acquired.size_bytes()) / total_bytes);
       if (trace_ != nullptr) trace_->write(pages_.tensors()[id].name + "\n");
       bar.add(acquired.size_bytes());
     }
@@ -133,10 +108,43 @@ class runner {
 
   paged_model& pages_;
   schedule const& schedule_;
+  double compute_seconds_;
   std::stop_token stop_;
+  std::shared_ptr<pacer> pace_;
   output_file* trace_;
+  output_file* events_;
   tensor_checker* checker_ = nullptr;
 };
+
+// A pager of the same tiers without bytes, under LRU.
+virtual_pager_options counterpart(run_options const& options, paged_model& pages, std::uint64_t scratch_bytes) {
+  device const& on = pages.hardware();
+  statistics const now = pages.pages().stats();
+  auto const tier_of = [&](tier where, tier_statistics const& one) {
+    return tier_options{.present = one.present,
+                        .budget_bytes = one.budget_bytes,
+                        .granule_bytes = on.granule_bytes(where),
+                        .overhead_bytes = on.overhead_bytes(where),
+                        .can_remap = on.can_remap(where)};
+  };
+  return {.core = {.vram = tier_of(tier::vram, now.vram),
+                   .ram = tier_of(tier::ram, now.ram),
+                   .chunk_bytes = pager_options{}.chunk_bytes,
+                   .scratch_bytes = now.vram.present ? scratch_bytes : 0},
+          .policy = "lru",
+          .pin_vram = options.paging.pin_vram,
+          .pin_ram = options.paging.pin_ram};
+}
+
+// Nothing where such a pager would fail, as memory that cannot be remapped may fragment.
+std::vector<pass_bytes> under_lru(catalog const& tensors, virtual_pager_options const& options,
+                                  schedule const& passes) {
+  try {
+    return simulate_bytes(tensors, options, passes);
+  } catch (error const&) {
+    return {};
+  }
+}
 
 run_report summarise(run_options const& options, paged_model& pages, schedule const& passes) {
   catalog const& tensors = pages.tensors();
@@ -148,26 +156,50 @@ run_report summarise(run_options const& options, paged_model& pages, schedule co
                     .passes = {},
                     .last = pages.pages().stats(),
                     .verify = {},
-                    .bound = {}};
+                    .bound = {},
+                    .lru = {}};
   report.bound = lower_bound(passes.orders, tensors, report.last);
   return report;
+}
+
+bool slowed_down(speed_options const& speed) {
+  return speed.link_gigabytes_per_second > 0 || speed.disk_gigabytes_per_second > 0 || speed.compute_seconds > 0;
+}
+
+std::shared_ptr<device> open_device(run_options const& options, std::stop_token stop) {
+  std::shared_ptr<device> on = tierpager::open_device(options.paging.device, options.paging.ordinal);
+  if (!slowed_down(options.paging.speed)) return on;
+  if (on->name() != "host")
+    throw usage_error("--link, --disk and --compute play another machine on the host device: add --device host");
+  double const link = rates_of(options.paging.speed).link_bytes_per_second;
+  return link > 0 ? std::make_shared<paced_device>(std::move(on), link, std::move(stop)) : on;
+}
+
+model open_model(run_options const& options, std::stop_token stop) {
+  model opened = read_model(options.paging.models, opening(options.paging));
+  double const disk = rates_of(options.paging.speed).disk_bytes_per_second;
+  if (disk > 0) opened.bytes = std::make_shared<paced_source>(std::move(opened.bytes), disk, std::move(stop));
+  return opened;
 }
 
 }  // namespace
 
 void run(run_options const& options) {
   interrupt const signals;
-  model opened = read_model(options.paging.models, opening(options.paging));
-  schedule const passes = make_schedule(options, opened.tensors);
+  model opened = open_model(options, signals.token());
+  schedule const passes = make_schedule(options.order, options.passes, run_options::default_passes, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
-  std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
-  paged_model pages(std::move(opened), on, options.paging, options.verify ? tensor_checker::scratch_bytes(*on) : 0);
+  std::shared_ptr<device> const on = open_device(options, signals.token());
+  std::uint64_t const scratch_bytes = options.verify ? tensor_checker::scratch_bytes(*on) : 0;
+  paged_model pages(std::move(opened), on, options.paging, scratch_bytes, !options.events.empty());
   std::unique_ptr<output_file> json;
   std::unique_ptr<output_file> trace;
+  std::unique_ptr<output_file> events;
   if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
   if (!options.trace.empty()) trace = std::make_unique<output_file>(options.trace);
+  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
 
-  runner runs(pages, passes, signals.token(), trace.get());
+  runner runs(pages, passes, options.paging.speed.compute_seconds, signals.token(), trace.get(), events.get());
   std::optional<model> reread;
   std::optional<tensor_checker> checker;
   if (options.verify) {
@@ -180,9 +212,11 @@ void run(run_options const& options) {
   std::vector<pass_report> reports = runs.run();
   run_report report = summarise(options, pages, passes);
   report.passes = std::move(reports);
+  report.lru = under_lru(pages.tensors(), counterpart(options, pages, scratch_bytes), passes);
   if (checker) report.verify = check_counts{.checked = checker->checked(), .mismatches = checker->mismatches()};
 
   if (trace) trace->commit();
+  if (events) events->commit();
   if (json) {
     json->write(json_of(report));
     json->commit();

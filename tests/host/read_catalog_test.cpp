@@ -205,7 +205,24 @@ TEST(read_catalog, reads_a_raw_manifest_and_refuses_extents_past_its_files) {
   EXPECT_EQ(why.byte, 100U);
   std::filesystem::remove(folder.path("weights.bin"));
   EXPECT_EQ(why_not({path}).code, errc::file_not_found);
-  EXPECT_EQ(value_or_throw(read_manifest_catalog(path)).tensors()[0].offset, 61U);
+  catalog const headers = value_or_throw(read_headers({path}));
+  EXPECT_EQ(headers.tensors()[0].offset, 61U);
+  EXPECT_THAT(headers.files(), ElementsAre(folder.path("weights.bin")));
+}
+
+TEST(read_headers, numbers_the_files_of_several_models_like_read_catalog_does) {
+  temporary_folder const folder;
+  auto manifest = [&](std::string const& name) {
+    return folder.write(name + ".json", R"({"tensors":[{"name":")" + name + R"(","file":")" + name +
+                                            R"(.bin","offset":0,"bytes":4,"dtype":"F32","shape":[1]}]})");
+  };
+  std::vector<std::string> const paths{manifest("a"), manifest("b")};
+  catalog const headers = value_or_throw(read_headers(paths));
+  EXPECT_THAT(headers.files(), ElementsAre(folder.path("a.bin"), folder.path("b.bin")));
+  EXPECT_EQ(headers.tensors()[1].file, 1U);
+  folder.write("a.bin", "data");
+  folder.write("b.bin", "data");
+  EXPECT_EQ(value_or_throw(read_catalog(paths)).tensors.files(), headers.files());
 }
 
 TEST(read_catalog, names_the_file_and_byte_of_what_is_no_model) {

@@ -38,12 +38,13 @@ class tool : public testing::Test {
 TEST_F(tool, says_what_it_can_do_and_exits_with_0) {
   outcome const help = tierpager_command({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (std::string const name : {"inspect", "run", "verify"}) EXPECT_THAT(help.output, HasSubstr(name));
+  for (std::string const name : {"inspect", "run", "plan", "verify"}) EXPECT_THAT(help.output, HasSubstr(name));
   EXPECT_EQ(help.errors, "");
   outcome const run_help = tierpager_command({"run", "--help"});
   EXPECT_EQ(run_help.exit_code, 0);
-  for (std::string const name : {"--vram", "--ram", "--device", "--policy", "--passes", "--order", "--pin-vram",
-                                 "--pin-ram", "--slice", "--source", "--verify", "--json", "--trace"}) {
+  for (std::string const name :
+       {"--vram", "--ram", "--device", "--policy", "--passes", "--order", "--pin-vram", "--pin-ram", "--slice",
+        "--source", "--verify", "--json", "--trace", "--link", "--disk", "--compute"}) {
     EXPECT_THAT(run_help.output, HasSubstr(name));
   }
 }
@@ -63,6 +64,7 @@ TEST_F(tool, exits_with_2_on_wrong_usage) {
   expect_failure(tierpager_command({"run", model_, "--source", "post"}), 2, "post");
   expect_failure(tierpager_command({"run", model_, "--policy", "guess"}), 2, "guess");
   expect_failure(tierpager_command({"run", model_, "--vram"}), 2, "--vram");
+  expect_failure(tierpager_command({"run", model_, "--device", "host", "--link", "-1"}), 2, "--link");
   expect_failure(tierpager_command({"verify", model_, "--ram", "lots"}), 2, "lots");
 }
 

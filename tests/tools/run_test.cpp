@@ -48,7 +48,8 @@ class a_run : public testing::Test {
 
 TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   json const all = report({"--vram", "50%", "--ram", "25%", "--verify"});
-  EXPECT_THAT(keys(all), ElementsAre("device", "model", "budget", "policy", "passes", "peak", "verify", "lower_bound"));
+  EXPECT_THAT(keys(all), ElementsAre("device", "model", "budget", "policy", "passes", "peak", "verify", "lower_bound",
+                                     "share_of_bound", "lru", "evictions", "ahead"));
   EXPECT_THAT(keys(all["model"]), ElementsAre("files", "tensors", "bytes"));
   EXPECT_THAT(keys(all["budget"]), ElementsAre("vram", "ram", "vram_effective", "ram_effective"));
   EXPECT_THAT(keys(all["passes"][0]),

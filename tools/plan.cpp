@@ -1,0 +1,243 @@
+#include <tools/plan.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <host/auto_budget.hpp>
+#include <host/read_catalog.hpp>
+#include <tools/comparison/compare_policies.hpp>
+#include <tools/event_file.hpp>
+#include <tools/interrupt.hpp>
+#include <tools/output.hpp>
+#include <tools/partition.hpp>
+#include <tools/plan_report.hpp>
+#include <tools/progress.hpp>
+#include <tools/schedule.hpp>
+#include <tools/simulation.hpp>
+
+namespace tierpager::tools {
+
+namespace {
+
+catalog read_tensors(plan_options const& options) {
+  catalog tensors = value_or_throw(read_headers(options.paging.models));
+  for (std::string const& glob : options.paging.slice) tensors = value_or_throw(tensors.slice(glob));
+  return tensors;
+}
+
+// As a pager resolves it, except that no device can be asked what is free.
+budget resolved(tier where, budget const& asked) {
+  if (asked.what() != budget::kind::automatic) return asked;
+  environment_budget_texts const texts = environment_budgets();
+  if (auto const& text = where == tier::vram ? texts.vram : texts.ram) {
+    budget const named = value_or_throw(budget::parse(*text));
+    if (named.what() != budget::kind::automatic) return named;
+  }
+  if (where == tier::vram)
+    throw usage_error(
+        "--vram: 'auto' would ask a device what is free, and plan opens none: give a size, or set TIERPAGER_VRAM");
+  return auto_ram_bytes();
+}
+
+tier_options tier_for(budget const& asked, std::uint64_t granule_bytes, catalog const& tensors) {
+  return {.present = asked.what() != budget::kind::none,
+          .budget_bytes = asked.bytes_of(tensors.bytes()),
+          .granule_bytes = granule_bytes};
+}
+
+virtual_pager_options paging(plan_options const& options, catalog const& tensors) {
+  paging_options const& asked = options.paging;
+  tier_options const vram = tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, tensors);
+  tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes, tensors);
+  return {
+      .core = {.vram = vram, .ram = ram, .chunk_bytes = pager_options{}.chunk_bytes, .rates = rates_of(asked.speed)},
+      .policy = asked.policy,
+      .pin_vram = asked.pin_vram,
+      .pin_ram = asked.pin_ram,
+      .machine = rates_of(asked.speed),
+      .record_events = !options.events.empty()};
+}
+
+class planner {
+ public:
+  planner(plan_options const& options, std::stop_token stop)
+      : options_(options),
+        stop_(std::move(stop)),
+        tensors_(read_tensors(options)),
+        schedule_(make_schedule(options.order, options.passes, plan_options::default_passes, tensors_)),
+        paging_(paging(options, tensors_)) {}
+
+  plan_report make() {
+    plan_report report{.files = tensors_.files(),
+                       .tensors = tensors_.size(),
+                       .model_bytes = tensors_.bytes(),
+                       .tiers = {},
+                       .rates = paging_.machine,
+                       .bound = {},
+                       .partition = {},
+                       .policies = {},
+                       .sweep_policy = paging_.policy,
+                       .sweep = {},
+                       .target_seconds = options_.target_seconds};
+    simulation played = simulated(paging_.policy);
+    events_ = std::move(played.events);
+    report.tiers = played.last;
+    report.bound = lower_bound(schedule_.orders, tensors_, played.last);
+    report.partition = played.plan ? played.plan : partition_for(tensors_, paging_, schedule_.orders);
+    report.policies.push_back({paging_.policy, played.passes, played.last});
+    if (options_.all_policies) compare(report);
+    if (options_.sweep_step) report.sweep = sweep();
+    return report;
+  }
+
+  /// What was decided under the policy asked for.
+  [[nodiscard]] std::string events() const { return text_of(events_, tensors_); }
+
+ private:
+  [[nodiscard]] simulation simulated(std::string const& policy) const {
+    progress bar(bytes_of(schedule_, tensors_));
+    bar.label("policy " + policy);
+    virtual_pager_options with = paging_;
+    with.policy = policy;
+    return simulate(tensors_, with, schedule_, [&](std::uint64_t bytes) { step(bar, bytes); });
+  }
+
+  // The pager's own LRU knows pins, rings and granules; the textbook caches know none of these.
+  void compare(plan_report& report) const {
+    simulation const under_lru = simulated("lru");
+    report.policies.push_back({"lru", under_lru.passes, under_lru.last});
+    auto const usable = [&](tier_statistics const& one) {
+      return one.present ? std::min(one.effective_bytes, tensors_.bytes()) : 0;
+    };
+    comparison_budgets const budgets{usable(report.tiers.vram), usable(report.tiers.ram)};
+    std::vector<std::uint64_t> tensor_bytes;
+    for (tensor_info const& each : tensors_.tensors()) tensor_bytes.push_back(each.bytes);
+    std::vector<pass_order> passes;
+    for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) passes.push_back(schedule_.of(pass));
+    for (std::string_view const policy : comparison_policies) {
+      if (policy == "lru") continue;
+      require_not_stopped();
+      policy_report& made = report.policies.emplace_back(policy_report{std::string(policy), {}, {}});
+      for (comparison_counts const& counted : compare_policy(policy, budgets, tensor_bytes, passes))
+        made.passes.push_back(compared(counted));
+    }
+  }
+
+  [[nodiscard]] pass_report compared(comparison_counts const& counted) const {
+    pass_report pass;
+    pass.counted.acquires = counted.acquires;
+    pass.counted.vram_hits = counted.vram_hits;
+    pass.counted.ram_hits = counted.ram_hits;
+    pass.counted.disk_reads = counted.disk_reads;
+    pass.counted.bytes_to_device = paging_.core.vram.present ? counted.bytes_to_device : 0;
+    pass.counted.bytes_from_disk = counted.bytes_from_disk;
+    pass.counted.vram.evictions_by_reason = {counted.vram_evictions};
+    pass.counted.ram.evictions_by_reason = {counted.ram_evictions};
+    transfer_rates const& rates = paging_.machine;
+    pass.seconds =
+        std::max({rates.compute_seconds, seconds_for(pass.counted.bytes_to_device, rates.link_bytes_per_second),
+                  seconds_for(pass.counted.bytes_from_disk, rates.disk_bytes_per_second)});
+    return pass;
+  }
+
+  std::vector<sweep_report> sweep() {
+    if (!paging_.core.vram.present) throw usage_error("--sweep: there is no VRAM to sweep");
+    std::vector<std::uint64_t> const budgets =
+        sweep_budgets(paging_.core.vram.budget_bytes, step_bytes(), footprint_bytes());
+    progress bar(tensors_.bytes() * budgets.size());
+    std::vector<sweep_report> rows;
+    for (std::uint64_t const bytes : budgets) {
+      bar.label(fmt::format("budget {} of {}", rows.size() + 1, budgets.size()));
+      if (auto const row = swept(bytes)) rows.push_back(*row);
+      bar.add(tensors_.bytes());
+    }
+    return rows;
+  }
+
+  // A share of the model is rounded up, so that whole shares of it hold all of it.
+  [[nodiscard]] std::uint64_t step_bytes() const {
+    bool const share = options_.sweep_step->what() == budget::kind::percent;
+    return options_.sweep_step->bytes_of(tensors_.bytes()) + (share ? 1 : 0);
+  }
+
+  // What all tensors take of VRAM.
+  [[nodiscard]] std::uint64_t footprint_bytes() const {
+    std::uint64_t sum = 0;
+    for (tensor_info const& each : tensors_.tensors()) sum += round_up(each.bytes, paging_.core.vram.granule_bytes);
+    return sum;
+  }
+
+  // None for a budget that is too small for this order.
+  std::optional<sweep_report> swept(std::uint64_t vram_bytes) {
+    virtual_pager_options with = paging_;
+    with.core.vram.budget_bytes = vram_bytes;
+    with.record_events = false;
+    try {
+      steady_pass const pass =
+          simulate_steady(tensors_, with, schedule_, [&](std::uint64_t) { require_not_stopped(); });
+      return sweep_report{.vram_bytes = vram_bytes,
+                          .vram_effective_bytes = pass.last.vram.effective_bytes,
+                          .seconds = pass.seconds,
+                          .to_device_bytes = pass.to_device_bytes,
+                          .from_disk_bytes = pass.from_disk_bytes,
+                          .bound = lower_bound(schedule_.orders, tensors_, pass.last)};
+    } catch (error const& why) {
+      if (why.code() != errc::budget_too_small) throw;
+      return std::nullopt;
+    }
+  }
+
+  void step(progress& bar, std::uint64_t bytes) const {
+    require_not_stopped();
+    bar.add(bytes);
+  }
+
+  void require_not_stopped() const {
+    if (stop_.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted"});
+  }
+
+  plan_options const& options_;
+  std::stop_token stop_;
+  catalog tensors_;
+  schedule schedule_;
+  virtual_pager_options paging_;
+  std::vector<event> events_;
+};
+
+}  // namespace
+
+std::vector<std::uint64_t> sweep_budgets(std::uint64_t vram_bytes, std::uint64_t step_bytes, std::uint64_t all_bytes) {
+  constexpr std::uint64_t budgets_max = 10'000;
+  if (step_bytes == 0 || all_bytes / step_bytes >= budgets_max)
+    throw usage_error(fmt::format("--sweep: a step of {} bytes makes more than {} budgets", step_bytes, budgets_max));
+  std::uint64_t const first = vram_bytes == unlimited_bytes ? 0 : vram_bytes % step_bytes;
+  std::vector<std::uint64_t> budgets;
+  for (std::uint64_t next = first > 0 ? first : step_bytes; budgets.empty() || budgets.back() < all_bytes;
+       next += step_bytes)
+    budgets.push_back(next);
+  return budgets;
+}
+
+void plan(plan_options const& options) {
+  interrupt const signals;
+  planner plans(options, signals.token());
+  std::unique_ptr<output_file> json;
+  std::unique_ptr<output_file> events;
+  if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
+  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
+  plan_report const report = plans.make();
+  if (events) {
+    events->write(plans.events());
+    events->commit();
+  }
+  if (json) {
+    json->write(json_of(report));
+    json->commit();
+  }
+  write_standard_output(options.json == "-" ? json_of(report) : text_of(report));
+}
+
+}  // namespace tierpager::tools
