@@ -16,9 +16,8 @@
 
 #include <core/command.hpp>
 #include <core/course.hpp>
-#include <core/policy/lru.hpp>
 #include <core/residency_options.hpp>
-#include <core/tier_arena.hpp>
+#include <core/residency_records.hpp>
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/eviction_policy.hpp>
@@ -118,102 +117,16 @@ class residency {
   void check() const;
 
  private:
-  enum class slot_state : std::uint8_t { absent, loading, resident };
-
-  /// One tensor in one tier.
-  struct slot {
-    byte_range range;
-    std::uint64_t generation = 0;
-    std::uint32_t uses = 0;
-    std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
-    std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
-    slot_state state = slot_state::absent;
-    bool pinned = false;           // the user's pin set
-    bool fixed = false;            // pinned, and counted as immovable since its first acquire
-    bool preferred = false;        // lives here by the plan
-    bool guest = false;            // among the tier's guests
-    bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
-    bool expected = false;         // RAM: to be read, and not staged yet
-    bool doomed = false;           // RAM: its place is promised to what is expected
-    std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
-    std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
-  };
-
-  struct tier_state {
-    tier_options options;
-    std::uint64_t reserve_bytes = 0;
-    std::uint64_t target_bytes = 0;                      // what the current budget allows, in whole granules
-    std::uint64_t limit_bytes = 0;                       // what binds: the old target until a lower one has drained
-    std::uint64_t effective_bytes = 0;                   // the same as `limit_bytes`, as a user counts
-    std::uint64_t system_limit_bytes = unlimited_bytes;  // what the system had given when it refused more
-    std::uint64_t refused_commits = 0;
-    std::uint64_t held_bytes = 0;     // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
-    std::uint64_t lasting_bytes = 0;  // of these, what may stay for long: used, fixed, unproven, scratch
-    std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
-    std::uint64_t quarantined_bytes = 0;
-    std::uint64_t resident_bytes = 0, resident_tensors = 0;
-    std::array<std::uint64_t, eviction_reasons> evictions{};
-    std::unique_ptr<eviction_policy> policy;
-    std::optional<lru> guests;  // the first victims: what the plan has elsewhere, host copies of what is in VRAM
-    std::optional<tier_arena> arena;
-    std::vector<slot> slots;
-    std::map<std::uint64_t, tensor_id> lying;  // by offset: what has a range
-    std::vector<request_id> waiting;           // tickets that are not admitted yet, in order
-    std::optional<remap_command> remap;        // under way
-    std::optional<tensor_id> remap_for;        // whose placement it serves
-    bool shrink_failed = false;  // memory could not be given back: not tried again until something changes
-  };
-
-  struct request {
-    std::vector<tensor_id> ids;
-    tier where;
-    caller_id caller;
-    bool admitted = false;
-    std::uint32_t missing = 0;  // distinct tensors not there yet
-  };
-
-  static constexpr std::uint32_t ring_slots = 2;
-  enum class chunk_state : std::uint8_t { waiting, reading, read, copying, queued };
-
-  /// One tensor on its way: file -> stage in RAM -> VRAM. The stage is the tensor's own RAM slot, or a ring of chunks.
-  struct load {
-    bool to_vram = false;
-    bool ring = false;
-    bool from_ram = false;     // the RAM slot was resident: nothing to read
-    bool staged = false;       // the stage is there and committed
-    bool stage_asked = false;  // it has its place, whose memory is still being committed
-    bool placed = false;       // the same for its place in VRAM
-    bool place_asked = false;
-    bool starved = false;  // what it lacks in RAM is held by others' handles
-    bool tainted = false;  // a copy call failed: what it left behind is quarantined
-    bool ahead = false;    // nobody has asked for it yet
-    bool began_ahead = false;
-    std::optional<failure> failed;
-    byte_range stage;
-    std::uint64_t chunk_bytes = 0;
-    std::uint32_t read_count = 0, queued_count = 0;
-    std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
-    std::uint64_t bytes_read = 0, bytes_copied = 0;
-    std::vector<chunk_state> chunks;
-    std::array<std::optional<fence>, ring_slots> ring_fences{};  // of the copy that last left each ring slot
-    std::vector<fence> after;  // for its copies to wait for: each may be the first that is queued
-    std::optional<fence> last_copy;
-    std::vector<request_id> waiters;
-  };
+  using slot_state = records::slot_state;
+  using slot = records::slot;
+  using tier_state = records::tier_state;
+  using request = records::request;
+  using chunk_state = records::chunk_state;
+  using load = records::load;
   using load_map = std::unordered_map<std::uint32_t, load>;
-
-  /// RAM that a copy may still be reading: a slot that stays busy, or a range that becomes free.
-  struct ram_drain {
-    std::optional<fence> until;  // none while its order is not proved
-    std::optional<tensor_id> busy;
-    byte_range range;
-    bool settling = false;  // the settle under way covers it
-  };
-  struct quarantine {
-    byte_range range;
-    bool settling = false;
-  };
-
+  using ram_drain = records::ram_drain;
+  using quarantine = records::quarantine;
+  static constexpr std::uint32_t ring_slots = records::ring_slots;
   static constexpr tier both_tiers[] = {tier::vram, tier::ram};
   [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
@@ -311,6 +224,8 @@ class residency {
   void staged(tensor_id id, load& one);
   void queue_reads(tensor_id id, load& one);
   void queue_copies(tensor_id id, load& one);
+
+  // residency_load_ends.cpp
   void ram_complete(tensor_id id, load& one);
   void vram_complete(tensor_id id, load& one);
   void finish(tensor_id id, load& one);

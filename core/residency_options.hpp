@@ -1,4 +1,5 @@
-// How a residency core is set up, and who calls it. Plain values.
+// How a residency core is set up, and who calls it. Plain values; what they mean is decided in residency.hpp, where
+// they come from in the executor.
 #pragma once
 
 #include <cstdint>

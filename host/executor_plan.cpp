@@ -1,4 +1,4 @@
-// Orders, plans, loads ahead, and the record of what was decided.
+// Orders, and what plans depend on: pins and budgets; loads ahead; the record of what was decided.
 #include <new>
 #include <utility>
 
@@ -54,6 +54,36 @@ void executor::prefetch(std::span<tensor_id const> ids) {
   scoped_lock const lock(mutex_);
   core_->prefetch(ids);
   dispatch();
+}
+
+void executor::pin(std::span<tensor_id const> ids, tier where) {
+  scoped_lock const lock(mutex_);
+  status const done = core_->pin(ids, where);
+  plan_if_wanted();
+  dispatch();
+  value_or_throw(done);
+}
+
+void executor::unpin(std::span<tensor_id const> ids, tier where) {
+  for (tensor_id id : ids) check_id(id);
+  scoped_lock const lock(mutex_);
+  core_->unpin(ids, where);
+  plan_if_wanted();
+  dispatch();
+}
+
+budget_report executor::set_budget(tier where, budget const& to) {
+  if (to.what() == budget::kind::none)
+    throw error({.code = errc::invalid_argument, .what = "a tier cannot be removed while the pager is open"});
+  std::uint64_t const bytes = resolve(where, to);
+  scoped_lock const lock(mutex_);
+  status const done = core_->set_budget(where, bytes);
+  plan_if_wanted();
+  dispatch();
+  value_or_throw(done);
+  statistics const now = core_->stats();
+  tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
+  return {.effective_bytes = one.effective_bytes, .pending_bytes = one.pending_bytes};
 }
 
 std::vector<event> executor::take_events() {

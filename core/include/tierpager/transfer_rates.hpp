@@ -1,4 +1,5 @@
-// How fast things move, for plans that weigh transfers against computing. Plain values.
+// How fast things move, for plans that weigh transfers against computing. Plain values, given by whoever knows them:
+// nothing here measures.
 #pragma once
 
 namespace tierpager {

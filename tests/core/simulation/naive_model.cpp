@@ -167,7 +167,8 @@ naive_model::load& naive_model::begin_or_continue(tensor_id id, tier where, bool
   std::uint64_t const failed_loads = core_.stats().failed_loads;
   if (into.under_way && first) {
     bool const given_up = entries_[index_of(id)].given_up;
-    if (into.pending > 0 || (into.failed_loads_before == failed_loads && !given_up)) broken(text(id) + " is loaded twice at once");
+    if (into.pending > 0 || (into.failed_loads_before == failed_loads && !given_up))
+      broken(text(id) + " is loaded twice at once");
     into.under_way = false;
   }
   if (into.under_way) return into;
@@ -370,10 +371,10 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
 
 // A load counts all its bytes from when it begins.
 void naive_model::check_counters(statistics const& now) {
-  if (now.bytes_to_device < copy_done_) broken("bytes_to_device is " + text(now.bytes_to_device));
-  if (now.bytes_from_disk < read_done_) broken("bytes_from_disk is " + text(now.bytes_from_disk));
-  if (now.ahead_bytes > now.bytes_to_device) broken("ahead_bytes is " + text(now.ahead_bytes));
-  if (now.ahead_unused_bytes > now.ahead_bytes) broken("ahead_unused_bytes is " + text(now.ahead_unused_bytes));
+  bool const fewer = now.bytes_to_device < copy_done_ || now.bytes_from_disk < read_done_;
+  if (fewer || now.ahead_bytes > now.bytes_to_device || now.ahead_unused_bytes > now.ahead_bytes)
+    broken("to device " + text(now.bytes_to_device) + ", from disk " + text(now.bytes_from_disk) + ", ahead " +
+           text(now.ahead_bytes) + ", unused " + text(now.ahead_unused_bytes));
 }
 
 void naive_model::check_at_rest() const {
@@ -384,9 +385,9 @@ void naive_model::check_at_rest() const {
   statistics const now = core_.stats();
   // An acquire counts when it is admitted, so one that was rejected before its read began counts more than was read.
   bool const exact = now.failed_loads == 0 && !rejected_any_;
-  if (now.bytes_to_device != copy_done_) broken("bytes_to_device is " + text(now.bytes_to_device) + " at rest");
-  if (now.bytes_from_disk != read_done_) broken("bytes_from_disk is " + text(now.bytes_from_disk) + " at rest");
-  if (now.failed_loads == 0 && !any_ahead_ && (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_)))
+  if (now.bytes_to_device != copy_done_ || now.bytes_from_disk != read_done_) broken("bytes are miscounted at rest");
+  if (now.failed_loads == 0 && !any_ahead_ &&
+      (now.disk_reads < loads_started_ || (exact && now.disk_reads > loads_started_)))
     broken(text(now.disk_reads) + " disk_reads are reported, there were " + text(loads_started_));
   if (now.acquires != now.vram_hits + now.ram_hits + now.disk_reads) broken("the acquires do not add up");
   for (tier const where : both_tiers) {
