@@ -264,6 +264,7 @@ void residency::give_up_ahead(tensor_id id, load& one) {
   counters_.bytes_to_device -= tensors_[id].bytes;
   counters_.ahead_bytes -= tensors_[id].bytes;
   no_longer_ahead(id);
+  course_.fall_back();
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
   at(tier::vram).policy->erased(id);
   regard(id, tier::vram);

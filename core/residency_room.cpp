@@ -135,6 +135,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
   if (where == tier::ram) spare(id);
   if (one.ahead) {
     no_longer_ahead(id);
+    course_.fall_back();
     counters_.ahead_unused_bytes += tensors_[id].bytes;
   }
   if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already

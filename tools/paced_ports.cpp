@@ -13,7 +13,7 @@ host_stream& host_stream_of(stream_ref stream) { return *static_cast<host_stream
 
 status paced_source::read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) {
   auto const due = pacer_.claim(seconds_for(target.size(), bytes_per_second_));
-  status const outcome = real_->read(file, offset, target);
+  status outcome = real_->read(file, offset, target);
   pacer_.wait_until(due);
   return outcome;
 }
@@ -22,7 +22,7 @@ status paced_source::read(std::uint32_t file, std::uint64_t offset, std::span<st
 result<fence> paced_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
   host_stream& copies = host_stream_of(real_->copy_stream());
   copies.submit([on = link_, seconds = seconds_for(bytes, bytes_per_second_)] { on->due = on->pace.claim(seconds); });
-  auto const queued = real_->copy_async(vram_offset, ram_offset, bytes);
+  auto queued = real_->copy_async(vram_offset, ram_offset, bytes);
   if (!queued.ok()) return queued;
   copies.submit([on = link_] { on->pace.wait_until(on->due); });
   return real_->record(real_->copy_stream());
