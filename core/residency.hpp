@@ -183,7 +183,8 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   struct victim_choice {
     std::optional<tensor_id> victim;
-    bool asking = false;  // the answer to a question comes first
+    bool asking = false;   // the answer to a question comes first
+    bool running = false;  // a stream still uses it, and so it is with all others
   };
   [[nodiscard]] victim_choice choose_victim(tier where);
   enum class use_state : std::uint8_t { over, running, unknown };

@@ -122,7 +122,7 @@ TEST_F(trace, every_eviction_is_told_with_its_tier) {
   statistics now;
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 2 * page, .ram = 4 * page});
+    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 2 * page, .ram = 4 * page, .policy = "lru"});
     for (int pass = 0; pass < 2; ++pass)
       for (std::uint32_t i = 0; i < 6; ++i) (void)paged.acquire(id(i), stream);
     paged.set_budget(tier::vram, page);
