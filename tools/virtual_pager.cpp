@@ -8,11 +8,21 @@
 
 namespace tierpager::tools {
 
+namespace {
+
+std::unique_ptr<eviction_policy> policy_of(catalog const& tensors, std::string const& name, tier_options const& of) {
+  std::vector<std::uint64_t> bytes;
+  for (tensor_info const& one : tensors.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+  return value_or_throw(make_eviction_policy(name, bytes));
+}
+
+}  // namespace
+
 virtual_pager::virtual_pager(catalog const& tensors, virtual_pager_options const& options)
     : tensors_(tensors),
       where_(options.core.vram.present ? tier::vram : tier::ram),
-      core_(tensors, options.core, value_or_throw(make_eviction_policy(options.policy, tensors.size())),
-            value_or_throw(make_eviction_policy(options.policy, tensors.size()))),
+      core_(tensors, options.core, policy_of(tensors, options.policy, options.core.vram),
+            policy_of(tensors, options.policy, options.core.ram)),
       machine_(options.machine),
       record_events_(options.record_events) {
   if (!options.core.vram.present && !options.core.ram.present)

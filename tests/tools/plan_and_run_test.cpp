@@ -42,6 +42,17 @@ class case_maker {
     return made;
   }
 
+  /// One pass again and again, declared or to be learned.
+  planned_case make_cycle() {
+    planned_case made = make();
+    std::string const pass = make_pass(made.tensor_bytes.size());
+    bool const declared = number(0, 1) == 0;
+    made.order.clear();
+    for (int passes = declared ? 1 : 6; passes > 0; --passes) made.order += pass;
+    made.passes = "6";
+    return made;
+  }
+
  private:
   std::uint64_t number(std::uint64_t low, std::uint64_t high) {
     return std::uniform_int_distribution(low, high)(random_);
@@ -165,6 +176,13 @@ TEST_P(plan_and_run, agree_on_tensors_that_pass_ram_in_pieces) {
   for (std::uint64_t seed = GetParam(); seed < parts * 4 && !HasFailure(); seed += parts) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     expect_agreement(case_maker(seed, 20'000'000).make(), "lru");
+  }
+}
+
+TEST_P(plan_and_run, agree_on_every_count_of_a_cycle_that_is_declared_or_learned) {
+  for (std::uint64_t seed = GetParam(); seed < cases && !HasFailure(); seed += parts) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_agreement(case_maker(seed, 100'000).make_cycle(), "auto");
   }
 }
 

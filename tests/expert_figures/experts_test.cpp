@@ -1,0 +1,135 @@
+// Experts and adapters through the whole core, in virtual time and with RAM enough: learned orders, plans, loads ahead
+// and room for what is in use included. Held against textbook caches on the same trace; unless said otherwise without the
+// first tenth of its passes.
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <core/order_tracker.hpp>
+#include <tests/support/expert_traces.hpp>
+#include <tests/support/model_shapes.hpp>
+#include <tools/comparison/compare_policies.hpp>
+#include <tools/virtual_pager.hpp>
+
+namespace tierpager::test {
+namespace {
+
+std::size_t first_counted(expert_trace const& trace) { return trace.passes.size() / 10; }
+
+std::uint64_t vram_of(expert_trace const& trace, unsigned percent) { return trace.tensors.bytes() / 100 * percent; }
+
+struct played {
+  double moved_bytes = 0;
+  double ahead_bytes = 0, unused_bytes = 0;  // of the whole trace
+  unsigned planned_passes = 0;               // that ended under a plan
+};
+
+played play(expert_trace const& trace, unsigned vram_percent) {
+  tools::virtual_pager_options options;
+  options.core.vram.budget_bytes = vram_of(trace, vram_percent);
+  tools::virtual_pager pages(trace.tensors, options);
+  played sum;
+  std::uint64_t before_bytes = 0;
+  for (std::size_t pass = 0; pass < trace.passes.size(); ++pass) {
+    if (pass == first_counted(trace)) before_bytes = pages.stats().bytes_to_device;
+    for (tensor_id const id : trace.passes[pass]) {
+      pages.acquire({&id, 1});
+      pages.release({&id, 1});
+    }
+    if (pages.core().plan() != nullptr) ++sum.planned_passes;
+  }
+  statistics const all = pages.stats();
+  sum.moved_bytes = static_cast<double>(all.bytes_to_device - before_bytes);
+  sum.ahead_bytes = static_cast<double>(all.ahead_bytes);
+  sum.unused_bytes = static_cast<double>(all.ahead_unused_bytes);
+  return sum;
+}
+
+double bytes_of_textbook(std::string_view policy, expert_trace const& trace, unsigned vram_percent) {
+  auto const counts = tools::compare_policy(policy, {.vram_bytes = vram_of(trace, vram_percent)}, trace.tensor_bytes(),
+                                            trace.passes);
+  double moved_bytes = 0;
+  for (std::size_t pass = first_counted(trace); pass < counts.size(); ++pass)
+    moved_bytes += static_cast<double>(counts[pass].bytes_to_device);
+  return moved_bytes;
+}
+
+// How often an order was found, or lost again, in passes that do not repeat.
+std::uint64_t orders_taken_up(expert_trace const& trace) {
+  order_tracker tracker(trace.tensors.size());
+  std::uint64_t const before = tracker.version();
+  for (auto const& pass : trace.passes) {
+    for (tensor_id const id : pass) {
+      tracker.acquired({&id, 1});
+      tracker.released(id);
+    }
+  }
+  return tracker.version() - before;
+}
+
+expert_trace trace_called(std::string_view name) {
+  for (trace_recipe const& recipe : expert_trace_recipes())
+    if (recipe.name == name) return recipe.make();
+  return read_routing(std::string(name), qwen3_30b_a3b(), std::string(TIERPAGER_FIXTURES) + "/routing.bin");
+}
+
+class expert_figures : public testing::TestWithParam<std::string_view> {};
+INSTANTIATE_TEST_SUITE_P(traces, expert_figures,
+                         testing::Values("mixtral", "qwen_recency", "qwen_skew", "qwen_drift", "qwen_prefill",
+                                         "adapters", "adapters_drift", "recorded"),
+                         [](auto const& of) { return std::string(of.param); });
+
+TEST_P(expert_figures, are_within_five_percent_of_the_best_textbook_policy) {
+  expert_trace const trace = trace_called(GetParam());
+  for (unsigned const percent : {25U, 50U}) {
+    SCOPED_TRACE("VRAM " + std::to_string(percent) + " %");
+    played const ours = play(trace, percent);
+    std::printf("%3u %%: auto 1", percent);
+    for (std::string_view const name : {"lru", "lfu-2", "lfu-8", "lfu-32", "s3fifo", "arc"}) {
+      double const others = bytes_of_textbook(name, trace, percent);
+      std::printf("  %s %.3f", std::string(name).c_str(), others / ours.moved_bytes);
+      EXPECT_LE(ours.moved_bytes, 1.05 * others) << name;
+    }
+    std::printf("  passes under a plan %u of %zu, ahead %.4f, unused %.4f\n", ours.planned_passes, trace.passes.size(),
+                ours.ahead_bytes / ours.moved_bytes, ours.unused_bytes / ours.moved_bytes);
+  }
+}
+
+TEST_P(expert_figures, no_order_is_seen_where_there_is_none) {
+  expert_trace const trace = trace_called(GetParam());
+  std::uint64_t const orders = orders_taken_up(trace);
+  std::printf("orders taken up or lost: %llu in %zu passes\n", static_cast<unsigned long long>(orders),
+              trace.passes.size());
+  EXPECT_EQ(orders, 0U);
+}
+
+TEST(experts, mixtral_like_routing_moves_far_less_than_under_lru_and_never_more) {
+  expert_trace const trace = trace_called("mixtral");
+  EXPECT_NEAR(trace.shared, 0.665, 0.005);
+  struct {
+    unsigned percent;
+    double fewer;
+  } const rows[] = {{25, 1.5}, {50, 1.15}, {75, 1 / 1.05}, {90, 1 / 1.05}};
+  for (auto const& [percent, fewer] : rows) {
+    double const lru = bytes_of_textbook("lru", trace, percent);
+    double const ours = play(trace, percent).moved_bytes;
+    std::printf("%3u %%: lru %.3f\n", percent, lru / ours);
+    EXPECT_GE(lru, fewer * ours) << percent;
+  }
+}
+
+TEST(experts, slices_move_a_fifteenth_of_what_whole_banks_do) {
+  routing_options const options{.skew = 0.5, .topic = 1.2, .noise = 1, .persistence = 0.97, .passes = 60, .seed = 4};
+  double const by_slice = play(route_experts("slices", qwen3_30b_a3b(), options), 25).moved_bytes;
+  double const whole = play(route_experts("banks", qwen3_30b_a3b(), options, true), 25).moved_bytes;
+  std::printf("whole banks / slices %.1f, %.2f GB and %.2f GB a token\n", whole / by_slice, whole / 54e9,
+              by_slice / 54e9);
+  EXPECT_GE(whole, 15 * by_slice);
+}
+
+}  // namespace
+}  // namespace tierpager::test
