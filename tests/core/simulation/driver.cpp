@@ -137,13 +137,16 @@ void driver::obey(tell_loading_command const& command) {
   model_.seen(command);
 }
 
-void driver::set_order(std::vector<tensor_id> const& ids) {
-  begin("the order is " + text(ids));
+void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::uint32_t held_calls) {
   acquire_order order;
-  for (tensor_id const id : ids) {
-    order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
+  std::string line = "the order is";
+  for (std::vector<tensor_id> const& set : calls) {
+    if (trace_ != nullptr) line += " " + text(set);
+    for (tensor_id const id : set)
+      order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1 + held_calls});
     ++order.calls;
   }
+  begin(line + ", held for " + text(std::uint64_t{held_calls}));
   core_->set_order(std::move(order));
   end();
 }

@@ -45,7 +45,8 @@ class driver {
   enum class last_use : std::uint8_t { none, fenced, unproven };
   void release(std::size_t handle_index, last_use how, std::uint32_t stream);
   void prove(std::uint32_t stream);
-  void set_order(std::vector<tensor_id> const& ids);
+  /// Each call's set is held until so many more calls have been made.
+  void set_order(std::vector<std::vector<tensor_id>> const& calls, std::uint32_t held_calls);
   void prefetch(std::vector<tensor_id> const& ids);
   status pin(std::vector<tensor_id> const& ids, tier where);
   void unpin(std::vector<tensor_id> const& ids, tier where);

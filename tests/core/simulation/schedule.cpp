@@ -1,9 +1,13 @@
 #include <tests/core/simulation/schedule.hpp>
 
+#include <algorithm>
+#include <deque>
+
 namespace tierpager::simulation {
 namespace {
 
 constexpr std::uint32_t callers = 3;
+constexpr caller_id follower{0};  // goes through the order
 
 tier any_tier(chooser& choices, setup const& options) {
   return options.options.vram.present && !choices.happens(20) ? tier::vram : tier::ram;
@@ -66,22 +70,42 @@ class player {
     (void)driver_.acquire(any_set(choices_, setup_, kind_.large_sets ? 5 : 3), any_tier(choices_, setup_), caller);
   }
 
-  // A cycle, in which tensors may come twice; half of them are declared, the others may be learned.
+  // A cycle, in which tensors may come twice, in sets held together, some beyond the next call; half of them are
+  // declared, the others may be learned.
   void change_order() {
     order_.clear();
     position_ = 0;
+    bool const sets = choices_.happens(40);
+    held_calls_ = choices_.happens(70) ? 0 : 1 + choices_.choose(2);
     std::uint32_t const length = 1 + choices_.choose(static_cast<std::uint32_t>(setup_.tensors.size()) + 2);
-    for (std::uint32_t i = 0; i < length; ++i)
-      order_.push_back(tensor_id{choices_.choose(static_cast<std::uint32_t>(setup_.tensors.size()))});
-    if (choices_.happens(50)) driver_.set_order(choices_.happens(5) ? std::vector<tensor_id>() : order_);
+    for (std::uint32_t i = 0; i < length; ++i) order_.push_back(any_set(choices_, setup_, sets ? 3 : 1));
+    if (choices_.happens(50))
+      driver_.set_order(choices_.happens(5) ? std::vector<std::vector<tensor_id>>() : order_, held_calls_);
   }
 
   void follow_order() {
-    caller_id const caller{0};
-    if (!driver_.waiting(caller).empty()) return;
-    (void)driver_.acquire({order_[position_]}, setup_.options.vram.present ? tier::vram : tier::ram, caller);
+    if (!driver_.waiting(follower).empty()) return;
+    while (following_.size() > held_calls_) {
+      for (tensor_id const id : following_.front()) let_follower_release(id);
+      following_.pop_front();
+    }
+    std::vector<tensor_id> const& set = order_[position_];
+    if (driver_.acquire(set, in_order(), follower).now != driver::outcome::refused) following_.push_back(set);
     position_ = (position_ + 1) % order_.size();
   }
+
+  // Unless it was released in between.
+  void let_follower_release(tensor_id id) {
+    auto const& all = driver_.handles();
+    auto const own = [&](driver::handle const& each) {
+      return each.id == id && each.caller == follower && each.where == in_order();
+    };
+    auto const found = std::find_if(all.begin(), all.end(), own);
+    if (found == all.end()) return;
+    driver_.release(static_cast<std::size_t>(found - all.begin()), driver::last_use::fenced, 1);
+  }
+
+  [[nodiscard]] tier in_order() const { return setup_.options.vram.present ? tier::vram : tier::ram; }
 
   void try_acquire() {
     caller_id const caller{static_cast<std::uint8_t>(choices_.choose(callers))};
@@ -139,8 +163,10 @@ class player {
   chooser& choices_;
   profile kind_;
   driver driver_;
-  std::vector<tensor_id> order_;
+  std::vector<std::vector<tensor_id>> order_;
   std::size_t position_ = 0;
+  std::uint32_t held_calls_ = 0;
+  std::deque<std::vector<tensor_id>> following_;  // the latest calls, whose handles are not let go yet
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ void caller::run() {
 }
 
 void caller::act() {
+  if (stage_.in.orders && chooser_.happens(75)) return act_in_order();
   switch (chooser_.choose(20)) {
     case 0:
     case 1:
@@ -52,6 +53,43 @@ void caller::act() {
     case 18: return changes_budgets_ ? change_budget() : acquire_one();
     default: return stage_.in.captures ? capture() : acquire_one();
   }
+}
+
+void caller::act_in_order() {
+  if (stage_.order_followed.empty() || chooser_.happens(4)) return change_order();
+  chooser_.happens(12) ? prefetch() : follow_order();
+}
+
+// The next call of the cycle that all callers share.
+void caller::follow_order() {
+  if (chooser_.happens(80)) let_go_of_all();
+  std::vector<std::vector<tensor_id>> const& calls = stage_.order_followed;
+  std::vector<tensor_id> const ids = calls[stage_.next_in_order++ % calls.size()];
+  if (held_.empty()) return acquire(ids, {}, {errc::budget_too_small});
+  acquire(ids, soon(), {errc::budget_too_small, errc::timed_out});
+}
+
+// Half are scans, the others anything; most are declared, the rest may be learned.
+void caller::change_order() {
+  std::vector<std::vector<tensor_id>>& calls = stage_.order_followed;
+  calls.clear();
+  stage_.next_in_order = 0;
+  auto const tensors = static_cast<std::uint32_t>(stage_.tensors.size());
+  bool const scan = chooser_.happens(50);
+  std::uint32_t const length = scan ? tensors : 1 + chooser_.choose(tensors + 2);
+  for (std::uint32_t i = 0; i < length; ++i)
+    calls.push_back(scan ? std::vector{tensor_id{i}} : any_set(chooser_.happens(30) ? 3 : 1));
+  if (chooser_.happens(60)) stage_.attempt("set_order", {}, [&] { stage_.paged->set_order(calls); });
+}
+
+void caller::prefetch() {
+  stage_.attempt("prefetch", {}, [&] { stage_.paged->prefetch(any_set(3)); });
+}
+
+std::vector<tensor_id> caller::any_set(std::uint32_t most) {
+  std::vector<tensor_id> ids(1 + chooser_.choose(most));
+  for (tensor_id& each : ids) each = any_tensor();
+  return ids;
 }
 
 tensor_id caller::any_tensor() {

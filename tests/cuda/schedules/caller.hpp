@@ -18,6 +18,10 @@ class caller {
 
  private:
   void act();
+  void act_in_order();
+  void follow_order();
+  void change_order();
+  void prefetch();
   void acquire_one();
   void acquire_set();
   void acquire_with_a_limit();
@@ -36,6 +40,7 @@ class caller {
   void ask();
 
   tensor_id any_tensor();
+  std::vector<tensor_id> any_set(std::uint32_t most);
   test_stream* any_stream();
   wait_options soon();
   void acquire(std::vector<tensor_id> const& ids, wait_options const& wait, std::initializer_list<errc> allowed);

@@ -30,6 +30,7 @@ class performance {
     }
     if (opened && fault_) lost ? expect_lost() : expect_recovered();
     if (opened && !fault_) stage_.expect_budgets_kept();
+    if (opened) stage_.ahead_bytes = stage_.paged->stats().ahead_bytes;
     shut();
     while (!lost && cuda_standin::pending()) sleep_for(std::chrono::microseconds(50));
   }
@@ -127,8 +128,20 @@ class performance {
       stage_.attempt("acquire_host after the fault", {errc::budget_too_small},
                      [&] { stage_.read_on_host(stage_.paged->acquire_host(tensor_id{i})); });
     }
+    if (stage_.in.orders) go_through_all(*on);
     while (cuda_standin::pending()) sleep_for(std::chrono::microseconds(50));
     empty_both_tiers();
+  }
+
+  // Under a plan, loads ahead and all.
+  void go_through_all(test_stream const& on) {
+    std::vector<tensor_id> order;
+    for (std::uint32_t i = 0; i < stage_.tensors.size(); ++i) order.push_back(tensor_id{i});
+    stage_.attempt("set_order after the fault", {}, [&] { stage_.paged->set_order(order); });
+    for (int pass = 0; pass < 2; ++pass)
+      for (tensor_id const each : order)
+        stage_.attempt("acquire in order after the fault", {},
+                       [&] { stage_.read_on(on, stage_.paged->acquire(each, on.value)); });
   }
 
   void empty_both_tiers() {
@@ -228,6 +241,7 @@ played play(world const& in, play_options const& how) {
   made.kernels = on.kernels;
   made.host_reads = on.host_reads;
   made.failures = on.failures;
+  made.ahead_bytes = on.ahead_bytes;
   made.calls = cuda_standin::fallible_calls();
   made.failed_calls = cuda_standin::failed_calls();
   if (made.how.finished) {

@@ -18,6 +18,7 @@ struct played {
   fibers::outcome how;
   std::uint64_t acts = 0, acquires = 0, kernels = 0, host_reads = 0, failures = 0;
   std::uint64_t calls = 0, failed_calls = 0;
+  std::uint64_t ahead_bytes = 0;
   bool opened = false;
 
   [[nodiscard]] std::string describe() const;

@@ -37,14 +37,16 @@ TEST(schedules, keep_every_promise) {
     sum.kernels += what.kernels;
     sum.host_reads += what.host_reads;
     sum.failures += what.failures;
+    sum.ahead_bytes += what.ahead_bytes;
   }
   auto const number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
       "%llu schedules, %llu steps: %llu acquires, %llu kernels and %llu reads on the CPU compared bytes, %llu calls "
-      "were refused\n",
+      "were refused, %llu bytes were loaded ahead\n",
       number(runs), number(sum.how.steps), number(sum.acquires), number(sum.kernels), number(sum.host_reads),
-      number(sum.failures));
+      number(sum.failures), number(sum.ahead_bytes));
   EXPECT_GE(sum.kernels, runs);
+  EXPECT_TRUE(sum.ahead_bytes > 0 || runs < 100);
 }
 
 TEST(schedules, take_the_same_steps_for_the_same_seed) {

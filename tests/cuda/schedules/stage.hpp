@@ -47,6 +47,8 @@ struct stage {
   condition mail_wake;
   std::deque<std::pair<use, cudaEvent_t>> mail;  // uses given away, and what orders them
   bool no_more_mail = false;
+  std::vector<std::vector<tensor_id>> order_followed;  // call for call, by all callers together
+  std::size_t next_in_order = 0;
   std::vector<use> leftovers;  // released after the pager is gone
   unsigned callers_left = 0;   // who may wait for what leftovers hold
   bool closed = false;         // or about to be
@@ -56,6 +58,7 @@ struct stage {
 
   std::vector<std::string> wrong;
   std::uint64_t acts = 0, acquires = 0, launched = 0, kernels = 0, host_reads = 0, failures = 0;
+  std::uint64_t ahead_bytes = 0;  // loaded before they were asked for
 
   void report(std::string what);
   /// Whether it did not throw. What is thrown must be among `allowed`, or follow from what the world does.

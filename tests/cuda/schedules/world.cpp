@@ -60,6 +60,11 @@ world draw_world(std::uint64_t seed) {
     made.runtime.page_locked_bytes_max =
         beside + std::max(2 * made.chunk_bytes, made.ram_bytes * (50 + from.choose(50)) / 100);
   }
+  made.orders = from.happens(35);
+  if (made.orders) {  // few callers, so that their acquires make a cycle, and several passes of it
+    made.callers = 1 + made.callers / 3;
+    made.acts *= 2;
+  }
   return made;
 }
 
@@ -72,7 +77,7 @@ std::string world::describe() const {
          " acts each, " + std::to_string(readers) + " readers" + (shared_streams ? ", shared streams" : "") +
          (closes_early ? ", closes early" : "") + (budgets_change ? ", budgets change" : "") +
          (reads_fail ? ", reads fail" : "") + (scarce ? ", the system has less" : "") + (captures ? ", captures" : "") +
-         (streams_outlive ? ", streams outlive the device" : "") +
+         (orders ? ", orders" : "") + (streams_outlive ? ", streams outlive the device" : "") +
          (runtime.vmm ? "" : ", no virtual memory management") + (runtime.can_register ? "" : ", no registration");
 }
 
