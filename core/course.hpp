@@ -42,6 +42,8 @@ class course {
   /// The next tensor to be there in time; none without a plan for the present order, or a whole cycle ahead.
   [[nodiscard]] std::optional<tensor_id> upcoming() const;
   void advance() { ++ahead_; }
+  /// What the cursor has passed is not all there any more: back to the program's position.
+  void look_again() { ahead_ = 0; }
   /// Whether the program wants the tensor before that one.
   [[nodiscard]] bool sooner_than_upcoming(tensor_id id) const;
 
