@@ -210,7 +210,7 @@ void residency::run_ahead() {
   for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
     auto const range = planned_range(*next);
     bool const there = slot_of(*next, tier::vram).state != slot_state::absent;
-    if (there && (slot_of(*next, tier::vram).ahead || !range || !claimed(*next, *range))) {
+    if (there && (!range || !claimed(*next, *range))) {
       course_.advance();
       continue;
     }

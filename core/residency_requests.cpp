@@ -179,6 +179,8 @@ void residency::admit(request_id id, request& one) {
   for (tensor_id each : one.ids) {
     use(each, one.where, one.caller);
     if (slot_of(each, one.where).state == slot_state::resident) continue;
+    // What was to be there ahead is not, so others may be missing too: they left for this one's place, or will.
+    if (slot_of(each, tier::vram).state == slot_state::absent) course_.fall_back();
     load* coming = find_load(each);
     if (coming == nullptr) coming = &start_load(each, one.where);
     ask_for(each, *coming);

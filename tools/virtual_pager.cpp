@@ -29,7 +29,7 @@ virtual_pager::virtual_pager(catalog const& tensors, virtual_pager_options const
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   for (tier const where : {tier::vram, tier::ram}) {
     auto const pins = value_or_throw(match_all_pins(tensors, where == tier::vram ? options.pin_vram : options.pin_ram));
-    if (!pins.empty()) value_or_throw(core_.pin(pins, where));
+    if (!pins.empty()) pin(pins, where);
   }
   after_call();
   catch_up(now_);
@@ -93,6 +93,21 @@ void virtual_pager::set_order(std::span<tensor_id const> ids) {
     ++order.calls;
   }
   core_.set_order(std::move(order));
+  plan_if_wanted();
+  after_call();
+}
+
+void virtual_pager::set_budget(tier where, std::uint64_t bytes) {
+  value_or_throw(core_.set_budget(where, bytes));
+  plan_if_wanted();
+  after_call();
+}
+
+void virtual_pager::pin(std::span<tensor_id const> ids, tier where) {
+  std::vector<tensor_id>& pinned = pinned_[static_cast<std::size_t>(where)];
+  core_.unpin(pinned, where);
+  pinned.assign(ids.begin(), ids.end());
+  if (!ids.empty()) value_or_throw(core_.pin(ids, where));
   plan_if_wanted();
   after_call();
 }

@@ -4,6 +4,7 @@
 // blocks. One thread, no clock, the same every time. Failures are thrown as tierpager::error.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,6 +34,9 @@ class virtual_pager {
 
   /// As pager::set_order for one tensor at a time.
   void set_order(std::span<tensor_id const> ids);
+  void set_budget(tier where, std::uint64_t bytes);
+  /// In place of what was pinned there.
+  void pin(std::span<tensor_id const> ids, tier where);
   /// All of a set or nothing, in VRAM, or in RAM where there is no VRAM tier. The compute stream waits for the copies.
   void acquire(std::span<tensor_id const> ids);
   /// Work that follows: on the stream, or on the caller's own thread where there is no VRAM tier.
@@ -89,6 +93,7 @@ class virtual_pager {
   std::vector<event> events_;
   std::uint64_t asked_ = 0;
   std::optional<request_id> blocked_on_;
+  std::array<std::vector<tensor_id>, 2> pinned_;
   std::optional<failure> rejected_;
   double now_ = 0;
   double stall_seconds_ = 0;
