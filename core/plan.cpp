@@ -24,12 +24,23 @@ constexpr double close_to_shortest = 1.005;  // no deeper ring is tried for less
 // Tensors that cost more to call for than to copy never stream, as long as all of them together are a small share.
 constexpr std::uint64_t tiny_bytes = 1 << 20, tiny_share = 200;
 
+// The granule that all sizes are whole numbers of, or a multiple of it: the largest power of two that divides them.
+std::uint64_t common_granule(std::vector<std::uint64_t> const& sizes_bytes) {
+  std::uint64_t bits = 0;
+  for (std::uint64_t const size : sizes_bytes) bits |= size;
+  return std::max<std::uint64_t>(bits & (~bits + 1), 1);
+}
+
 bool flagged(std::vector<bool> const& all, std::size_t tensor) { return !all.empty() && all[tensor]; }
 
 class planner {
  public:
   explicit planner(plan_request const& request)
-      : request_(request), cycle_(request.order, request.vram_bytes.size()), streamed_(tensors()), to_file_(tensors()) {
+      : request_(request),
+        granule_bytes_(common_granule(request.vram_bytes)),
+        cycle_(request.order, request.vram_bytes.size()),
+        streamed_(tensors()),
+        to_file_(tensors()) {
     plan_.homes.resize(tensors(), home::none);
     plan_.places.resize(tensors(), memory_plan::no_place);
   }
@@ -183,7 +194,7 @@ class planner {
         if (made.chosen.streamed_bytes > 0 && request_.rates.link_bytes_per_second > 0) made.seconds = seconds(made);
         return made;
       }
-      least_ring_bytes = made.chosen.ring_bytes + made.chosen.ring_bytes / 8;
+      least_ring_bytes = round_up(made.chosen.ring_bytes + made.chosen.ring_bytes / 8, granule_bytes_);
     }
     return std::nullopt;
   }
@@ -298,6 +309,7 @@ class planner {
   }
 
   plan_request const& request_;
+  std::uint64_t const granule_bytes_;
   cycle_uses cycle_;
   flags resident_;  // in VRAM
   flags streamed_;  // through VRAM

@@ -44,6 +44,10 @@ void check_homes(plan_request const& request, memory_plan const& plan) {
 }
 
 void check_places(plan_request const& request, memory_plan const& plan) {
+  std::uint64_t bits = request.vram_space.offset | request.vram_space.bytes;  // whole granules, as sizes are
+  for (std::uint64_t const size : request.vram_bytes) bits |= size;
+  for (byte_range const now : request.vram_now) bits |= now.offset;
+  std::uint64_t const granule_bytes = std::max<std::uint64_t>(bits & (~bits + 1), 1);
   std::vector<byte_range> taken;
   if (plan.vram_ring.bytes != 0) taken.push_back(plan.vram_ring);
   for (std::size_t tensor = 0; tensor < plan.homes.size(); ++tensor) {
@@ -53,6 +57,7 @@ void check_places(plan_request const& request, memory_plan const& plan) {
     }
     ASSERT_NE(plan.places[tensor], memory_plan::no_place) << tensor;
     byte_range const range{plan.places[tensor], request.vram_bytes[tensor]};
+    EXPECT_EQ(range.offset % granule_bytes, 0U) << tensor;
     if (plan.homes[tensor] == home::vram) {
       taken.push_back(range);
     } else {

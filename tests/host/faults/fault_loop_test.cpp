@@ -38,8 +38,10 @@ std::vector<std::uint64_t> sizes() {
 
 class fault_run {
  public:
-  explicit fault_run(std::uint64_t seed)
-      : metered_(std::make_shared<metered_device>(jittery_device(seed))),
+  /// `in_order`: the workload goes through a declared order.
+  explicit fault_run(std::uint64_t seed, bool in_order = false)
+      : in_order_(in_order),
+        metered_(std::make_shared<metered_device>(jittery_device(seed))),
         device_(std::make_shared<faulty_device>(metered_)),
         source_(std::make_shared<faulty_source>(model_.bytes)) {}
 
@@ -59,6 +61,7 @@ class fault_run {
       return 0;
     });
     if (!paged_) return;
+    if (in_order_) return work_in_order();
     for (std::uint32_t i = 0; i < small_tensors; ++i) use({id(i)}, i % 2);
     use({ring_tensor}, 0);
     use({id(1), id(2), id(1)}, 1);
@@ -133,6 +136,33 @@ class fault_run {
   [[nodiscard]] std::uint64_t attempts() const { return attempts_; }
 
  private:
+  // Four passes, with all that can come in between.
+  void work_in_order() {
+    std::vector<tensor_id> order;
+    for (std::uint32_t i = 0; i < model_.tensors.size(); ++i) order.push_back(id(i));
+    attempt([&] { return paged_->set_order(order), 0; });
+    auto pass = [&](std::uint32_t from, std::uint32_t to) {
+      for (std::uint32_t i = from; i < to; ++i) use({id(i)}, 0);
+    };
+    auto const count = static_cast<std::uint32_t>(order.size());
+    pass(0, count);
+    pass(0, 4);
+    hold(id(4), 0);
+    pass(5, count);
+    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes_later).effective_bytes; });
+    pass(0, 3);
+    attempt([&] { return paged_->prefetch(std::array{id(7), id(2), ring_tensor}), 0; });
+    held_.release(streams_[0]);
+    use_host(id(5));
+    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes).effective_bytes; });
+    pass(3, count);
+    attempt([&] { return paged_->unpin(id(6), tier::vram), 0; });
+    attempt([&] { return paged_->set_budget(tier::ram, 0).effective_bytes; });
+    pass(0, count / 2);
+    attempt([&] { return paged_->set_budget(tier::ram, ram_bytes).effective_bytes; });
+    pass(count / 2, count);
+    check_budgets();
+  }
   template <class Call>
   void attempt(Call&& call) {
     ++attempts_;
@@ -187,6 +217,7 @@ class fault_run {
     EXPECT_TRUE(left.expired());
   }
 
+  bool const in_order_;
   std::vector<std::uint64_t> const sizes_ = sizes();
   pattern_model model_ = make_pattern_model(sizes_);
   stream_reader reader_{model_.tensors};
@@ -214,8 +245,8 @@ char const* name_of(device_call kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
-std::uint64_t clean_calls(std::optional<device_call> kind) {
-  fault_run clean(3);
+std::uint64_t clean_calls(std::optional<device_call> kind, bool in_order = false) {
+  fault_run clean(3, in_order);
   clean.work();
   std::uint64_t const calls = kind ? clean.on().calls(*kind) : clean.on().calls();
   EXPECT_EQ(clean.failures(), 0U);
@@ -229,14 +260,16 @@ void report(char const* what, std::uint64_t runs, std::uint64_t failures) {
               static_cast<unsigned long long>(failures));
 }
 
-void expect_survives(char const* what, std::uint64_t calls, std::function<void(fault_run&, std::uint64_t)> const& arm,
-                     bool must_fail = true) {
+using arming = std::function<void(fault_run&, std::uint64_t)>;
+
+void expect_survives(char const* what, std::uint64_t calls, arming const& arm, bool must_fail = true,
+                     bool in_order = false) {
   std::uint64_t runs = 0;
   std::uint64_t failures = 0;
-  for (std::uint64_t n = 1; n <= calls; n = next_of(n)) {
+  for (std::uint64_t n = 1; n <= calls; n = next_of(n) + (in_order ? 2 : 0)) {
     watchdog const limit(std::string(what) + ", call " + std::to_string(n));
     SCOPED_TRACE(std::string(what) + ", call " + std::to_string(n));
-    fault_run run(n);
+    fault_run run(n, in_order);
     arm(run, n);
     run.work();
     run.expect_recovered();
@@ -245,7 +278,7 @@ void expect_survives(char const* what, std::uint64_t calls, std::function<void(f
     if (testing::Test::HasFailure()) return;
   }
   report(what, runs, failures);
-  EXPECT_GE(runs, std::min(calls, dense_calls));
+  EXPECT_GE(runs, std::min(calls, dense_calls) / (in_order ? 3 : 1));
   EXPECT_TRUE(failures > 0 || !must_fail);
 }
 
@@ -308,13 +341,32 @@ TEST(fault_loop, survives_a_source_and_a_device_that_fail_together) {
   });
 }
 
+// Where a load ahead fails, nobody is told; who then acquires the tensor loads it.
+TEST(fault_loop, survives_loads_ahead_that_fail_at_every_call) {
+  fault_run clean(3, true);
+  clean.work();
+  std::uint64_t const reads = clean.from().calls();
+  clean.expect_recovered();
+  for (bool const for_ever : {false, true})
+    expect_survives(
+        "a read fails under an order", reads,
+        [&](fault_run& run, std::uint64_t n) { run.from().fail({.at_call = n, .for_ever = for_ever}); }, for_ever,
+        true);
+  for (device_call const kind : {device_call::commit, device_call::copy_async, device_call::wait, device_call::record})
+    for (bool const for_ever : {false, true})
+      expect_survives(
+          (std::string(name_of(kind)) + " fails under an order").c_str(), clean_calls(kind, true),
+          [&](fault_run& run, std::uint64_t n) { run.on().fail({.at_call = n, .for_ever = for_ever, .only = kind}); },
+          false, true);
+}
+
 TEST(fault_loop, a_device_that_is_lost_at_any_call_stays_lost_and_nothing_hangs) {
   failure const lost{.code = errc::device_lost, .what = "lost, as the test asked"};
   std::uint64_t runs = 0;
   for (std::uint64_t n = 1, calls = clean_calls(std::nullopt); n <= calls; n = next_of(n)) {
     watchdog const limit("lost at call " + std::to_string(n));
     SCOPED_TRACE("lost at call " + std::to_string(n));
-    fault_run run(n);
+    fault_run run(n, n % 2 == 0);
     run.on().fail({.at_call = n, .for_ever = true, .why = lost});
     run.work();
     run.expect_lost();
