@@ -145,9 +145,9 @@ void residency::run_ahead_and_pump(tier where) {
   pump();
 }
 
-// Loads that nobody has asked for are no reason to wait.
+// Loads that nobody has asked for are no reason to wait; unless one of the set was given up and is not over yet.
 bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
-  return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where));
+  return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
 }
 
 void residency::count_acquire(tensor_id id, tier where) {

@@ -52,11 +52,14 @@ TEST(simulation, orders_plans_and_loads_ahead) {
   expect_no_violation(1'020'000, 3'000, {.fail_calls = true, .mixed_sizes = true, .orders = true});
   expect_no_violation(1'030'000, 1'000, {.tiny_budgets = true, .mixed_sizes = true, .orders = true});
   expect_no_violation(1'040'000, 1'000, {.mixed_sizes = true, .overcommit_pins = true, .orders = true});
-  expect_no_violation(1'050'000, 2'000,
-                      {.fail_calls = true, .mixed_sizes = true, .orders = true, .odd_devices = true});
+  expect_no_violation(1'050'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .orders = true, .odd_devices = true});
 }
 
 // Seeds beyond those above that once found something.
+TEST(regressions, a_load_ahead_that_was_given_up_in_a_ring_is_over_before_it_is_asked_for) {
+  expect_no_violation(1'060'336, 1, {.fail_calls = true, .mixed_sizes = true, .orders = true});
+}
+
 TEST(regressions, a_pinned_tensor_whose_place_is_no_longer_promised_stays) {
   expect_no_violation(709'404, 1, {.mixed_sizes = true, .overcommit_pins = true});
 }
