@@ -39,7 +39,7 @@ void course::follow() {
   version_ = tracker_.version();
   order_ = tracker_.following();
   ++epoch_;
-  ahead_ = 0;
+  fall_back();
   if (order_) {
     position_ = tracker_.position();
     index_order();
@@ -89,14 +89,27 @@ bool course::adopt(std::uint64_t epoch, std::optional<memory_plan> plan) {
   if (epoch != epoch_) return false;
   plan_ = std::move(plan);
   planned_epoch_ = epoch;
-  ahead_ = 0;
+  fall_back();
   return true;
 }
 
 bool course::take_loss() { return std::exchange(lost_, false); }
 
+void course::advance() {
+  ++ahead_;
+  all_there_ = ahead_ >= order_->entries.size();
+}
+
+void course::fall_back() {
+  ahead_ = 0;
+  all_there_ = false;
+}
+
+// Where all of a cycle is there, a look a quarter of a cycle later is early enough, and a hit is spared it.
 std::optional<tensor_id> course::upcoming() const {
-  if (!plan_ || !order_ || planned_epoch_ != epoch_ || ahead_ >= order_->entries.size()) return std::nullopt;
+  if (!plan_ || !order_ || planned_epoch_ != epoch_) return std::nullopt;
+  std::size_t const count = order_->entries.size();
+  if (ahead_ >= (all_there_ ? count - count / 4 : count)) return std::nullopt;
   return order_->entries[(position_ + ahead_) % order_->entries.size()].id;
 }
 

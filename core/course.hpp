@@ -41,9 +41,9 @@ class course {
   // Running ahead. The cursor lies between the program's position and one cycle beyond.
   /// The next tensor to be there in time; none without a plan for the present order, or a whole cycle ahead.
   [[nodiscard]] std::optional<tensor_id> upcoming() const;
-  void advance() { ++ahead_; }
+  void advance();
   /// What was to be there in time is not: the cursor goes back to the program.
-  void fall_back() { ahead_ = 0; }
+  void fall_back();
   /// Whether the program wants the tensor before that one.
   [[nodiscard]] bool sooner_than_upcoming(tensor_id id) const;
 
@@ -64,6 +64,7 @@ class course {
   bool lost_ = false;
   std::size_t position_ = 0;
   std::size_t ahead_ = 0;                    // the cursor, counted from the position
+  bool all_there_ = false;                   // the cursor went round: it rests until the program has caught up some way
   std::vector<std::uint32_t> latest_entry_;  // per tensor: the entry by which it was acquired last; `never`
   std::vector<std::uint32_t> next_entry_;    // per entry: the next of the same tensor, around the cycle
 };

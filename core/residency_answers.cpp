@@ -254,7 +254,7 @@ void residency::ended(tensor_id id, tier where) {
   if (where == tier::vram && course_.kept()) {
     course_.released(id);
     follow_course();
-    run_ahead();
+    if (!slot_of(id, where).preferred) run_ahead();  // what is at home lies in nobody's way
   }
   pump();
 }
