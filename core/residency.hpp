@@ -176,7 +176,10 @@ class residency {
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
-  room make_room(tier where, std::uint64_t bytes, bool ahead = false);
+  room make_room(tier where, std::uint64_t bytes, std::optional<tensor_id> ahead);
+  static std::optional<tensor_id> ahead_only(tensor_id id, load const& one) {
+    return one.ahead ? std::optional(id) : std::nullopt;
+  }
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
   [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
@@ -214,6 +217,7 @@ class residency {
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
   bool stage(tensor_id id, load& one);
   bool stage_as_it_is(tensor_id id, load& one);
+  [[nodiscard]] bool reading_others(tensor_id id) const;
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
   std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
@@ -266,8 +270,9 @@ class residency {
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
   [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
-  bool idle_in_ram(tensor_id id);
-  bool evict_doomed(std::uint64_t bytes);
+  bool idle_in_ram(tensor_id id, std::optional<tensor_id> ahead);
+  [[nodiscard]] bool placed_behind(tensor_id id, tensor_id other) const;
+  bool evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead);
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);

@@ -56,12 +56,20 @@ void residency::spare(tensor_id id) {
   doomed_bytes_ -= footprint(id, tier::ram);
 }
 
-// Whether no copy reads it, nor will: a load ahead that has no place yet is given up for that.
-bool residency::idle_in_ram(tensor_id id) {
+// Whether no copy reads it, nor will: a load that has no place yet is given up for that if it is ahead, though not for
+// one that is ahead itself and comes later.
+bool residency::idle_in_ram(tensor_id id, std::optional<tensor_id> ahead) {
   load* const one = find_load(id);
-  if (one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed)
+  if (one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
+      (!ahead || placed_behind(id, *ahead)))
     give_up_ahead(id, *one);
   return slot_of(id, tier::ram).busy == 0;
+}
+
+// Loads ahead get their places in order.
+bool residency::placed_behind(tensor_id id, tensor_id other) const {
+  auto const before = std::find(placing_.begin(), placing_.end(), other);
+  return std::find(before, placing_.end(), id) != placing_.end();
 }
 
 // A guest whose home is VRAM, or without a plan one that is in VRAM, had its copy there.
@@ -73,7 +81,7 @@ eviction_reason residency::why_from_ram(tensor_id id) const {
 }
 
 // Until `bytes` more fit or none is left. False where a copy still reads the next.
-bool residency::evict_doomed(std::uint64_t bytes) {
+bool residency::evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead) {
   while (!doomed_.empty() && at(tier::ram).arena->allocated_bytes() + bytes > soft_limit(tier::ram)) {
     tensor_id const id = doomed_.front();
     slot const& one = slot_of(id, tier::ram);
@@ -81,7 +89,7 @@ bool residency::evict_doomed(std::uint64_t bytes) {
       spare(id);
       continue;
     }
-    if (one.state == slot_state::loading || !idle_in_ram(id)) return false;
+    if (one.state == slot_state::loading || !idle_in_ram(id, ahead)) return false;
     evict(id, tier::ram, why_from_ram(id));
   }
   return true;

@@ -91,8 +91,9 @@ bool residency::stage(tensor_id id, load& one) {
   if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
   std::uint64_t const lasting_bytes = ram.lasting_bytes;
-  room const made = make_room(tier::ram, bytes, one.ahead);
-  if (made == room::none && one.ahead && !draining) return give_up_ahead(id, one), true;
+  room const made = make_room(tier::ram, bytes, ahead_only(id, one));
+  bool const coming_free = draining || reading_others(id);
+  if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
   if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
   one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead;
   if (made != room::there) return false;
@@ -123,6 +124,15 @@ bool residency::stage(tensor_id id, load& one) {
     staged(id, one);
   }
   return true;
+}
+
+// Loads that do not wait for this one hold RAM, which becomes free, or is at home there, once they have ended.
+bool residency::reading_others(tensor_id id) const {
+  return std::any_of(loads_.begin(), loads_.end(), [&](auto const& each) {
+    load const& other = each.second;
+    return each.first != index_of(id) && (other.staged || other.stage_asked) && !other.from_ram &&
+           !placed_behind(static_cast<tensor_id>(each.first), id);
+  });
 }
 
 // It was to leave and come again, but is held or pinned meanwhile: nothing to read.
@@ -219,7 +229,7 @@ bool residency::place(tensor_id id, load& one) {
   }
   tier_state& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  room const made = make_room(tier::vram, bytes, one.ahead);
+  room const made = make_room(tier::vram, bytes, ahead_only(id, one));
   if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);

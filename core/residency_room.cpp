@@ -103,16 +103,16 @@ residency::victim_choice residency::choose_victim(tier where) {
 
 // Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
 // ahead nobody leaves who is at home here or was loaded ahead too.
-residency::room residency::make_room(tier where, std::uint64_t bytes, bool ahead) {
+residency::room residency::make_room(tier where, std::uint64_t bytes, std::optional<tensor_id> ahead) {
   tier_state& one = at(where);
-  if (where == tier::ram && !evict_doomed(bytes)) return room::draining;
+  if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking, running] = choose_victim(where);
     if (asking) return room::draining;
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
     if (ahead && (running || leaving.preferred || leaving.ahead || leaving.pinned)) return room::none;
-    if (where == tier::ram && !idle_in_ram(*victim)) return room::draining;
+    if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
     evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
   }
   return room::there;

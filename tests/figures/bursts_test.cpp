@@ -23,8 +23,8 @@ class taking_turns : public testing::Test {
     second_ = one_at_a_time({order.begin() + from, order.end()});
   }
 
-  // Each burst from the second on against 1.05 of Belady's in the same one, and two ring slots a pass.
-  void expect_near_belady(std::vector<burst> const& bursts, unsigned percent, unsigned round) {
+  // Rounds of so many bursts, from burst `from` on, against 1.05 of Belady's in the same one, and two ring slots a pass.
+  void expect_near_belady(std::vector<burst> const& bursts, unsigned percent, unsigned round, std::size_t from) {
     std::uint64_t const vram_bytes = percent_of(model_.tensors.bytes(), percent);
     std::vector<program const*> passes;
     for (burst const& each : bursts) passes.insert(passes.end(), each.passes, each.pass);
@@ -44,7 +44,7 @@ class taking_turns : public testing::Test {
         }
       }
       line += " " + ratio(ours, belady) + " (" + ratio(ours - 1.05 * belady, beside) + ")";
-      if (first == 1) continue;
+      if (first < from) continue;
       EXPECT_LE(ours, 1.05 * belady + beside) << model_.name << " V " << percent << " burst " << first;
     }
     tell(line);
@@ -61,17 +61,18 @@ TEST_F(taking_turns, in_bursts_of_sixteen_moves_little_more_than_belady) {
     bursts.push_back({&first_, 16});
     bursts.push_back({&second_, 16});
   }
-  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 1);
+  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 1, 2);
 }
 
 TEST_F(taking_turns, as_draft_and_target_moves_little_more_than_belady) {
+  // A round of five and one is a cycle, which is seen to repeat in the second: the third is the first that is held to it.
   use("llama_3_2_1b+llama_3_8b");
   std::vector<burst> bursts;
   for (int i = 0; i < 16; ++i) {
     bursts.push_back({&first_, 5});
     bursts.push_back({&second_, 1});
   }
-  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2);
+  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2, 5);
 }
 
 }  // namespace

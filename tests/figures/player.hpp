@@ -1,4 +1,5 @@
-// A program played on a pager without bytes, pass by pass, and what each moved. One thread, the same every time.
+// A program played on a pager without bytes, pass by pass, and what each moved; textbook caches on the same passes.
+// One thread, the same every time.
 #pragma once
 
 #include <string>
