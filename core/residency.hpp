@@ -257,6 +257,7 @@ class residency {
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
   [[nodiscard]] std::uint64_t ahead_limit() const;
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
+  [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
   void run_ahead();
   bool load_ahead(tensor_id id);

@@ -183,7 +183,33 @@ std::vector<tensor_id> residency::staying_in(byte_range range) const {
   return ids;
 }
 
-// Room that no use, no pin and no other load ahead needs.
+// What will lie in VRAM once all that was asked for or is ahead has come, and all that leaves for that has left.
+std::uint64_t residency::promised_vram_bytes() const {
+  std::uint64_t bytes = at(tier::vram).arena->allocated_bytes();
+  std::vector<tensor_id> leaving;
+  auto const make_way = [&](tensor_id id) {
+    auto const claim = planned_range(id);
+    if (!claim) return;
+    for (tensor_id each : lying_in(*claim)) {
+      slot const& there = slot_of(each, tier::vram);
+      if (each != id && !there.ahead && !held(there)) leaving.push_back(each);
+    }
+  };
+  for (tensor_id id : ahead_) make_way(id);
+  for (auto const& [index, one] : loads_) {
+    auto const id = static_cast<tensor_id>(index);
+    if (!one.to_vram || slot_of(id, tier::vram).range.bytes > 0) continue;
+    bytes += footprint(id, tier::vram);
+    make_way(id);
+  }
+  std::sort(leaving.begin(), leaving.end());
+  leaving.erase(std::unique(leaving.begin(), leaving.end()), leaving.end());
+  for (tensor_id id : leaving) bytes -= footprint(id, tier::vram);
+  return bytes;
+}
+
+// Room that no use, no pin and no other load ahead needs. Under a plan that is its own place: while the tier is still full
+// of what lies elsewhere, who leaves for what is asked for is decided first.
 bool residency::room_ahead(tensor_id id) {
   tier_state const& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
@@ -203,7 +229,10 @@ bool residency::room_ahead(tensor_id id) {
     slot const& there = slot_of(each, tier::vram);
     if (held(there) || there.pinned || there.ahead) return false;
   }
-  return !claimed(id, *range);
+  if (claimed(id, *range)) return false;
+  std::uint64_t leaving_bytes = 0;
+  for (tensor_id each : staying_in(*range)) leaving_bytes += footprint(each, tier::vram);
+  return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
 }
 
 void residency::run_ahead() {

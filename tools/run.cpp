@@ -53,11 +53,12 @@ class runner {
   }
 
   std::vector<pass_report> run() {
-    if (schedule_.declared) pages_.pages().set_order(*schedule_.declared);
     progress bar(bytes_of(schedule_, pages_.tensors()));
     std::vector<pass_report> reports;
     statistics before = pages_.pages().stats();
     clock::time_point start = clock::now();
+    if (schedule_.declared)
+      pages_.pages().set_order(*schedule_.declared);  // the first loads ahead are the first pass's
     for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) {
       bar.label(fmt::format("pass {} of {}", pass + 1, schedule_.passes));
       if (trace_ != nullptr && pass > 0) trace_->write(std::string(pass_separator) + "\n");

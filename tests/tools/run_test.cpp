@@ -132,7 +132,7 @@ TEST_F(a_run, repeats_the_passes_of_an_order_file_in_turn) {
 }
 
 TEST_F(a_run, replays_its_own_trace) {
-  std::vector<std::string> const budgets{"--vram", "40%", "--ram", "30%"};
+  std::vector<std::string> const budgets{"--vram", "40%", "--ram", "30%", "--policy", "lru"};
   std::vector<std::string> first = budgets;
   first.insert(first.end(), {"--passes", "3", "--trace", files_.path("trace")});
   std::vector<std::string> second = budgets;
