@@ -68,7 +68,10 @@ void driver::end() {
   for (command const& each : commands_) {
     std::visit([this](auto const& one) { obey(one); }, each);
   }
-  if (auto question = core_->take_plan_question()) plans_.push_back(std::move(*question));
+  if (auto question = core_->take_plan_question()) {
+    latest_epoch_ = question->epoch;
+    plans_.push_back(std::move(*question));
+  }
   model_.check_all();
 }
 

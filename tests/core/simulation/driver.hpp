@@ -125,6 +125,7 @@ class driver {
   std::vector<fence> asks_;
   std::size_t settles_ = 0;
   std::deque<residency::plan_question> plans_;
+  std::uint64_t latest_epoch_ = 0;         // of those asked
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;
   std::vector<handle> handles_;

@@ -55,7 +55,8 @@ void driver::answer_read(std::size_t index, bool fails) {
   core_->read_done(done.tensor, done.chunk,
                    fails ? status(failure{.code = errc::read_failed, .what = "no such luck"}) : status());
   // Where others wait, they may get what the failed load gave up, and more.
-  if (fails && model_.waiting() == 0 && !model_.any_ahead() && for_room() != evictions) broken("a failed read evicted from VRAM");
+  if (fails && model_.waiting() == 0 && !model_.any_ahead() && for_room() != evictions)
+    broken("a failed read evicted from VRAM");
   end();
 }
 
@@ -130,12 +131,17 @@ void driver::answer_plan(std::size_t index) {
   residency::plan_question const asked = std::move(plans_[index]);
   plans_.erase(plans_.begin() + static_cast<std::ptrdiff_t>(index));
   begin("plan");
+  std::vector<std::uint64_t> const none;
   auto plan = any_plan(asked.request);
   if (trace_ != nullptr && plan)
     for (std::size_t i = 0; i < plan->homes.size(); ++i)
       note("  t" + std::to_string(i) + " home " + std::to_string(static_cast<int>(plan->homes[i])) + " at " +
            std::to_string(plan->places[i]));
+  bool const outdated = asked.epoch < latest_epoch_;
+  std::vector<std::uint64_t> const places = outdated && core_->plan() ? core_->plan()->places : none;
   core_->planned(asked.epoch, std::move(plan));
+  if (outdated && (core_->plan() ? core_->plan()->places : none) != places)
+    broken("a plan for what no longer holds was taken up");
   end();
 }
 

@@ -97,6 +97,36 @@ TEST_F(plans, say_why_a_tensor_left) {
   expect_right(3 * tensors);
 }
 
+// A pass moves what has no home there, once, and all of that before it is asked for; also after a change of budget.
+TEST_F(plans, load_ahead_what_streams_and_nothing_else) {
+  open(6, 4);
+  paged->set_order(from_to(0, tensors));
+  for (std::uint64_t const vram_tensors : {6U, 8U}) {
+    paged->set_budget(tier::vram, vram_tensors * tensor_bytes);
+    for (int i = 0; i < 3; ++i) pass();
+    statistics const before = paged->stats();
+    constexpr std::uint64_t passes = 4;
+    for (std::uint64_t i = 0; i < passes; ++i) pass();
+    statistics const now = paged->stats();
+    std::uint64_t const moved_bytes = now.bytes_to_device - before.bytes_to_device;
+    EXPECT_LE(moved_bytes, passes * (tensors - vram_tensors + 2) * tensor_bytes);  // a ring of two
+    EXPECT_EQ(now.ahead_bytes - before.ahead_bytes, moved_bytes);
+    EXPECT_EQ(now.ahead_unused_bytes, before.ahead_unused_bytes);
+    EXPECT_LE(now.bytes_from_disk - before.bytes_from_disk, passes * (tensors - vram_tensors) * tensor_bytes);
+  }
+  expect_right(14 * tensors);
+}
+
+TEST_F(plans, end_with_the_order_they_were_made_for) {
+  open(6, 20, {.record_events = true});
+  paged->set_order(from_to(0, 5));
+  paged->prefetch(from_to(9, 10));  // no part of the plan
+  for (event const& each : paged->take_events()) EXPECT_LT(index_of(each.tensor), 5U);
+  paged->set_order(ids());
+  paged->prefetch(from_to(9, 10));
+  eventually([&] { return paged->resident(id(9), tier::vram); });
+}
+
 TEST_F(plans, keep_overcommitted_pins) {
   open(4, 20, {.overcommit_pins = true});
   paged->pin(from_to(2, 8), tier::vram);
