@@ -286,6 +286,8 @@ class residency {
   void add_use(slot& one, fence last_use) const;
   void ended(tensor_id id, tier where);
   void settle_if_needed();
+  [[nodiscard]] bool somebody_waits() const;
+  [[nodiscard]] bool nothing_comes() const;
   void pump();
   void go_on();
 

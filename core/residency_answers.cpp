@@ -277,10 +277,29 @@ void residency::prove(fence recorded, std::uint32_t key) {
   if (any) pump();
 }
 
+bool residency::somebody_waits() const {
+  auto const asked_for = [this](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; };
+  return !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
+         std::any_of(staging_.begin(), staging_.end(), asked_for) ||
+         std::any_of(placing_.begin(), placing_.end(), asked_for);
+}
+
+// No answer is outstanding that could let anything go on: what waits is waiting for what was loaded ahead, or for callers.
+bool residency::nothing_comes() const {
+  if (ahead_.empty() || settle_asked_ || !asked_.empty()) return false;
+  for (tier where : both_tiers)
+    if (at(where).remap || at(where).arena->draining()) return false;
+  if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
+    return false;
+  return std::all_of(loads_.begin(), loads_.end(),
+                     [](auto const& each) { return each.second.reads_out == 0 && each.second.copies_out == 0; });
+}
+
 // Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump() {
   go_on();
+  while (somebody_waits() && nothing_comes() && give_up_what_waits()) go_on();
   bool const waits = !staging_.empty() || !placing_.empty();
   if (waits && !stalled().empty()) settle_if_needed();
 }
