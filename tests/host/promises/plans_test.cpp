@@ -154,13 +154,11 @@ TEST_F(plans, of_a_pager_that_closes_end_with_it) {
   open(6, 20);
   paged->set_order(from_to(0, tensors));
   handle const held = paged->acquire(id(0), stream);
+  eventually([&] { return paged->resident(id(1), tier::vram); });
   gated->hold();
   (void)use(id(1));
-  std::jthread const releases([&] {
-    gated->wait_for_held(2);  // both readers read ahead
-    gated->release();
-  });
-  gated->wait_for_held(2);
+  gated->wait_for_held(1);  // something is being read ahead
+  std::jthread const releases([&] { gated->release(); });
   paged->close();
   EXPECT_EQ(code_of([&] { return paged->acquire(id(9), stream); }), errc::closed);
   reader.read(held, stream);
