@@ -312,8 +312,9 @@ class residency {
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
-  std::optional<std::uint32_t> latest_stream_;  // on which something was released
-  std::vector<fence> asked_;                    // about which no answer has come
+  std::optional<std::uint32_t> only_stream_;  // on which all was released so far
+  bool several_streams_ = false;
+  std::vector<fence> asked_;  // about which no answer has come
   std::array<std::uint32_t, 256> held_by_caller_{};
   std::optional<failure> lost_;
   bool closed_ = false;

@@ -243,7 +243,8 @@ void residency::add_use(slot& one, fence last_use) const {
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
   if (last_use && where == tier::vram) {
-    latest_stream_ = last_use->stream;
+    several_streams_ = several_streams_ || (only_stream_ && *only_stream_ != last_use->stream);
+    only_stream_ = several_streams_ ? std::nullopt : std::optional(last_use->stream);
     add_use(slot_of(id, where), *last_use);
   }
   unuse(id, where, caller);

@@ -25,7 +25,7 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
     ram.expected = true;
     at(tier::ram).policy->touched(id);
     regard(id, tier::ram);
-    if (course_.kept()) (void)doom_for(id, ahead);
+    if (course_.kept() && !ahead) (void)doom_for(id, false);  // for one that is ahead, before it began
     enqueue(staging_, id);
   }
   if (where == tier::vram) want_vram(id, one);

@@ -136,7 +136,7 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   bool asking = false;
   for (tensor_id each : there) {
     use_state const standing = last_use_of(slot_of(each, tier::vram));
-    if (standing == use_state::running) return planned_place::elsewhere;
+    if (standing == use_state::running) return one.ahead ? planned_place::later : planned_place::elsewhere;
     if (standing == use_state::unknown) ask(slot_of(each, tier::vram));
     asking = asking || standing == use_state::unknown;
   }

@@ -53,9 +53,10 @@ std::optional<tensor_id> residency::find_victim(tier where) {
   return last_resort;
 }
 
-// Uses on the stream that the latest release was on do not count: what is loaded now is used behind them. Nor does the
-// copy of the tensor itself: the next one queues behind it anyway.
-bool residency::holds_up(fence use) const { return use.stream != latest_stream_ && !known_passed(use); }
+// Where all work is on one stream, its uses do not count: what is loaded now is used behind them. Where there are several,
+// one may stand still until another has gone on, so none may hold up the copies. Nor does the copy of the tensor itself
+// count: the next one queues behind it anyway.
+bool residency::holds_up(fence use) const { return use.stream != only_stream_ && !known_passed(use); }
 
 residency::use_state residency::last_use_of(slot const& one) const {
   bool unknown = false;

@@ -1,6 +1,7 @@
 // Fences, streams and captures of the CUDA device: which calls they cost, and what holds when several threads record.
 #include <array>
 #include <thread>
+#include <utility>
 
 #include <tests/cuda/standin_device.hpp>
 
@@ -107,6 +108,31 @@ TEST_F(cuda_fences, of_several_threads_on_one_stream_pass_in_the_order_of_their_
       }
     }
   }
+}
+
+// The first thread has recorded its event, and has no number for it yet, when another works and records on the stream.
+TEST_F(cuda_fences, of_one_thread_overtaken_by_another_stands_for_what_both_had_queued) {
+  open();
+  stop_stepping();
+  cudaStream_t const shared = stream();
+  bool done = false;
+  bool overtaken = false;
+  fence second;
+  cuda_standin::on_return([&](call kind) {
+    if (kind != call::cuda_event_record || std::exchange(overtaken, true)) return;
+    cuda_standin::launch(
+        shared, {}, [&done] { done = true; }, "work of the second thread");
+    second = value_or_throw(port().record(shared));
+  });
+  fence const first = value_or_throw(port().record(shared));
+  cuda_standin::on_return({});
+  EXPECT_GT(first.sequence, second.sequence);
+  for (bool more = true; more;) {
+    EXPECT_TRUE(!value_or_throw(port().passed(first)) || done);
+    EXPECT_TRUE(!value_or_throw(port().passed(second)) || done);
+    more = cuda_standin::step();
+  }
+  EXPECT_TRUE(value_or_throw(port().passed(first)));
 }
 
 TEST_F(cuda_fences, a_capture_goes_on_whatever_the_device_is_asked) {

@@ -20,7 +20,10 @@ class cuda_device_on_standin : public ::testing::Test {
   static constexpr std::uint64_t granule = 65'536;
   static constexpr std::uint64_t arena_bytes = 64 * granule;
 
-  ~cuda_device_on_standin() override { cuda_standin::on_call({}); }
+  ~cuda_device_on_standin() override {
+    cuda_standin::on_call({});
+    cuda_standin::on_return({});
+  }
   void TearDown() override {
     device_.reset();
     EXPECT_EQ(cuda_standin::live().objects(), 0U);

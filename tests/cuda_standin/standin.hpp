@@ -36,6 +36,8 @@ void reset(world_options const& options);
 /// Runs at the start of every modelled call and in every round of a wait, on the calling thread, with no lock of the
 /// stand-in held: a scheduler of fibers yields here. Survives reset(); an empty function takes it away.
 void on_call(std::function<void(call)> hook);
+/// The same at the end of every modelled call: it has happened, and its caller knows nothing of that yet.
+void on_return(std::function<void(call)> hook);
 
 /// Which host thread runs from now on, as far as the last error, the current device, the capture mode and
 /// cudaStreamPerThread go: for fibers, which share one thread. Fibers are numbered from 1; 0 gives the thread itself.

@@ -33,6 +33,11 @@ std::function<void(call)>& hook() {
   return *one;
 }
 
+std::function<void(call)>& hook_behind() {
+  static auto* const one = new std::function<void(call)>;
+  return *one;
+}
+
 std::unique_ptr<world>& current() {
   static auto* const one = [] {
     auto first = std::make_unique<world>(options_from_environment());
@@ -79,6 +84,10 @@ void run_hook(call kind) {
 }
 bool has_hook() { return static_cast<bool>(hook()); }
 void on_call(std::function<void(call)> one) { hook() = std::move(one); }
+void run_hook_behind(call kind) {
+  if (hook_behind()) hook_behind()(kind);
+}
+void on_return(std::function<void(call)> one) { hook_behind() = std::move(one); }
 void host_thread(std::uint64_t fiber) { fiber_of_this_thread() = fiber; }
 
 world::world(world_options const& how)

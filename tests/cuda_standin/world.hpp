@@ -190,25 +190,30 @@ class world {
 world& the_world();
 void replace_world(world_options const& options);
 void run_hook(call kind);
+void run_hook_behind(call kind);
 bool has_hook();
 /// Set while an operation's code runs on this thread: it may not call CUDA.
 bool& in_operation();
 world_options options_from_environment();
 
-/// What every entry point does: the hook, the lock, the count, faults, the last error. `body(world, lock)` is the call
+/// What every entry point does: the hooks, the lock, the count, faults, the last error. `body(world, lock)` is the call
 /// itself; `refused(world)` runs instead where the call fails before it does anything.
 template <class Body, class Refused>
 cudaError_t modelled(call kind, bool runtime, Body&& body, Refused&& refused) {
   run_hook(kind);
-  world& all = the_world();
-  world_lock lock(all.mutex);
-  cudaError_t result = all.admit(kind);
-  if (result == cudaSuccess) {
-    result = body(all, lock);
-  } else {
-    refused(all, lock);
+  cudaError_t result = cudaSuccess;
+  {
+    world& all = the_world();
+    world_lock lock(all.mutex);
+    result = all.admit(kind);
+    if (result == cudaSuccess) {
+      result = body(all, lock);
+    } else {
+      refused(all, lock);
+    }
+    if (runtime && result != cudaSuccess) all.self().last_error = result;
   }
-  if (runtime && result != cudaSuccess) all.self().last_error = result;
+  run_hook_behind(kind);
   return result;
 }
 

@@ -203,13 +203,16 @@ void expect_nothing_left(played& what) {
       " allocations, " + std::to_string(left.host_allocs) + " of the host, " + std::to_string(left.graphs) + " graphs");
 }
 
-// A CUDA call may block, so none is made under the pager's lock.
+// A CUDA call may block, so none is made under the pager's lock. Others may go on before it and behind it.
 void watch_calls(stage& on) {
   cuda_standin::on_call([&on](cuda_standin::call kind) {
     if (fibers::current() == 0) return;
     char const* const name = cuda_standin::name_of(kind).data();
     if (fibers::holds_a_mutex() && !on.lock_is_ours) on.report(std::string(name) + " is called under the lock");
     fibers::give_way(name);
+  });
+  cuda_standin::on_return([](cuda_standin::call kind) {
+    if (fibers::current() != 0) fibers::give_way(cuda_standin::name_of(kind).data());
   });
 }
 
@@ -233,6 +236,7 @@ played play(world const& in, play_options const& how) {
                           .verbose = how.verbose},
                          [&] { all.run(); });
   cuda_standin::on_call({});
+  cuda_standin::on_return({});
   made.wrong = on.wrong;
   for (std::string const& each : cuda_standin::violations()) made.wrong.push_back(each);
   made.opened = all.opened();

@@ -13,7 +13,7 @@ using tests::device_call;
 using tests::faulty_device;
 
 struct promise_3_reuse : testing::Test {
-  watchdog const limit{"a test of promise 3"};
+  watchdog const limit{"a test of promise 3", std::chrono::seconds(20)};
   pattern_model model = make_pattern_model(8, 3 * page);
   stream_reader reader{model.tensors};
   stream_gate gate, second_gate;
@@ -61,6 +61,33 @@ TEST_F(promise_3_reuse, passes_over_a_stream_that_may_be_waiting_for_the_caller)
   EXPECT_TRUE(paged.resident(tensor_id{0}, tier::vram));
   gate.open();  // what the blocked stream waited for: that all this returned
   expect_right(22);
+}
+
+// A load ahead into the place that the blocked stream released last would stand before all others on the way to VRAM.
+TEST_F(promise_3_reuse, loads_nothing_ahead_behind_a_stream_that_may_be_waiting_for_the_caller) {
+  paged = open(4, "auto", 8);
+  std::vector<tensor_id> order;
+  for (std::uint32_t i = 0; i < 8; ++i) order.push_back(tensor_id{i});
+  paged.set_order(order);
+  std::uint64_t reads = 0;
+  auto const pass = [&](std::uint32_t on_the_blocked_one) {
+    for (std::uint32_t i = 0; i < 8; ++i, ++reads) {
+      host_stream& on = i == on_the_blocked_one ? stream : other;
+      use(i, on);
+      if (&on == &other) other.synchronize();
+    }
+  };
+  constexpr std::uint32_t none = 8;
+  for (int i = 0; i < 3; ++i) pass(none);
+  for (std::uint32_t blocked = 0; blocked < 8; ++blocked) {
+    stream_gate one;
+    one.block(stream);
+    pass(blocked);
+    pass(none);
+    one.open();  // what the blocked stream waited for: that all this returned
+    stream.synchronize();
+  }
+  expect_right(reads);
 }
 
 TEST_F(promise_3_reuse, takes_the_place_of_a_running_use_where_there_is_no_other) {
