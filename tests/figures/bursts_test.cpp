@@ -65,14 +65,15 @@ TEST_F(taking_turns, in_bursts_of_sixteen_moves_little_more_than_belady) {
 }
 
 TEST_F(taking_turns, as_draft_and_target_moves_little_more_than_belady) {
-  // A round of five and one is a cycle, which is seen to repeat in the second: the third is the first that is held to it.
+  // A round of five and one is a cycle, which is seen to repeat in the second. That stays within the bound too, but for
+  // 2 % at V = 90 %: what of the draft left for the target's first pass comes back once.
   use("llama_3_2_1b+llama_3_8b");
   std::vector<burst> bursts;
   for (int i = 0; i < 16; ++i) {
     bursts.push_back({&first_, 5});
     bursts.push_back({&second_, 1});
   }
-  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2, 5);
+  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2, percent < 90 ? 3 : 5);
 }
 
 }  // namespace
