@@ -176,7 +176,7 @@ class residency {
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
-  room make_room(tier where, std::uint64_t bytes, std::optional<tensor_id> ahead);
+  room make_room(tier where, std::uint64_t bytes, tensor_id id, load& one);
   static std::optional<tensor_id> ahead_only(tensor_id id, load const& one) {
     return one.ahead ? std::optional(id) : std::nullopt;
   }
@@ -190,6 +190,7 @@ class residency {
     bool running = false;  // a stream still uses it, and so it is with all others
   };
   [[nodiscard]] victim_choice choose_victim(tier where);
+  void ask_anew();
   enum class use_state : std::uint8_t { over, running, unknown };
   [[nodiscard]] use_state last_use_of(slot const& one) const;
   [[nodiscard]] bool holds_up(fence use) const;

@@ -91,7 +91,7 @@ bool residency::stage(tensor_id id, load& one) {
   if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
   std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
   std::uint64_t const lasting_bytes = ram.lasting_bytes;
-  room const made = make_room(tier::ram, bytes, ahead_only(id, one));
+  room const made = make_room(tier::ram, bytes, id, one);
   bool const coming_free = draining || reading_others(id);
   if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
   if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
@@ -229,7 +229,7 @@ bool residency::place(tensor_id id, load& one) {
   }
   tier_state& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  room const made = make_room(tier::vram, bytes, ahead_only(id, one));
+  room const made = make_room(tier::vram, bytes, id, one);
   if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);

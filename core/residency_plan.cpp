@@ -142,7 +142,7 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   }
   if (asking) return planned_place::later;
   for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
-  room const made = make_room(tier::vram, range.bytes, ahead_only(id, one));
+  room const made = make_room(tier::vram, range.bytes, id, one);
   if (made != room::there) return made == room::draining ? planned_place::later : planned_place::elsewhere;
   std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + range.bytes);
   if (!vram.arena->is_free(range)) return planned_place::elsewhere;  // what lies there is in quarantine

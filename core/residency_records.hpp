@@ -88,6 +88,7 @@ struct load {
   bool tainted = false;  // a copy call failed: what it left behind is quarantined
   bool ahead = false;    // nobody has asked for it yet
   bool began_ahead = false;
+  bool asked_anew = false;  // whether every possible victim is still in use, as earlier answers say
   std::optional<failure> failed;
   byte_range stage;
   std::uint64_t chunk_bytes = 0;

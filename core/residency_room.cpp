@@ -102,10 +102,25 @@ residency::victim_choice residency::choose_victim(tier where) {
   return {.victim = first, .running = true};
 }
 
+// Where all were in use when they were asked about, some may not be any more. Then it must not be one that still is.
+void residency::ask_anew() {
+  constexpr unsigned asks_max = 8;
+  unsigned asks = 0;
+  for (auto victim = find_victim(tier::vram); victim && asks < asks_max; victim = next_in_line(*victim, tier::vram)) {
+    slot const& each = slot_of(*victim, tier::vram);
+    if (!evictable(*victim, tier::vram) || each.pinned) continue;
+    for (fence const use : each.last_uses)
+      if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
+    ask(each);
+    ++asks;
+  }
+}
+
 // Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
 // ahead nobody leaves who is at home here or was loaded ahead too.
-residency::room residency::make_room(tier where, std::uint64_t bytes, std::optional<tensor_id> ahead) {
+residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
   tier_state& one = at(where);
+  std::optional<tensor_id> const ahead = ahead_only(id, for_it);
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking, running] = choose_victim(where);
@@ -113,6 +128,10 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, std::optio
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
     if (ahead && (running || leaving.preferred || leaving.ahead || leaving.pinned)) return room::none;
+    if (running && !std::exchange(for_it.asked_anew, true)) {
+      ask_anew();
+      return room::draining;
+    }
     if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
     evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
   }

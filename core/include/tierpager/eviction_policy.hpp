@@ -37,7 +37,7 @@ class eviction_policy {
 };
 
 /// "lru", or "auto": a use rate that learns how fast to forget, and passes over what is still in use on a stream. It is
-/// told what each tensor takes of the tier, and ranks like LRU until `resized` says how large that is.
+/// told what each tensor takes of the tier, and learns nothing until `resized` says how large that is.
 /// `invalid_argument` for any other name.
 result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name,
                                                               std::span<std::uint64_t const> tensor_bytes);
