@@ -20,12 +20,12 @@ status paced_source::read(std::uint32_t file, std::uint64_t offset, std::span<st
 
 // The stream itself claims the time once it gets there, and spends what the copy has left of it.
 result<fence> paced_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
-  host_stream& copies = host_stream_of(real_->copy_stream());
+  host_stream& copies = host_stream_of(real().copy_stream());
   copies.submit([on = link_, seconds = seconds_for(bytes, bytes_per_second_)] { on->due = on->pace.claim(seconds); });
-  auto queued = real_->copy_async(vram_offset, ram_offset, bytes);
+  auto queued = real().copy_async(vram_offset, ram_offset, bytes);
   if (!queued.ok()) return queued;
   copies.submit([on = link_] { on->pace.wait_until(on->due); });
-  return real_->record(real_->copy_stream());
+  return real().record(real().copy_stream());
 }
 
 void queue_work(stream_ref stream, std::shared_ptr<pacer> const& pace, double seconds) {

@@ -6,7 +6,7 @@
 #include <memory>
 
 #include <tests/support/fault_plan.hpp>
-#include <tierpager/device.hpp>
+#include <tierpager/forwarding_device.hpp>
 
 namespace tierpager::tests {
 
@@ -28,7 +28,7 @@ enum class device_call : std::uint8_t {
 inline constexpr std::size_t device_calls = 13;
 using device_faults = fault_plan<device_call>;
 
-class faulty_device final : public device {
+class faulty_device final : public forwarding_device {
  public:
   explicit faulty_device(std::shared_ptr<device> real);
 
@@ -42,19 +42,11 @@ class faulty_device final : public device {
   [[nodiscard]] std::uint64_t calls(device_call kind) const { return faults_.calls(kind); }
   [[nodiscard]] std::uint64_t failed() const { return faults_.failed(); }
 
-  [[nodiscard]] std::string_view name() const override { return real_->name(); }
-  [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return real_->granule_bytes(where); }
-  [[nodiscard]] bool ram_is_page_locked() const override { return real_->ram_is_page_locked(); }
-  [[nodiscard]] bool can_remap(tier where) const override { return real_->can_remap(where); }
-  [[nodiscard]] std::uint64_t overhead_bytes(tier where) const override { return real_->overhead_bytes(where); }
-  [[nodiscard]] std::uint64_t checksum_scratch_bytes() const override { return real_->checksum_scratch_bytes(); }
-  void prepare_thread() noexcept override { real_->prepare_thread(); }
   result<std::uint64_t> free_vram_bytes() override;
   result<std::byte*> reserve(tier where, std::uint64_t bytes) override;
   status commit(tier where, byte_range range) override;
   status decommit(tier where, byte_range range) override;
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override;
-  [[nodiscard]] stream_ref copy_stream() override { return real_->copy_stream(); }
   result<bool> capturing(stream_ref stream) override;
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
@@ -70,7 +62,6 @@ class faulty_device final : public device {
   template <class Call>
   auto through(device_call kind, Call call) -> decltype(call());
 
-  std::shared_ptr<device> const real_;
   std::atomic<bool> lost_ = false;
   fault_counter<device_call> faults_{device_calls, errc::device_failed};
 };
