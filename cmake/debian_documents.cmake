@@ -2,7 +2,7 @@
 if(NOT CPACK_GENERATOR STREQUAL "DEB")
   return()
 endif()
-set(documents "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/share/doc/tierpager")
+set(documents "${CPACK_TEMPORARY_DIRECTORY}${CPACK_PACKAGING_INSTALL_PREFIX}/share/doc/tierpager")
 if(NOT IS_DIRECTORY "${documents}")
   message(FATAL_ERROR "cpack has no ${documents}")
 endif()

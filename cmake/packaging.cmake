@@ -4,11 +4,13 @@ set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_NAME tierpager)
 set(CPACK_PACKAGE_VENDOR "the tierpager maintainers")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "two-tier pager, VRAM and page-locked RAM, for models larger than either")
-set(CPACK_PACKAGE_DESCRIPTION "Runs models that are larger than the memory of the device that computes: the tensors of a model file
-live in two tiers, device memory and page-locked RAM, each with a budget of bytes and a set of pins, and
-come when they are used. This package has the command, the library and its headers.")
+set(CPACK_PACKAGE_DESCRIPTION "Runs models that are larger than the memory of the device that
+computes. The tensors of a model file live in two tiers, device memory and
+page-locked RAM, each with a budget of bytes and a set of pins, and come when
+they are used. This package has the command, the library and its headers.")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
 set(CPACK_RESOURCE_FILE_LICENSE "${PROJECT_SOURCE_DIR}/LICENSE")
+set(CPACK_SYSTEM_NAME "linux-${CMAKE_SYSTEM_PROCESSOR}")
 set(CPACK_VERBATIM_VARIABLES ON)
 set(CPACK_STRIP_FILES ON)
 
@@ -23,5 +25,6 @@ set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "g++, cmake, pkg-config")
 
-set(CPACK_INSTALL_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/debian_documents.cmake")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA "${CMAKE_CURRENT_LIST_DIR}/triggers")
+set(CPACK_PRE_BUILD_SCRIPTS "${CMAKE_CURRENT_LIST_DIR}/debian_documents.cmake")
 include(CPack)
