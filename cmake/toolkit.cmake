@@ -28,7 +28,8 @@ if(NOT TIERPAGER_CUDART MATCHES "^(static|shared)$")
 endif()
 
 if(TIERPAGER_HAS_CUDA)
-  # The toolkit may be installed without being on PATH.
+  # The toolkit may be installed without being on PATH. What is chosen here is a project's that takes this one in only
+  # as far as CMake itself remembers it: the compiler.
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
     set(CMAKE_CUDA_COMPILER "${CUDAToolkit_NVCC_EXECUTABLE}" CACHE FILEPATH "The CUDA compiler")
   endif()
@@ -38,7 +39,12 @@ if(TIERPAGER_HAS_CUDA)
   if(tierpager_nvcc_host AND NOT CMAKE_CUDA_HOST_COMPILER AND NOT DEFINED ENV{CUDAHOSTCXX})
     set(CMAKE_CUDA_HOST_COMPILER "${tierpager_nvcc_host}" CACHE FILEPATH "What nvcc compiles host code with")
   endif()
-  set(CMAKE_CUDA_ARCHITECTURES "75;80;86;89;90;100;120" CACHE STRING "The GPUs to build kernels for")
+  set(tierpager_architectures "75;80;86;89;90;100;120")
+  if(PROJECT_IS_TOP_LEVEL)
+    set(CMAKE_CUDA_ARCHITECTURES "${tierpager_architectures}" CACHE STRING "The GPUs to build kernels for")
+  elseif(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES "${tierpager_architectures}")
+  endif()
   enable_language(CUDA)
   if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know that nvcc has C++20
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")

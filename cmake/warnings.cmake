@@ -1,7 +1,8 @@
-# Warnings of our own targets; they are errors.
+# Warnings of our own targets. They are errors but for projects that take this one in, whose compilers nobody here tried.
 function(tierpager_warnings target)
   target_compile_options(${target} PRIVATE
-    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wsign-conversion;-Wshadow;-Werror>"
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wsign-conversion;-Wshadow>"
+    $<$<AND:$<BOOL:${TIERPAGER_WARNINGS_AS_ERRORS}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>
     $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wthread-safety>)
   # Asserts guard against programmer errors and stay on in every build.
   target_compile_options(${target} PRIVATE -UNDEBUG)

@@ -12,6 +12,7 @@
 
 namespace tierpager {
 
+/// What `unlimited` is as a number of bytes: 2^64-1.
 inline constexpr std::uint64_t unlimited_bytes = ~std::uint64_t{0};
 
 /// `4096` bytes, `512KiB` `512MiB` `6GiB` `1TiB` (1024), `6KB` `6MB` `6GB` `1TB` (1000), `40%` of the model's bytes, `auto`, `unlimited`,
@@ -19,6 +20,7 @@ inline constexpr std::uint64_t unlimited_bytes = ~std::uint64_t{0};
 /// those of `%` first to 1e-9 of a percent; upper and lower case mean the same. `%` is above 0, and may be above 100.
 class budget {
  public:
+  /// How the budget was written.
   enum class kind : std::uint8_t { bytes, percent, automatic, unlimited, none };
 
   /// So many bytes; throws tierpager::error (`invalid_argument`) where negative.
@@ -29,12 +31,15 @@ class budget {
       if (bytes < 0) refuse_negative(static_cast<std::int64_t>(bytes));
   }
   /// Parses; throws tierpager::error (`invalid_argument`) naming the text where it does not parse.
-  budget(char const* text);         // NOLINT(google-explicit-constructor)
+  budget(char const* text);  // NOLINT(google-explicit-constructor)
+  /// The same.
   budget(std::string const& text);  // NOLINT(google-explicit-constructor)
   budget(std::nullptr_t) = delete;
   budget(bool) = delete;
+  /// Parses without throwing: `invalid_argument` where the text does not parse.
   static result<budget> parse(std::string_view text);
 
+  /// How it was written; only `automatic` cannot be turned into bytes here.
   [[nodiscard]] kind what() const { return kind_; }
   /// Bytes of a `bytes` budget; percent, of `model_bytes` and rounded down, of a `percent` one; 2^64-1 for
   /// `unlimited`; 0 for `none`. Asserts on `automatic`, which only the host can resolve.

@@ -18,16 +18,18 @@ namespace tierpager {
 /// Which end of `shape` is the outermost dimension: safetensors lists it first, GGUF last.
 enum class dimension_order : std::uint8_t { outermost_first, innermost_first };
 
+/// One tensor, or one slice of a tensor, as the file describes it.
 struct tensor_info {
-  std::string name;
-  std::string dtype;                 // as the format spells it: "BF16", "Q4_K"
-  std::vector<std::uint64_t> shape;  // elements, in the file's order; empty for a scalar
-  dimension_order order = dimension_order::outermost_first;
-  std::uint32_t file = 0;    // index into catalog::files()
-  std::uint64_t offset = 0;  // from the file's start
-  std::uint64_t bytes = 0;
+  std::string name;                                          // unique in its catalog; a slice is called NAME[i]
+  std::string dtype;                                         // as the format spells it: "BF16", "Q4_K"
+  std::vector<std::uint64_t> shape;                          // elements, in the file's order; empty for a scalar
+  dimension_order order = dimension_order::outermost_first;  // of `shape`
+  std::uint32_t file = 0;                                    // index into catalog::files()
+  std::uint64_t offset = 0;                                  // from the file's start
+  std::uint64_t bytes = 0;                                   // that lie there one behind the other
 };
 
+/// All tensors of a model, in a fixed order: an id is an index into it. Names are unique.
 class catalog {
  public:
   /// Returns the new file's index. Paths are kept as given.
@@ -37,10 +39,15 @@ class catalog {
   /// `invalid_argument` where the name is taken, the file index unknown, or offset + bytes wraps.
   result<tensor_id> add(tensor_info info);
 
+  /// How many tensors.
   [[nodiscard]] std::size_t size() const { return tensors_.size(); }
+  /// The tensor of an id; throws std::out_of_range where there is none.
   [[nodiscard]] tensor_info const& operator[](tensor_id id) const { return tensors_.at(index_of(id)); }
+  /// All of them, by id.
   [[nodiscard]] std::vector<tensor_info> const& tensors() const { return tensors_; }
+  /// The paths that tensor_info::file counts.
   [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
+  /// The tensor of that name, if there is one. Takes the same time however many there are.
   [[nodiscard]] std::optional<tensor_id> find(std::string_view name) const;
   /// Ids whose names match a shell glob (`*`, `?`, `[...]`; '/' and a leading '.' are ordinary), in id order.
   [[nodiscard]] std::vector<tensor_id> match(std::string_view glob) const;

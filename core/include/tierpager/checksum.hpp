@@ -16,6 +16,7 @@
 
 namespace tierpager {
 
+/// Spreads every bit of a word over all of it.
 TIERPAGER_HOST_DEVICE constexpr std::uint64_t checksum_mix(std::uint64_t word) {
   word ^= word >> 33U;
   word *= 0xff51afd7ed558ccdULL;
@@ -33,7 +34,9 @@ TIERPAGER_HOST_DEVICE constexpr std::uint64_t checksum_term(std::uint64_t word, 
 /// Sums a stream of bytes on the CPU, piece by piece, in order: what the file is held against.
 class checksum_accumulator {
  public:
+  /// Adds the bytes that follow those added so far. Pieces of any size.
   void add(std::span<std::byte const> piece);
+  /// The checksum of all bytes so far; more may follow.
   [[nodiscard]] std::uint64_t value() const;
 
  private:

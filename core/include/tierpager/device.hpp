@@ -15,6 +15,7 @@
 
 namespace tierpager {
 
+/// Memory, copies and fences of one device, as the pager needs them. A pager and its handles share one.
 class device {
  public:
   device() = default;
@@ -48,6 +49,7 @@ class device {
   /// Queues a copy on the copy stream; returns the fence that passes once it is done. Both ranges must be committed
   /// and stay so until then. After a failure it is unknown whether the copy was queued.
   virtual result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) = 0;
+  /// The stream that copy_async queues on. Valid as long as the device.
   [[nodiscard]] virtual stream_ref copy_stream() = 0;
   /// Whether work queued on `stream` now is recorded into a graph instead of being run. No fence can be had there then.
   virtual result<bool> capturing(stream_ref stream) = 0;
@@ -65,6 +67,7 @@ class device {
   /// aligned to 256 bytes, in use until then.
   virtual status checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
                                 std::span<std::byte> scratch) = 0;
+  /// How many bytes of `scratch` checksum_async needs; the same for any amount of data.
   [[nodiscard]] virtual std::uint64_t checksum_scratch_bytes() const = 0;
   /// Copies 8 bytes of device memory to the host, after everything queued on `stream`, and waits for them.
   virtual result<std::uint64_t> read_back(stream_ref stream, std::byte const* from) = 0;

@@ -12,6 +12,7 @@
 
 namespace tierpager {
 
+/// What kind of failure; each comment says what the caller may conclude.
 enum class errc {
   malformed_file = 1,  // the bytes of a model file contradict its format
   unsupported,         // well formed, but of a kind this build does not handle
@@ -32,15 +33,17 @@ enum class errc {
   would_wait,          // the call may not wait, and would have to
 };
 
+/// The category of errc, named "tierpager".
 std::error_category const& error_category() noexcept;
+/// For std::error_code; found by argument-dependent lookup.
 inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
 
 /// What went wrong and where. Fields that do not apply are empty.
 struct failure {
-  errc code = errc::invalid_argument;
-  std::string what;       // "cut off inside the header": no file name, no byte, no full stop
-  std::string file = {};  // as the user named it
-  std::string tensor = {};
+  errc code = errc::invalid_argument;                // what kind
+  std::string what;                                  // "cut off inside the header": no file name, no byte, no full stop
+  std::string file = {};                             // as the user named it
+  std::string tensor = {};                           // its name
   std::optional<std::uint64_t> byte = std::nullopt;  // offset from the start of `file`
   int system_error = 0;                              // errno or the device's own code, 0 if none
 
@@ -51,8 +54,11 @@ struct failure {
 /// Thrown by the facade; `code()` compares equal to an `errc`.
 class error : public std::system_error {
  public:
+  /// what() is failure::describe of it.
   explicit error(failure what);
+  /// The failure itself: which file, tensor and byte.
   [[nodiscard]] failure const& details() const noexcept { return details_; }
+  /// One line, without a full stop or a line break.
   [[nodiscard]] char const* what() const noexcept override { return line_.c_str(); }
 
  private:
@@ -64,42 +70,59 @@ class error : public std::system_error {
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value) : state_(std::move(value)) {}    // NOLINT(google-explicit-constructor)
+  /// A value.
+  result(T value) : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  /// A failure.
   result(failure why) : state_(std::move(why)) {}  // NOLINT(google-explicit-constructor)
+  /// Whether there is a value.
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
+  /// The same as ok().
   explicit operator bool() const { return ok(); }
+  /// The value; asserts where there is none. It belongs to the result.
   [[nodiscard]] T& value() & {
     assert(ok());
     return *std::get_if<0>(&state_);
   }
+  /// The same, read-only.
   [[nodiscard]] T const& value() const& {
     assert(ok());
     return *std::get_if<0>(&state_);
   }
+  /// The same, to be moved from.
   [[nodiscard]] T&& value() && {
     assert(ok());
     return std::move(*std::get_if<0>(&state_));
   }
+  /// The failure; asserts where there is none.
   [[nodiscard]] failure const& error() const {
     assert(!ok());
     return *std::get_if<1>(&state_);
   }
+  /// The same as value().
   T& operator*() & { return value(); }
+  /// The same as value().
   T const& operator*() const& { return value(); }
+  /// Into the value; asserts where there is none.
   T* operator->() { return &value(); }
+  /// Into the value, read-only.
   T const* operator->() const { return &value(); }
 
  private:
   std::variant<T, failure> state_;
 };
 
+/// Done, or a failure. A default-constructed one says that it was done.
 template <>
 class [[nodiscard]] result<void> {
  public:
   result() = default;
+  /// A failure.
   result(failure why) : failure_(std::move(why)) {}  // NOLINT(google-explicit-constructor)
+  /// Whether there is no failure.
   [[nodiscard]] bool ok() const { return !failure_; }
+  /// The same as ok().
   explicit operator bool() const { return ok(); }
+  /// The failure; asserts where there is none.
   [[nodiscard]] failure const& error() const {
     assert(!ok());
     return *failure_;
@@ -109,6 +132,7 @@ class [[nodiscard]] result<void> {
   std::optional<failure> failure_;
 };
 
+/// Whether something was done: a result without a value.
 using status = result<void>;
 
 /// The value, or throws the failure as `tierpager::error`. For the facade and for tools; core never throws.

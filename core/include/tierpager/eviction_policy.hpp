@@ -14,6 +14,7 @@
 
 namespace tierpager {
 
+/// Ranks what is in one tier. A user of the pager chooses one by name (pager_options::policy).
 class eviction_policy {
  public:
   eviction_policy() = default;

@@ -11,6 +11,7 @@
 
 namespace tierpager {
 
+/// Bytes of numbered files, by offset. A pager shares it, and so keeps it alive.
 class source {
  public:
   source() = default;

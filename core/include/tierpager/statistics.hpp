@@ -16,45 +16,51 @@ enum class eviction_reason : std::uint8_t {
   plan,      // under a plan its place is another tensor's
   promoted,  // RAM: there was a copy in VRAM, so it went first
 };
+/// How many reasons there are.
 inline constexpr std::size_t eviction_reasons = 4;
 
+/// As the command and its JSON spell it.
 constexpr std::string_view name_of(eviction_reason why) {
   constexpr std::array<std::string_view, eviction_reasons> names{"room", "budget", "plan", "promoted"};
   return names[static_cast<std::size_t>(why)];
 }
 
+/// One tier: what it may hold, what it holds, and what left it.
 struct tier_statistics {
-  bool present = false;               // false: the budget was `none`
-  std::uint64_t budget_bytes = 0;     // asked for; 2^64-1 if unlimited
-  std::uint64_t effective_bytes = 0;  // what binds: never exceeded by `committed_bytes`
-  std::uint64_t pending_bytes = 0;    // to be given back once handles above a lowered budget are released
-  std::uint64_t committed_bytes = 0;  // memory held from the system now
-  std::uint64_t peak_bytes = 0;       // the most that `committed_bytes` ever was
-  std::uint64_t resident_bytes = 0;   // sum of resident tensors' own sizes
-  std::uint64_t resident_tensors = 0;
+  bool present = false;                 // false: the budget was `none`
+  std::uint64_t budget_bytes = 0;       // asked for; 2^64-1 if unlimited
+  std::uint64_t effective_bytes = 0;    // what binds: never exceeded by `committed_bytes`
+  std::uint64_t pending_bytes = 0;      // to be given back once handles above a lowered budget are released
+  std::uint64_t committed_bytes = 0;    // memory held from the system now
+  std::uint64_t peak_bytes = 0;         // the most that `committed_bytes` ever was
+  std::uint64_t resident_bytes = 0;     // sum of resident tensors' own sizes
+  std::uint64_t resident_tensors = 0;   // how many, pinned ones among them
   std::uint64_t refused_commits = 0;    // each lowered `effective_bytes` to what the system had given until then
   std::uint64_t quarantined_bytes = 0;  // not reused until the order of a failed call is proved
-  std::array<std::uint64_t, eviction_reasons> evictions_by_reason{};
+  std::array<std::uint64_t, eviction_reasons> evictions_by_reason{};  // indexed by eviction_reason
+  /// Of all reasons together.
   [[nodiscard]] std::uint64_t evictions() const {
     return std::accumulate(evictions_by_reason.begin(), evictions_by_reason.end(), std::uint64_t{0});
   }
 };
 
+/// Both tiers, and what moved between them since the pager was made.
 struct statistics {
-  tier_statistics vram, ram;
-  bool ram_is_page_locked = false;
+  tier_statistics vram;             // the device tier
+  tier_statistics ram;              // the host tier
+  bool ram_is_page_locked = false;  // false: the system refused, and copies to the device are slower
   // Per tensor acquired for the device, exactly one of the next three; acquire_host counts only ram_hits, disk_reads.
-  std::uint64_t acquires = 0;
-  std::uint64_t vram_hits = 0;        // resident or already on its way: no new copy
-  std::uint64_t ram_hits = 0;         // no disk read
-  std::uint64_t disk_reads = 0;       // tensors, not chunks
+  std::uint64_t acquires = 0;    // tensors, however many were acquired at once
+  std::uint64_t vram_hits = 0;   // resident or already on its way: no new copy
+  std::uint64_t ram_hits = 0;    // no disk read
+  std::uint64_t disk_reads = 0;  // tensors, not chunks
   // Both count a load's bytes when it is begun; what a load that failed or was given up did not move is taken off.
-  std::uint64_t bytes_to_device = 0;
-  std::uint64_t bytes_from_disk = 0;
+  std::uint64_t bytes_to_device = 0;     // RAM to VRAM
+  std::uint64_t bytes_from_disk = 0;     // source to RAM
   std::uint64_t ahead_bytes = 0;         // of bytes_to_device: loaded before they were asked for
   std::uint64_t ahead_unused_bytes = 0;  // of these: left VRAM, or were given up, before anybody asked for them
-  std::uint64_t failed_loads = 0;
-  double stall_seconds = 0;  // host time spent waiting inside acquire, all threads together
+  std::uint64_t failed_loads = 0;        // each left its tensor as it was
+  double stall_seconds = 0;              // host time spent waiting inside acquire, all threads together
 };
 
 }  // namespace tierpager

@@ -14,34 +14,43 @@ namespace tierpager {
 /// Dense index of a tensor (or slice) in its catalog.
 enum class tensor_id : std::uint32_t {};
 
+/// The id as an index into catalog::tensors().
 constexpr std::size_t index_of(tensor_id id) { return static_cast<std::size_t>(id); }
 
+/// Device memory, and page-locked host memory. On the host device both are host memory.
 enum class tier : std::uint8_t { vram, ram };
 
+/// As the command and its JSON spell it.
 constexpr std::string_view name_of(tier where) { return where == tier::vram ? "vram" : "ram"; }
 
 /// Half-open range [offset, offset + bytes).
 struct byte_range {
-  std::uint64_t offset = 0;
-  std::uint64_t bytes = 0;
+  std::uint64_t offset = 0;  // the first byte
+  std::uint64_t bytes = 0;   // how many
+  /// The first offset behind it.
   [[nodiscard]] constexpr std::uint64_t end() const { return offset + bytes; }
   friend constexpr bool operator==(byte_range, byte_range) = default;
 };
 
+/// The least multiple of `multiple` that is at least `value`.
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
+/// The greatest multiple of `multiple` that is at most `value`.
 constexpr std::uint64_t round_down(std::uint64_t value, std::uint64_t multiple) { return value / multiple * multiple; }
 
 /// A stream of the device in use, not owned. Converts from a `cudaStream_t`; a `host_stream` of the host device
 /// converts to it. `0` and `nullptr` do not convert, so the legacy default stream cannot be passed by accident.
 class stream_ref {
  public:
+  /// From a `cudaStream_t`, which is a pointer to this type.
   constexpr stream_ref(CUstream_st* stream) : value_(stream) {}  // NOLINT(google-explicit-constructor)
+  /// From whatever the device in use takes for a stream.
   constexpr explicit stream_ref(void* stream) : value_(stream) {}
   stream_ref(int) = delete;
   stream_ref(std::nullptr_t) = delete;
+  /// What it was made from.
   [[nodiscard]] constexpr void* get() const { return value_; }
   /// Null, or `cudaStreamPerThread`, whose value CUDA fixes at 2.
   [[nodiscard]] bool names_no_one_stream() const {
@@ -57,8 +66,8 @@ class stream_ref {
 /// A point in one stream's order. Minted by the device; on one stream a higher sequence passes later, and a fence that
 /// has passed stays passed. `stream` is the device's own dense number of the stream, never reused.
 struct fence {
-  std::uint32_t stream = 0;
-  std::uint64_t sequence = 0;
+  std::uint32_t stream = 0;                                   // the device's number of it
+  std::uint64_t sequence = 0;                                 // on that stream
   friend constexpr auto operator<=>(fence, fence) = default;  // NOLINT(modernize-use-nullptr)
 };
 

@@ -10,8 +10,9 @@
 
 namespace tierpager {
 
+/// What of the driver to use. The defaults suit; the others are for tests and for machines that lack something.
 struct cuda_device_options {
-  int ordinal = 0;
+  int ordinal = 0;            // which GPU, as CUDA counts them
   bool use_vmm = true;        // where the driver has it; else the VRAM budget is allocated once and cannot change
   bool page_lock_ram = true;  // where the driver registers memory; else copies go through a small page-locked ring
   std::uint64_t staging_slots = 2;                                 // of that ring
@@ -21,6 +22,7 @@ struct cuda_device_options {
   std::uint64_t ram_segment_bytes_max = std::uint64_t{1} << 30U;   // of one registration
 };
 
+/// One GPU.
 class cuda_device final : public device {
  public:
   /// `unsupported` where there is no GPU, no driver, or one older than the toolkit of this build; `invalid_argument`

@@ -18,16 +18,22 @@ namespace tierpager {
 template <class T>
 class device_elements {
  public:
+  /// Of device memory: only Thrust's algorithms and device code may look behind it.
   using iterator = thrust::device_ptr<T const>;
 
+  /// Asserts that the bytes are a whole number of aligned elements.
   explicit device_elements(std::span<std::byte const> bytes)
       : first_(reinterpret_cast<T const*>(bytes.data())), size_(bytes.size() / sizeof(T)) {
     assert(bytes.size() % sizeof(T) == 0 && reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) == 0);
   }
 
+  /// The first element.
   [[nodiscard]] iterator begin() const { return iterator(first_); }
+  /// Behind the last.
   [[nodiscard]] iterator end() const { return iterator(first_ + size_); }
+  /// How many elements.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// Whether there are none.
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
@@ -45,11 +51,14 @@ template <class T, class Handle>
 /// Thrown where an algorithm needs more scratch memory than there is; says how much there should be.
 class scratch_exhausted : public std::bad_alloc {
  public:
+  /// Both in bytes: what the algorithm needs in all, and what there is.
   scratch_exhausted(std::size_t needed_bytes, std::size_t bytes)
       : needed_bytes_(needed_bytes),
         text_("an algorithm needs at least " + std::to_string(needed_bytes) +
               " bytes of scratch memory, and there are " + std::to_string(bytes)) {}
+  /// One line with both figures.
   [[nodiscard]] char const* what() const noexcept override { return text_.c_str(); }
+  /// How much scratch memory would do: see pager_options::scratch_bytes.
   [[nodiscard]] std::size_t needed_bytes() const { return needed_bytes_; }
 
  private:
@@ -62,12 +71,15 @@ class scratch_exhausted : public std::bad_alloc {
 /// streams that nothing orders, need a scratch each.
 class scratch_allocator {
  public:
+  /// What Thrust allocates by.
   using value_type = char;
 
+  /// Over memory that must stay as long as this and the work that uses it: pager::scratch, say.
   explicit scratch_allocator(std::span<std::byte> memory) : memory_(memory) {}
   scratch_allocator(scratch_allocator const&) = delete;
   scratch_allocator& operator=(scratch_allocator const&) = delete;
 
+  /// Aligned to 256 bytes; throws scratch_exhausted. Neither waits nor calls the device.
   char* allocate(std::ptrdiff_t bytes) {
     std::size_t const first = first_aligned(used_bytes_);
     std::size_t const wanted = static_cast<std::size_t>(bytes);
@@ -77,6 +89,7 @@ class scratch_allocator {
     ++parts_;
     return reinterpret_cast<char*>(memory_.data() + first);
   }
+  /// Takes a part back. Its bytes are handed out again once all parts are back: order the streams.
   void deallocate(char*, std::size_t) noexcept {
     if (--parts_ == 0) used_bytes_ = 0;
   }

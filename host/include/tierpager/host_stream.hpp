@@ -9,8 +9,10 @@
 
 namespace tierpager {
 
+/// A stream of work for the CPU, for pagers on the host device.
 class host_stream {
  public:
+  /// Starts the thread.
   host_stream();
   host_stream(host_stream const&) = delete;
   host_stream& operator=(host_stream const&) = delete;
@@ -20,6 +22,7 @@ class host_stream {
   void submit(std::function<void()> work);
   /// Waits until everything submitted so far has run.
   void synchronize();
+  /// For calls that take a stream. Valid as long as this object.
   operator stream_ref() { return stream_ref(static_cast<void*>(this)); }  // NOLINT(google-explicit-constructor)
 
  private:

@@ -10,11 +10,14 @@
 
 namespace tierpager {
 
+/// How files are read: `automatic` is `pread`; `direct` is not there yet and throws `unsupported`.
 enum class source_kind : std::uint8_t { automatic, pread, direct, mmap };
+/// Which device holds the VRAM tier. `automatic` takes the GPU where there is one, and else the host device.
 enum class device_kind : std::uint8_t { automatic, cuda, host };
 
+/// How the files of a model are read, and on which device it is paged.
 struct open_options {
-  source_kind source = source_kind::automatic;
+  source_kind source = source_kind::automatic;  // how the files are read
   device_kind device = device_kind::automatic;  // automatic: CUDA, or the host device where there is no GPU
   int ordinal = 0;                              // which CUDA device
   std::vector<std::string> slice = {};          // globs of tensors to page by slices of their outermost dimension
@@ -23,16 +26,22 @@ struct open_options {
 
 /// What the files of a model say, and a way to read them.
 struct model {
-  catalog tensors;
-  std::shared_ptr<tierpager::source> bytes;
+  catalog tensors;                           // what there is, and where
+  std::shared_ptr<tierpager::source> bytes;  // reads it; may serve several pagers
 };
 
 /// Reads headers only. A path is a GGUF file (the first of a split one stands for all), a safetensors file, an
 /// `*.safetensors.index.json`, a directory that holds either, or a raw manifest. Several paths make one catalog.
-/// Files are opened once, and kept open: what was checked is what is read.
+/// Files are opened once, and kept open: what was checked is what is read. Throws what is wrong with
+/// them, with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others; and
+/// `unknown_tensor` where a glob of open_options::slice matches nothing.
 [[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
+/// A device for a pager. Throws `unsupported` where `cuda` is asked for and there is none, `invalid_argument` for an ordinal
+/// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`.
 [[nodiscard]] std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0);
 
+/// A pager over one model: read_model, open_device and the constructor of pager in one. Throws what these throw; no tensor is
+/// read before it is acquired.
 [[nodiscard]] pager open(std::string const& path, pager_options const& options = {}, open_options const& where = {});
 
 }  // namespace tierpager

@@ -27,27 +27,33 @@ namespace tierpager {
 
 class executor;
 
+/// What a pager may use and how it decides. Fixed for its life but for budgets and pins.
 struct pager_options {
+  /// Device memory; `none` for a pager that serves acquire_host alone.
   budget vram = "auto";
+  /// Page-locked RAM. Never less than the ring that loads into VRAM pass through, even with `none`.
   budget ram = "auto";
   /// Pins, by name glob or by preset: "embeddings", "output", "last:N" (the N last layers). Lazy: see pager::pin.
   std::vector<std::string> pin_vram = {};
+  /// The same for RAM.
   std::vector<std::string> pin_ram = {};
   /// Pins may exceed the budget: then everything unpinned leaves and the budget is a target, not a bound.
   bool overcommit_pins = false;
   /// "auto": finds the order in which tensors are acquired, or takes the declared one, and plans for it; where there is
   /// none, decides by use. "lru": exactly that, without plans.
   std::string policy = "auto";
-  transfer_rates rates = {};  // for plans, where known
+  transfer_rates rates = {};              // for plans, where known
   std::uint64_t chunk_bytes = 8U << 20U;  // reads and copies go in pieces of at most this; 4 MiB to 16 MiB suit most
-  unsigned reader_threads = 4;
-  bool record_events = false;       // see pager::take_events
-  std::uint64_t scratch_bytes = 0;  // device memory for the caller's own use, inside the VRAM budget
+  unsigned reader_threads = 4;            // that read from the source
+  bool record_events = false;             // see pager::take_events
+  std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
 };
 
 /// How long an acquire may wait for room.
 struct wait_options {
+  /// Ends the wait with `cancelled`.
   std::stop_token stop = {};
+  /// Ends the wait with `timed_out`.
   std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
 };
 
@@ -57,13 +63,19 @@ struct wait_options {
 class handle {
  public:
   handle() = default;
+  /// The use goes over; `other` is empty.
   handle(handle&& other) noexcept;
+  /// Releases what this held; then the use goes over.
   handle& operator=(handle&& other) noexcept;
   ~handle() { release(); }
 
+  /// Whether it holds a use: not default-constructed, moved from or released.
   explicit operator bool() const { return owner_ != nullptr; }
+  /// Which tensor.
   [[nodiscard]] tensor_id id() const { return id_; }
+  /// VRAM for a handle of acquire, RAM for one of acquire_host.
   [[nodiscard]] tier where() const { return tier_; }
+  /// The tensor's bytes, as its file has them, without alignment.
   [[nodiscard]] std::uint64_t size_bytes() const { return bytes_; }
   /// Device pointer (of acquire) or host pointer (of acquire_host), aligned to 256 bytes; null for an empty tensor.
   template <class T = std::byte>
@@ -90,17 +102,21 @@ class handle {
   tier tier_ = tier::vram;
 };
 
+/// What became of a new budget.
 struct budget_report {
-  std::uint64_t effective_bytes = 0;
-  std::uint64_t pending_bytes = 0;  // held above the new budget; given back as handles are released
+  std::uint64_t effective_bytes = 0;  // what was asked for, or the least that works
+  std::uint64_t pending_bytes = 0;    // held above the new budget; given back as handles are released
 };
 
+/// Pages the tensors of one model. See the head of this file for threads, failures and life.
 class pager {
  public:
   /// A catalog and a source built in code, on a device: `file` and `offset` of each tensor are what `source` is asked
   /// for. `auto` budgets are resolved now.
   pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options = {});
+  /// The other is left without a pager: it may be destroyed or assigned to, nothing else.
   pager(pager&&) noexcept;
+  /// The same; what this was is closed first.
   pager& operator=(pager&&) noexcept;
   ~pager();  // close()
 
@@ -109,6 +125,7 @@ class pager {
   /// `budget_too_small`, `cancelled`, `timed_out`, `closed`, or what the source or the device reported; `would_wait` for a
   /// miss on a stream that captures a graph; `invalid_argument` for null and cudaStreamPerThread.
   [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
+  /// The same by id, which looks up no name.
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
   [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream,
@@ -117,13 +134,16 @@ class pager {
   [[nodiscard]] std::optional<handle> try_acquire(tensor_id id, stream_ref stream);
   /// The same for page-locked host RAM: a host pointer, right when the call returns.
   [[nodiscard]] handle acquire_host(std::string_view name, wait_options const& wait = {});
+  /// The same by id.
   [[nodiscard]] handle acquire_host(tensor_id id, wait_options const& wait = {});
+  /// All of a set or nothing, in its order.
   [[nodiscard]] std::vector<handle> acquire_host(std::span<tensor_id const> ids, wait_options const& wait = {});
 
   /// How tensors will be acquired for the device, cycle after cycle: one at a time, each released before the next, or in
   /// sets that are held together. An empty order is taken back: then it is learned. A hint: acquires that depart from it
   /// are served all the same. Takes effect before it returns; no effect with an exact policy. Throws `unknown_tensor`.
   void set_order(std::span<tensor_id const> ids);
+  /// The same for sets: each is acquired as one, and released before the next is.
   void set_order(std::span<std::vector<tensor_id> const> sets);
   /// Starts loading into VRAM, as far as there is room that neither handles nor the plan nor other loads ahead need, and
   /// after all that is being acquired. Does not wait, and does not say what was passed over. Throws `unknown_tensor`.
@@ -132,10 +152,13 @@ class pager {
   /// Adds to a tier's pin set. Lazy: a pinned tensor is loaded by its first acquire and from then on is no victim.
   /// Throws `budget_too_small`, and pins nothing, where the pins would leave no room for the largest unpinned tensor.
   void pin(std::span<tensor_id const> ids, tier where);
+  /// The same for one tensor.
   void pin(tensor_id id, tier where) { pin(std::span(&id, 1), where); }
   /// By glob or preset; throws `unknown_tensor` where nothing matches.
   void pin(std::string_view glob_or_preset, tier where);
+  /// Takes from a tier's pin set: the tensors may be evicted again. No effect on what is not in. Throws `unknown_tensor`.
   void unpin(std::span<tensor_id const> ids, tier where);
+  /// The same for one tensor.
   void unpin(tensor_id id, tier where) { unpin(std::span(&id, 1), where); }
 
   /// Changes a tier's budget; `auto` is resolved anew. Does not wait: what handles hold above it drains as they are
@@ -143,18 +166,24 @@ class pager {
   /// `invalid_argument` for adding or removing a tier, `unsupported` where the device cannot give memory back.
   budget_report set_budget(tier where, budget const& to);
 
+  /// What is paged. Stays as it is, and valid as long as the pager.
   [[nodiscard]] catalog const& tensors() const;
+  /// Whether the tensor is in that tier now, or its last copy is queued. Another thread may change that at any time: only a
+  /// handle keeps it. Throws `unknown_tensor`.
   [[nodiscard]] bool resident(tensor_id id, tier where) const;
+  /// Whether the tensor is in that tier's pin set, resident or not. Throws `unknown_tensor`.
   [[nodiscard]] bool pinned(tensor_id id, tier where) const;
   /// Changes whenever the tensor's device bytes were loaded anew or its address changed; 0 before the first load. Under a
   /// plan the address stays the same: a tensor that streams comes back to where it was.
   [[nodiscard]] std::uint64_t generation(tensor_id id) const;
+  /// Counts since the pager was made, all taken at one moment.
   [[nodiscard]] statistics stats() const;
   /// What was decided since the last call, in order; empty unless pager_options::record_events.
   [[nodiscard]] std::vector<event> take_events();
   /// The caller's own device memory (see pager_options::scratch_bytes); empty where the budget could not hold it, and
   /// then every acquire is refused with the figure.
   [[nodiscard]] std::span<std::byte> scratch() const;
+  /// The device that was passed in, valid as long as the pager.
   [[nodiscard]] device& on() const;
   /// To be called before a stream that was ever passed to this pager is destroyed, by the thread that queued the last
   /// work there. A handle of that stream released later counts as last used now. Does not wait.
