@@ -83,6 +83,7 @@ class gguf_parser {
       if (bytes > key_bytes_max) return fail("has a metadata key longer than 65535 bytes", at);
       std::string_view key;
       if (!in_.read(key, bytes)) return false;
+      if (auto const bad = find_invalid_utf8(key)) return fail("has a metadata key that is not UTF-8", at + 8 + *bad);
       keys.push_back(key);
       if (!metadata_value(key)) return false;
     }
@@ -96,9 +97,9 @@ class gguf_parser {
     if (!in_.read(type)) return false;
     if (type >= value_type_count) return fail("has metadata of unknown type " + std::to_string(type), at);
     if (key == "general.alignment") return alignment(type, at);
-    if (key == "split.no") return split_value(type, at, split().number);
-    if (key == "split.count") return split_value(type, at, split().count);
-    if (key == "split.tensors.count") return split_value(type, at, split().tensors.emplace());
+    if (key == "split.no") return split_value(type, at, split().number, split().number_byte);
+    if (key == "split.count") return split_value(type, at, split().count, split().count_byte);
+    if (key == "split.tensors.count") return split_value(type, at, split().tensors.emplace(), split().tensors_byte);
     if (type == string_value) return skip_string();
     if (type == array_value) return skip_array();
     return in_.skip(value_bytes[type]);
@@ -117,13 +118,13 @@ class gguf_parser {
     return true;
   }
 
-  bool split_value(std::uint32_t type, std::uint64_t type_at, std::uint64_t& value) {
+  bool split_value(std::uint32_t type, std::uint64_t type_at, std::uint64_t& value, std::uint64_t& value_at) {
     if (!is_integer[type]) return fail("a split key is not an integer", type_at);
-    std::uint64_t const at = in_.position();
+    value_at = in_.position();
     std::array<std::uint8_t, 8> bytes = {};
     for (std::size_t i = 0; i < value_bytes[type]; ++i)
       if (!in_.read(bytes[i])) return false;
-    if (is_signed[type] && bytes[value_bytes[type] - 1U] >= 0x80) return fail("a split key is negative", at);
+    if (is_signed[type] && bytes[value_bytes[type] - 1U] >= 0x80) return fail("a split key is negative", value_at);
     value = 0;
     for (std::size_t i = 8; i-- > 0;) value = value << 8U | bytes[i];
     return true;
