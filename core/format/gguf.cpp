@@ -16,6 +16,7 @@ constexpr std::uint64_t key_bytes_max = 65535;
 constexpr std::uint64_t name_bytes_max = 63;
 constexpr std::uint64_t alignment_max = 1U << 20U;
 constexpr std::uint32_t dimensions_max = 4;
+constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();  // elements, or bytes, of a tensor
 // The shortest entries there can be: a key of one byte with a value of one; a name of one byte without dimensions.
 constexpr std::uint64_t metadata_entry_bytes_min = 8 + 1 + 4 + 1;
 constexpr std::uint64_t tensor_entry_bytes_min = 8 + 1 + 4 + 4 + 8;
@@ -26,6 +27,13 @@ constexpr std::array<bool, value_type_count> is_signed = {false, true,  false, t
                                                           false, false, false, false, false, true};
 constexpr std::array<bool, value_type_count> is_integer = {true,  true,  true,  true,  true, true,
                                                            false, false, false, false, true, true};
+
+/// Elements, were no dimension 0. The product must be known not to wrap.
+std::uint64_t count_full(std::span<std::uint64_t const> shape) {
+  std::uint64_t product = 1;
+  for (std::uint64_t const dimension : shape) product *= std::max<std::uint64_t>(dimension, 1);
+  return product;
+}
 
 // Every step returns false where it could not go on: either `why_` says what is wrong, or the reader ran out of bytes.
 class gguf_parser {
@@ -194,12 +202,10 @@ class gguf_parser {
     for (std::uint64_t& dimension : info.shape) {
       at = in_.position();
       if (!in_.read(dimension)) return false;
-      if (dimension > std::numeric_limits<std::int64_t>::max())
-        return fail("has a dimension of 2^63 or more", at, name);
+      if (dimension > most) return fail("has a dimension of 2^63 or more", at, name);
     }
     auto const elements = count_elements(info.shape);
-    if (!elements || *elements > std::numeric_limits<std::int64_t>::max())
-      return fail("has 2^63 elements or more", shape_at, name);
+    if (!elements || *elements > most) return fail("has 2^63 elements or more", shape_at, name);
 
     at = in_.position();
     std::uint32_t type_number = 0;
@@ -213,10 +219,11 @@ class gguf_parser {
     std::uint64_t const row = info.shape.empty() ? 1 : info.shape.front();
     if (row % type->block_elements != 0)
       return fail("has a first dimension that is not a multiple of its type's block", shape_at, name);
-    auto const bytes = count_bytes(*type, *elements);
-    if (!bytes) return fail("has more than 2^64 bytes", shape_at, name);
+    // An empty tensor is held to this too, as if it were not: readers that describe it as an array cannot do without.
+    if (count_full(info.shape) / type->block_elements > most / type->block_bytes)
+      return fail("has 2^63 bytes or more", shape_at, name);
     info.dtype = type->name;
-    info.bytes = *bytes;
+    info.bytes = *count_bytes(*type, *elements);
 
     at = in_.position();
     if (!in_.read(info.offset)) return false;

@@ -65,7 +65,11 @@ void add_shapes(malformed_models& all) {
   all.push_back(file("G22", "elements_wrap_beside_a_0", shaped({0, two_32, two_32}), shape_at, "2^63 elements", "t"));
   all.push_back(
       file("G22", "elements_wrap_in_four_dimensions", shaped({65536, 65536, 65536, 65536}), shape_at, "2^63", "t"));
-  all.push_back(file("G23", "bytes_wrap", shaped({1ULL << 62U}, f64), shape_at, "2^64 bytes", "t"));
+  all.push_back(file("G23", "bytes_wrap", shaped({1ULL << 62U}, f64), shape_at, "2^63 bytes", "t"));
+  all.push_back(file("G23", "bytes_2_to_the_63", shaped({1ULL << 60U}, f64), shape_at, "2^63 bytes", "t"));
+  all.push_back(file("G23", "bytes_wrap_beside_a_0", shaped({0, (1ULL << 63U) - 1}), shape_at, "2^63 bytes", "t"));
+  all.push_back(
+      file("G23", "blocks_wrap_beside_a_0", shaped({(1ULL << 63U) - 32, 0}, q8_0), shape_at, "2^63 bytes", "t"));
   all.push_back(file("G24", "type_minus_one", shaped({8}, ~0U), type_at, "unknown type", "t"));
   all.push_back(file("G24", "type_42", shaped({8}, 42), type_at, "unknown type 42", "t"));
   all.push_back(file("G24", "type_4_removed", shaped({32}, 4), type_at, "removed", "t"));
@@ -81,26 +85,27 @@ void add_places(malformed_models& all) {
   };
   std::uint64_t const a_offset_at = name_at + 25;
   std::uint64_t const b_offset_at = name_at + 33 + 25;
-  std::uint64_t const two_61 = 1ULL << 61U;
   all.push_back(file("G26", "offset_off_by_one", two(0, 65), b_offset_at, "not aligned", "b"));
   all.push_back(file("G26", "offset_2_to_the_64_less_1", two(0, ~0ULL), b_offset_at, "not aligned", "b"));
   all.push_back(
       file("G27", "tensor_past_the_end", with({{.name = "a", .shape = {64}}}, 128), 192, "past the end", "a"));
-  all.push_back(
-      file("G27", "tensor_far_past_the_end", with({{.name = "a", .shape = {two_61}}}, 128), 192, "past the end", "a"));
+  all.push_back(file("G27", "tensor_far_past_the_end", with({{.name = "a", .shape = {1ULL << 60U}}}, 128), 192,
+                     "past the end", "a"));
   all.push_back(file("G28", "overlap", two(0, 32), b_offset_at, "overlaps", "b"));
   all.push_back(file("G28", "same_place", two(0, 0), b_offset_at, "overlaps", "b"));
   all.push_back(file("G28", "hole", two(0, 96), b_offset_at, "hole", "b"));
   all.push_back(file("G28", "out_of_order", two(64, 0), a_offset_at, "hole", "a"));
-  all.push_back(file("G29", "bytes_2_to_the_64", with({{.name = "a", .shape = {two_61}, .type = f64}}, 128), shape_at,
-                     "2^64", "a"));
-  all.push_back(file("G29", "sum_wraps",
-                     with({{.name = "a", .shape = {two_61 - 8}, .type = f64},
-                           {.name = "b", .shape = {64}, .type = f64, .offset = ~0ULL - 63}},
-                          128),
-                     b_offset_at, "2^64 bytes", "b"));
-  all.push_back(file("G29", "padding_wraps", with({{.name = "a", .shape = {two_61 - 1}, .type = f64}}, 128),
-                     a_offset_at, "2^64 bytes", "a"));
+  // The first two take 2^64 bytes less 128 together.
+  auto three = [](std::uint64_t third) {
+    std::uint64_t const most = (1ULL << 63U) - 64;
+    return with({{.name = "a", .shape = {most / 8}, .type = f64},
+                 {.name = "b", .shape = {most / 8}, .type = f64, .offset = most},
+                 {.name = "c", .shape = {third}, .type = f64, .offset = 2 * most}},
+                128);
+  };
+  std::uint64_t const c_offset_at = name_at + 2 * 33 + 25;
+  all.push_back(file("G29", "sum_wraps", three(16), c_offset_at, "2^64 bytes", "c"));
+  all.push_back(file("G29", "padding_wraps", three(15), c_offset_at, "2^64 bytes", "c"));
   all.push_back(file("G30", "padding_missing", with({{.name = "a", .shape = {5}}}, 20), 84, "padding behind it", "a"));
   all.push_back(file("G30", "padding_before_the_data_missing",
                      gguf_file{.tensors = {{.name = "a", .shape = {0}}}}.header(), 57, "ends before its tensors"));

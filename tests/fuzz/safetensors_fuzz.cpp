@@ -26,12 +26,6 @@ result<std::variant<tensors, more_needed>> read(std::span<std::byte const> prefi
   return given;
 }
 
-std::uint64_t header_bytes(std::uint8_t const* data) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, data, length_bytes);
-  return value;
-}
-
 }  // namespace
 }  // namespace tierpager::testing
 
@@ -55,11 +49,12 @@ extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t bytes, s
 
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t bytes, std::size_t bytes_max,
                                                unsigned seed) {
-  using tierpager::testing::header_bytes;
   using tierpager::testing::length_bytes;
   if (bytes < length_bytes || seed % 4 == 0) return LLVMFuzzerMutate(data, bytes, bytes_max);
   std::uint8_t* const json = data + length_bytes;
-  std::size_t const before = std::min<std::uint64_t>(header_bytes(data), bytes - length_bytes);
+  std::uint64_t before = 0;
+  std::memcpy(&before, data, length_bytes);
+  before = std::min<std::uint64_t>(before, bytes - length_bytes);
   std::size_t const behind = bytes - length_bytes - before;
   // The tensors' bytes are never looked at: they move behind the new header whatever they were.
   std::uint64_t const after = LLVMFuzzerMutate(json, before, bytes_max - length_bytes - behind);
