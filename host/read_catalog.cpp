@@ -17,11 +17,18 @@
 namespace tierpager {
 namespace {
 
-constexpr std::uint64_t first_prefix_bytes = std::uint64_t{256} << 10U;
+// Readers take up to ten times as much for what they may find in it, which must not come to a mebibyte.
+constexpr std::uint64_t first_prefix_bytes = std::uint64_t{64} << 10U;
 constexpr std::uint64_t header_bytes_max = std::uint64_t{1} << 30U;
 
 failure refuse(errc code, std::string what, std::string file, std::string tensor = {}) {
   return {.code = code, .what = std::move(what), .file = std::move(file), .tensor = std::move(tensor)};
+}
+
+failure malformed(std::string what, std::string file, std::uint64_t byte, std::string tensor = {}) {
+  failure why = refuse(errc::malformed_file, std::move(what), std::move(file), std::move(tensor));
+  why.byte = byte;
+  return why;
 }
 
 failure in_file(failure why, std::string const& path) {
@@ -142,11 +149,7 @@ status model_loader::add_file(std::string const& path) {
   if (!opened.ok()) return opened.error();
   auto const first = read_start(*opened, 64);
   if (!first.ok()) return first.error();
-  if (is_lfs_pointer(*first)) {
-    failure why = refuse(errc::malformed_file, "is a Git LFS pointer, not the file it stands for", path);
-    why.byte = 0;
-    return why;
-  }
+  if (is_lfs_pointer(*first)) return malformed("is a Git LFS pointer, not the file it stands for", path, 0);
   switch (detect_format(*first, path)) {
     case model_format::gguf: return add_gguf(std::move(opened).value());
     case model_format::safetensors: return add_safetensors(std::move(opened).value(), {}, nullptr, nullptr);
@@ -154,9 +157,7 @@ status model_loader::add_file(std::string const& path) {
     case model_format::manifest: return add_manifest(*opened);
     case model_format::unknown: break;
   }
-  failure why = refuse(errc::malformed_file, "is neither GGUF nor safetensors nor a JSON manifest", path);
-  why.byte = 0;
-  return why;
+  return malformed("is neither GGUF nor safetensors nor a JSON manifest", path, 0);
 }
 
 status model_loader::add_gguf(open_file file) {
@@ -173,10 +174,9 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   gguf_split const whole = *header.split;
   auto name = parse_split_name(std::filesystem::path(file.path()).filename().string());
   if (!name || name->count != whole.count || name->number != whole.number)
-    return refuse(errc::malformed_file,
-                  "is part " + std::to_string(whole.number) + " (from 0) of " + std::to_string(whole.count) +
-                      " of a split model, which its name does not say",
-                  file.path());
+    return malformed("is part " + std::to_string(whole.number) + " (from 0) of " + std::to_string(whole.count) +
+                         " of a split model, which its name does not say",
+                     file.path(), !name || name->count != whole.count ? whole.count_byte : whole.number_byte);
   std::uint32_t const named = name->number;
   std::string const named_path = file.path();
   std::uint64_t tensor_count = 0;
@@ -191,15 +191,17 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
     if (!part_header.ok()) return part_header.error();
     gguf_split const said = part_header->split.value_or(gguf_split{});
     if (said.count != whole.count || said.number != name->number || said.tensors != whole.tensors)
-      return refuse(errc::malformed_file, "does not belong to the same split model as " + named_path, part->path());
+      return malformed("does not belong to the same split model as " + named_path, part->path(),
+                       said.count != whole.count     ? said.count_byte
+                       : said.number != name->number ? said.number_byte
+                                                     : said.tensors_byte);
     tensor_count += part_header->tensors.size();
     keep(std::move(part).value(), std::move(part_header->tensors));
   }
   if (whole.tensors && *whole.tensors != tensor_count)
-    return refuse(errc::malformed_file,
-                  "promises " + std::to_string(*whole.tensors) + " tensors in all parts together; there are " +
-                      std::to_string(tensor_count),
-                  named_path);
+    return malformed("promises " + std::to_string(*whole.tensors) + " tensors in all parts together; there are " +
+                         std::to_string(tensor_count),
+                     named_path, whole.tensors_byte);
   return {};
 }
 
@@ -213,11 +215,11 @@ status model_loader::add_safetensors(open_file file, std::string const& index_pa
     std::string const shard = std::filesystem::path(file.path()).filename().string();
     for (tensor_info const& each : *tensors) {
       auto const at = index->find(each.name);
-      if (!at) return refuse(errc::malformed_file, "is not in " + index_path, file.path(), each.name);
+      if (!at) return malformed("is not in " + index_path, file.path(), each.offset, each.name);
       std::string const& expected = index->shards()[index->shard(*at)];
       if (expected != shard)
-        return refuse(errc::malformed_file, "lies here, but " + index_path + " places it in " + expected, file.path(),
-                      each.name);
+        return malformed("lies here, but " + index_path + " places it in " + expected, file.path(), each.offset,
+                         each.name);
       (*seen)[*at] = true;
     }
   }
@@ -244,10 +246,8 @@ status model_loader::add_shards(open_file const& index_file) {
   auto const missing = std::find(seen.begin(), seen.end(), false);
   if (missing == seen.end()) return {};
   auto const entry = static_cast<std::size_t>(missing - seen.begin());
-  failure why = refuse(errc::malformed_file, "is not in its shard " + index->shards()[index->shard(entry)],
-                       index_file.path(), std::string(index->name(entry)));
-  why.byte = index->byte(entry);
-  return why;
+  return malformed("is not in its shard " + index->shards()[index->shard(entry)], index_file.path(), index->byte(entry),
+                   std::string(index->name(entry)));
 }
 
 status model_loader::add_manifest(open_file const& manifest_file) {
@@ -267,12 +267,9 @@ status model_loader::add_manifest(open_file const& manifest_file) {
   for (tensor_info& each : parsed->tensors) {
     std::uint64_t const end = bytes[each.file];
     each.file += first_file;
-    if (each.offset > end || each.bytes > end - each.offset) {
-      failure why = refuse(errc::malformed_file, "lies past the end of the file, says " + manifest_file.path(),
-                           paths_[each.file], each.name);
-      why.byte = end;
-      return why;
-    }
+    if (each.offset > end || each.bytes > end - each.offset)
+      return malformed("lies past the end of the file, says " + manifest_file.path(), paths_[each.file], end,
+                       each.name);
     tensors_.push_back(std::move(each));
   }
   return {};

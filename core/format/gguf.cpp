@@ -16,6 +16,7 @@ constexpr std::uint64_t key_bytes_max = 65535;
 constexpr std::uint64_t name_bytes_max = 63;
 constexpr std::uint64_t alignment_max = 1U << 20U;
 constexpr std::uint32_t dimensions_max = 4;
+constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();  // elements, or bytes, of a tensor
 // The shortest entries there can be: a key of one byte with a value of one; a name of one byte without dimensions.
 constexpr std::uint64_t metadata_entry_bytes_min = 8 + 1 + 4 + 1;
 constexpr std::uint64_t tensor_entry_bytes_min = 8 + 1 + 4 + 4 + 8;
@@ -26,6 +27,13 @@ constexpr std::array<bool, value_type_count> is_signed = {false, true,  false, t
                                                           false, false, false, false, false, true};
 constexpr std::array<bool, value_type_count> is_integer = {true,  true,  true,  true,  true, true,
                                                            false, false, false, false, true, true};
+
+/// Elements, were no dimension 0. The product must be known not to wrap.
+std::uint64_t count_full(std::span<std::uint64_t const> shape) {
+  std::uint64_t product = 1;
+  for (std::uint64_t const dimension : shape) product *= std::max<std::uint64_t>(dimension, 1);
+  return product;
+}
 
 // Every step returns false where it could not go on: either `why_` says what is wrong, or the reader ran out of bytes.
 class gguf_parser {
@@ -83,6 +91,7 @@ class gguf_parser {
       if (bytes > key_bytes_max) return fail("has a metadata key longer than 65535 bytes", at);
       std::string_view key;
       if (!in_.read(key, bytes)) return false;
+      if (auto const bad = find_invalid_utf8(key)) return fail("has a metadata key that is not UTF-8", at + 8 + *bad);
       keys.push_back(key);
       if (!metadata_value(key)) return false;
     }
@@ -96,9 +105,9 @@ class gguf_parser {
     if (!in_.read(type)) return false;
     if (type >= value_type_count) return fail("has metadata of unknown type " + std::to_string(type), at);
     if (key == "general.alignment") return alignment(type, at);
-    if (key == "split.no") return split_value(type, at, split().number);
-    if (key == "split.count") return split_value(type, at, split().count);
-    if (key == "split.tensors.count") return split_value(type, at, split().tensors.emplace());
+    if (key == "split.no") return split_value(type, at, split().number, split().number_byte);
+    if (key == "split.count") return split_value(type, at, split().count, split().count_byte);
+    if (key == "split.tensors.count") return split_value(type, at, split().tensors.emplace(), split().tensors_byte);
     if (type == string_value) return skip_string();
     if (type == array_value) return skip_array();
     return in_.skip(value_bytes[type]);
@@ -117,13 +126,13 @@ class gguf_parser {
     return true;
   }
 
-  bool split_value(std::uint32_t type, std::uint64_t type_at, std::uint64_t& value) {
+  bool split_value(std::uint32_t type, std::uint64_t type_at, std::uint64_t& value, std::uint64_t& value_at) {
     if (!is_integer[type]) return fail("a split key is not an integer", type_at);
-    std::uint64_t const at = in_.position();
+    value_at = in_.position();
     std::array<std::uint8_t, 8> bytes = {};
     for (std::size_t i = 0; i < value_bytes[type]; ++i)
       if (!in_.read(bytes[i])) return false;
-    if (is_signed[type] && bytes[value_bytes[type] - 1U] >= 0x80) return fail("a split key is negative", at);
+    if (is_signed[type] && bytes[value_bytes[type] - 1U] >= 0x80) return fail("a split key is negative", value_at);
     value = 0;
     for (std::size_t i = 8; i-- > 0;) value = value << 8U | bytes[i];
     return true;
@@ -193,12 +202,10 @@ class gguf_parser {
     for (std::uint64_t& dimension : info.shape) {
       at = in_.position();
       if (!in_.read(dimension)) return false;
-      if (dimension > std::numeric_limits<std::int64_t>::max())
-        return fail("has a dimension of 2^63 or more", at, name);
+      if (dimension > most) return fail("has a dimension of 2^63 or more", at, name);
     }
     auto const elements = count_elements(info.shape);
-    if (!elements || *elements > std::numeric_limits<std::int64_t>::max())
-      return fail("has 2^63 elements or more", shape_at, name);
+    if (!elements || *elements > most) return fail("has 2^63 elements or more", shape_at, name);
 
     at = in_.position();
     std::uint32_t type_number = 0;
@@ -212,10 +219,11 @@ class gguf_parser {
     std::uint64_t const row = info.shape.empty() ? 1 : info.shape.front();
     if (row % type->block_elements != 0)
       return fail("has a first dimension that is not a multiple of its type's block", shape_at, name);
-    auto const bytes = count_bytes(*type, *elements);
-    if (!bytes) return fail("has more than 2^64 bytes", shape_at, name);
+    // An empty tensor is held to this too, as if it were not: readers that describe it as an array cannot do without.
+    if (count_full(info.shape) / type->block_elements > most / type->block_bytes)
+      return fail("has 2^63 bytes or more", shape_at, name);
     info.dtype = type->name;
-    info.bytes = *bytes;
+    info.bytes = *count_bytes(*type, *elements);
 
     at = in_.position();
     if (!in_.read(info.offset)) return false;

@@ -21,6 +21,10 @@ struct gguf_split {
   std::uint64_t number = 0;  // from 0
   std::uint64_t count = 1;
   std::optional<std::uint64_t> tensors = std::nullopt;  // of all parts together
+  // Where it says so; 0 where it does not.
+  std::uint64_t number_byte = 0;
+  std::uint64_t count_byte = 0;
+  std::uint64_t tensors_byte = 0;
 };
 
 struct gguf_header {

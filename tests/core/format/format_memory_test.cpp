@@ -2,45 +2,13 @@
 // header says. An executable of its own, because it replaces the global allocator.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdlib>
-#include <new>
-
-#include <malloc.h>
-
 #include <core/format/gguf.hpp>
 #include <core/format/manifest.hpp>
 #include <core/format/safetensors.hpp>
 #include <core/format/shard_index.hpp>
+#include <tests/support/counted_allocations.hpp>
 
 #include "format_bytes.hpp"
-
-namespace {
-
-std::size_t live_bytes = 0;
-std::size_t peak_bytes = 0;
-
-void* allocate(std::size_t bytes) {
-  void* const memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  live_bytes += malloc_usable_size(memory);
-  peak_bytes = std::max(peak_bytes, live_bytes);
-  return memory;
-}
-
-void deallocate(void* memory) {
-  if (memory != nullptr) live_bytes -= malloc_usable_size(memory);
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void operator delete(void* memory) noexcept { deallocate(memory); }
-void operator delete[](void* memory) noexcept { deallocate(memory); }
-void operator delete(void* memory, std::size_t) noexcept { deallocate(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { deallocate(memory); }
 
 namespace tierpager {
 namespace {
@@ -53,10 +21,7 @@ constexpr std::size_t many = 100000;
 /// What reading takes, the catalog included, and not the header itself: the caller holds that, twice over at worst.
 template <class Read>
 void expect_within_promise(std::size_t header_bytes, Read const& read, char const* what) {
-  std::size_t const before = live_bytes;
-  peak_bytes = live_bytes;
-  read();
-  EXPECT_LE(peak_bytes - before, 14 * header_bytes + (std::size_t{512} << 10U)) << what;
+  EXPECT_LE(testing::peak_bytes_of(read), 14 * header_bytes + (std::size_t{512} << 10U)) << what;
 }
 
 template <class Tensors>
