@@ -69,6 +69,7 @@ void expect_all_refused(malformed_models const& models) {
 
 TEST(malformed_models, of_gguf_are_refused) { expect_all_refused(malformed_gguf()); }
 TEST(malformed_models, of_gguf_tensors_are_refused) { expect_all_refused(malformed_gguf_tensors()); }
+TEST(malformed_models, of_a_million_names_are_refused) { expect_all_refused(malformed_gguf_of_a_million()); }
 TEST(malformed_models, of_split_gguf_are_refused) { expect_all_refused(malformed_split_gguf()); }
 TEST(malformed_models, of_safetensors_are_refused) { expect_all_refused(malformed_safetensors()); }
 TEST(malformed_models, of_safetensors_entries_are_refused) { expect_all_refused(malformed_safetensors_entries()); }
@@ -77,8 +78,8 @@ TEST(malformed_models, of_manifests_are_refused) { expect_all_refused(malformed_
 
 malformed_models all_models() {
   malformed_models all;
-  for (auto const list : {malformed_gguf, malformed_gguf_tensors, malformed_split_gguf, malformed_safetensors,
-                          malformed_safetensors_entries, malformed_indexes, malformed_manifests})
+  for (auto const list : {malformed_gguf, malformed_gguf_tensors, malformed_gguf_of_a_million, malformed_split_gguf,
+                          malformed_safetensors, malformed_safetensors_entries, malformed_indexes, malformed_manifests})
     for (malformed_model& each : list()) all.push_back(std::move(each));
   return all;
 }

@@ -78,16 +78,6 @@ void add_keys(malformed_models& all) {
                      "array of unknown type"));
   all.push_back(file("G9", "element_type_minus_one", with({metadata("k", array_value, u32(~0U) + u64(1) + "v")}),
                      value_at, "array of unknown type"));
-  malformed_model million =
-      file("G31", "a_million_keys_and_the_first_again", {}, 24 + 1'000'000 * 22ULL + 8, "key twice");
-  gguf_file keys;
-  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
-    std::string const digits = std::to_string(i);
-    keys.metadata.push_back(metadata(std::string(9 - digits.size(), '0') + digits, uint8_value, "v"));
-  }
-  keys.metadata.push_back(keys.metadata.front());
-  million.files.front().content = keys.header();
-  all.push_back(std::move(million));
 }
 
 void add_arrays(malformed_models& all) {

@@ -35,14 +35,6 @@ void add_names(malformed_models& all) {
   all.push_back(file("G18", "tensor_twice",
                      with({{.name = "a", .shape = {8}}, {.name = "a", .shape = {8}, .offset = 32}}, 64),
                      name_at + 33 + 8, "is there twice", "a"));
-  gguf_file many;
-  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
-    std::string const digits = std::to_string(i);
-    many.tensors.push_back({.name = std::string(9 - digits.size(), '0') + digits, .shape = {0}});
-  }
-  many.tensors.push_back(many.tensors.front());
-  all.push_back(file("G31", "a_million_names_and_the_first_again", many.build(), name_at + 1'000'000 * 41ULL + 8,
-                     "is there twice", "000000000"));
 }
 
 void add_shapes(malformed_models& all) {
@@ -127,6 +119,21 @@ malformed_models malformed_gguf_tensors() {
   add_shapes(all);
   add_places(all);
   return all;
+}
+
+malformed_models malformed_gguf_of_a_million() {
+  gguf_file keys, names;
+  for (std::uint32_t i = 0; i < 1'000'000; ++i) {
+    std::string const digits = std::to_string(1'000'000 + i);
+    keys.metadata.push_back(metadata(digits, 0, "v"));
+    names.tensors.push_back({.name = digits, .shape = {0}});
+  }
+  keys.metadata.push_back(keys.metadata.front());
+  names.tensors.push_back(names.tensors.front());
+  return {
+      file("G31", "a_million_keys_and_the_first_again", keys.header(), name_at + 1'000'000 * 20ULL + 8, "key twice"),
+      file("G31", "a_million_names_and_the_first_again", names.build(), name_at + 1'000'000 * 39ULL + 8,
+           "is there twice", "1000000")};
 }
 
 malformed_models malformed_split_gguf() {

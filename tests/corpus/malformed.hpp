@@ -36,6 +36,7 @@ using malformed_models = std::vector<malformed_model>;
 
 [[nodiscard]] malformed_models malformed_gguf();
 [[nodiscard]] malformed_models malformed_gguf_tensors();
+[[nodiscard]] malformed_models malformed_gguf_of_a_million();
 [[nodiscard]] malformed_models malformed_split_gguf();
 [[nodiscard]] malformed_models malformed_safetensors();
 [[nodiscard]] malformed_models malformed_safetensors_entries();
