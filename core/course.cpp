@@ -80,7 +80,7 @@ void course::move_to(std::size_t position) {
 }
 
 std::optional<course::question> course::take_question() {
-  if (!order_ || epoch_ == planned_epoch_ || epoch_ == asked_epoch_) return std::nullopt;
+  if (!has_question()) return std::nullopt;
   asked_epoch_ = epoch_;
   return question{epoch_, order_};
 }

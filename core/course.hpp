@@ -31,6 +31,7 @@ class course {
     std::shared_ptr<acquire_order const> order;
   };
   std::optional<question> take_question();
+  [[nodiscard]] bool has_question() const { return order_ && epoch_ != planned_epoch_ && epoch_ != asked_epoch_; }
   /// False, and nothing changed, where the order or the conditions are others by now.
   bool adopt(std::uint64_t epoch, std::optional<memory_plan> plan);
   /// The plan, until the order that it was made for is no longer followed; null: none.

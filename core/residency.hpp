@@ -33,6 +33,7 @@ class residency {
 
   /// Address space the tier's arena needs, whatever its budget becomes.
   [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
+  [[nodiscard]] bool has_commands() const { return !commands_.empty(); }
   /// Appends the commands emitted since the last call, in order.
   void take_commands(std::vector<command>& into);
 
@@ -46,6 +47,8 @@ class residency {
   result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// Grants at once or changes nothing. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  /// The same for one tensor, without saying why not.
+  bool try_hit(tensor_id id, tier where, caller_id caller);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
@@ -73,6 +76,7 @@ class residency {
     std::uint64_t epoch;
     plan_request request;
   };
+  [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
   /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock.
   std::optional<plan_question> take_plan_question();
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
@@ -101,6 +105,7 @@ class residency {
   [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
   [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
+  [[nodiscard]] std::uint64_t bytes(tensor_id id, tier where) const { return slot_of(id, where).bytes; }
   /// Where a tensor in use lies.
   [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
   /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
@@ -108,7 +113,10 @@ class residency {
   [[nodiscard]] bool wants_copy(tensor_id id) const;
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
-  [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
+  [[nodiscard]] std::optional<fence> ready(tensor_id id) const {
+    std::optional<fence> const& copied = slot_of(id, tier::vram).ready;
+    return copied && !has_passed(*copied) ? copied : std::nullopt;
+  }
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
   /// No load, remap, watch or settling under way, no request waiting.
@@ -132,7 +140,7 @@ class residency {
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
   [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
-  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const;
+  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
   template <class Change>
   void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
@@ -281,11 +289,14 @@ class residency {
   void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
   void unstage(tensor_id id, load& one);
   void end_drains();
-  [[nodiscard]] bool has_passed(fence which) const;
+  [[nodiscard]] bool has_passed(fence which) const {
+    return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
+  }
   [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   void add_use(slot& one, fence last_use) const;
   void ended(tensor_id id, tier where);
   void settle_if_needed();
+  [[nodiscard]] bool nothing_waits() const;
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump();

@@ -278,6 +278,12 @@ void residency::prove(fence recorded, std::uint32_t key) {
   if (any) pump();
 }
 
+bool residency::nothing_waits() const {
+  return staging_.empty() && placing_.empty() && std::all_of(tiers_.begin(), tiers_.end(), [](tier_state const& of) {
+           return of.waiting.empty() && of.limit_bytes <= of.target_bytes;
+         });
+}
+
 bool residency::somebody_waits() const {
   auto const asked_for = [this](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; };
   return !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
@@ -299,6 +305,7 @@ bool residency::nothing_comes() const {
 // Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump() {
+  if (nothing_waits()) return;
   go_on();
   while (somebody_waits() && nothing_comes() && give_up_what_waits()) go_on();
   bool const waits = !staging_.empty() || !placing_.empty();

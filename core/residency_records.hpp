@@ -20,12 +20,12 @@ namespace tierpager::records {
 
 enum class slot_state : std::uint8_t { absent, loading, resident };
 
-/// One tensor in one tier.
-struct slot {
+/// One tensor in one tier. What a hit looks at comes first.
+struct alignas(64) slot {
   byte_range range;
-  std::uint64_t generation = 0;
+  std::uint64_t footprint_bytes = 0;  // what it takes of the tier
+  std::uint64_t bytes = 0;            // of the tensor itself
   std::uint32_t uses = 0;
-  std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
   std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
   slot_state state = slot_state::absent;
   bool pinned = false;           // the user's pin set
@@ -35,6 +35,8 @@ struct slot {
   bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
   bool expected = false;         // RAM: to be read, and not staged yet
   bool doomed = false;           // RAM: its place is promised to what is expected
+  std::uint32_t busy = 0;        // RAM: copies from it that may still run; a victim that is busy is waited for
+  std::uint64_t generation = 0;
   std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
   std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
 };

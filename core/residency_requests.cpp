@@ -132,6 +132,16 @@ result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, 
   return true;
 }
 
+bool residency::try_hit(tensor_id id, tier where, caller_id caller) {
+  if (lost_ || closed_ || !at(where).options.present || index_of(id) >= tensors_.size()) return false;
+  std::span const ids(&id, 1);
+  if (slot_of(id, where).state != slot_state::resident || !may_pass(where, caller) || !room_for(ids, where)) return false;
+  on_course(ids, where);
+  use(id, where, caller);
+  run_ahead_and_pump(where);
+  return true;
+}
+
 // Calls for the device tier are what an order is made of.
 void residency::on_course(std::span<tensor_id const> ids, tier where) {
   if (where != tier::vram || !course_.kept()) return;

@@ -113,6 +113,7 @@ tensor_id executor::id_of(std::string_view name) const {
 // Commands ---------------------------------------------------------------------------------------------------------
 
 void executor::dispatch() {
+  if (!core_->has_commands()) return;
   core_->take_commands(commands_);
   for (command& one : commands_) take(one);
   commands_.clear();
@@ -197,8 +198,25 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
   return std::move(me.why);
 }
 
+// What nearly every call is, a hit, and else the long way: no memory is allocated for it, no call of the device made.
 handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait) {
-  return std::move(acquire(std::span(&id, 1), where, stream, wait).front());
+  handle one;
+  check_stream(stream);
+  bool const plain = !trace_.attached();
+  std::uint64_t const caller = this_caller();
+  std::optional<fence> until;
+  if (plain) {
+    scoped_lock const lock(mutex_);
+    if (unproven_.empty() && core_->try_hit(id, where, caller_of(caller))) {
+      fill(one, id, where, stream, caller);
+      if (where == tier::vram) until = core_->ready(id);
+      plan_if_wanted();
+      dispatch();
+    }
+  }
+  if (!one) return std::move(acquire(std::span(&id, 1), where, stream, wait).front());
+  if (until) order_after(std::span(&one, 1), *stream, until);
+  return one;
 }
 
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
@@ -227,7 +245,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
-        handles.push_back(handle_of(id, where, stream, caller));
+        fill(handles.emplace_back(), id, where, stream, caller);
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -291,7 +309,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    one = handle_of(id, tier::vram, stream, caller);
+    fill(one.emplace(), id, tier::vram, stream, caller);
     until = core_->ready(id);
     dispatch();
   }
@@ -305,23 +323,22 @@ handle executor::share(handle const& one) {
   core_->share(one.id_, one.tier_, caller_of(caller));
   std::optional<stream_ref> stream;
   if (one.stream_ != nullptr) stream.emplace(one.stream_);
-  handle another = handle_of(one.id_, one.tier_, stream, caller);
+  handle another;
+  fill(another, one.id_, one.tier_, stream, caller);
   another.retirements_before_ = one.retirements_before_;
   return another;
 }
 
-handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
-  handle one;
+void executor::fill(handle& one, tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
   ++outstanding_;
   one.owner_ = this;
   one.id_ = id;
   one.tier_ = where;
-  one.bytes_ = tensors_[id].bytes;
+  one.bytes_ = core_->bytes(id, where);
   one.stream_ = stream ? stream->get() : nullptr;
   one.caller_ = caller;
   one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
   if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
-  return one;
 }
 
 // One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.

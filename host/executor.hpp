@@ -81,7 +81,7 @@ class executor {
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
+  void fill(handle& one, tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);

@@ -58,6 +58,7 @@ void executor::note_use(fence last_use) {
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
 void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
   note_use(recorded);
+  if (unproven_.empty()) return;
   std::erase_if(unproven_, [&](unproven_use const& one) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
     if (one.stream != stream || one.key >= keys_before) return false;
     core_->prove(recorded, one.key);
