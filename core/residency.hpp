@@ -58,6 +58,8 @@ class residency {
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
+  /// The same for VRAM, with a fence.
+  void release_after(tensor_id id, caller_id caller, fence last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
   /// The uses left under that key lie before this fence.
@@ -114,8 +116,12 @@ class residency {
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const {
-    std::optional<fence> const& copied = slot_of(id, tier::vram).ready;
-    return copied && !has_passed(*copied) ? copied : std::nullopt;
+    return copying(id) ? slot_of(id, tier::vram).ready : std::nullopt;
+  }
+  /// Whether there is one.
+  [[nodiscard]] bool copying(tensor_id id) const {
+    slot const& one = slot_of(id, tier::vram);
+    return one.ready && !has_passed(*one.ready);
   }
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
@@ -168,19 +174,27 @@ class residency {
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
-  void on_course(std::span<tensor_id const> ids, tier where);
-  void run_ahead_and_pump(tier where);
   [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
   [[nodiscard]] bool starving() const;
-  void use(tensor_id id, tier where, caller_id caller);
-  void unuse(tensor_id id, tier where, caller_id caller);
   void admit(request_id id, request& one);
-  void count_acquire(tensor_id id, tier where);
   void arrived(load& one, tensor_id id, tier where);
   void reject(request_id id, failure const& why);
   void reject_all(failure const& why);
   bool admit_waiting(tier where);
   [[nodiscard]] bool stuck(request const& one) const;
+
+  // residency_uses.cpp
+  void on_course(std::span<tensor_id const> ids, tier where);
+  void run_ahead_and_pump(tier where);
+  void count_acquire(tensor_id id, tier where);
+  void use(tensor_id id, tier where, caller_id caller);
+  void unuse(tensor_id id, tier where, caller_id caller);
+  void touch(tensor_id id, tier where);
+  inline void touch(slot& one, tensor_id id, tier where);
+  inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
+  inline void end_use(slot& one, tier where, caller_id caller);
+  inline void add_use(slot& one, fence last_use) const;
+  inline void ended(tensor_id id, tier where);
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
@@ -253,7 +267,6 @@ class residency {
 
   // residency_plan.cpp: order, plan, running ahead
   void regard(tensor_id id, tier where);
-  void touch(tensor_id id, tier where);
   void set_range(tensor_id id, tier where, byte_range range);
   void take_up_plan();
   void follow_course();
@@ -293,13 +306,16 @@ class residency {
     return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
   }
   [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
-  void add_use(slot& one, fence last_use) const;
-  void ended(tensor_id id, tier where);
   void settle_if_needed();
-  [[nodiscard]] bool nothing_waits() const;
+  [[nodiscard]] bool nothing_waits() const {
+    return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
+  }
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
-  void pump();
+  void pump() {
+    if (!nothing_waits()) pump_on();
+  }
+  void pump_on();
   void go_on();
 
   catalog const& tensors_;

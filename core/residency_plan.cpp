@@ -94,14 +94,6 @@ void residency::regard(tensor_id id, tier where) {
   guest ? guests.touched(id) : guests.erased(id);
 }
 
-void residency::touch(tensor_id id, tier where) {
-  slot& one = slot_of(id, where);
-  if (one.ahead) no_longer_ahead(id);
-  if (one.guest) at(where).guests->touched(id);
-  // Under a plan the policy ranks what is at home, and only where one of these must leave.
-  if (course_.plan() == nullptr || one.state != slot_state::resident) at(where).policy->touched(id);
-}
-
 // Places -----------------------------------------------------------------------------------------------------------
 
 void residency::set_range(tensor_id id, tier where, byte_range range) {

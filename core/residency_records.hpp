@@ -42,6 +42,8 @@ struct alignas(64) slot {
 };
 
 struct tier_state {
+  [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
+
   tier_options options;
   std::uint64_t reserve_bytes = 0;
   std::uint64_t target_bytes = 0;                      // what the current budget allows, in whole granules

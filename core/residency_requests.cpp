@@ -75,12 +75,6 @@ bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   return bytes == 0 || at(where).held_bytes + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
 }
 
-// Nobody who holds nothing overtakes a waiting request, so none starves; who holds something may be what they wait for.
-bool residency::may_pass(tier where, caller_id caller) const {
-  if (held_by_caller_[static_cast<std::size_t>(caller)] > 0) return true;
-  return at(where).waiting.empty() && (where == tier::vram || !starving());
-}
-
 // A load for the device waits for RAM that host handles hold.
 bool residency::starving() const {
   return std::any_of(staging_.begin(), staging_.end(),
@@ -132,55 +126,9 @@ result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, 
   return true;
 }
 
-bool residency::try_hit(tensor_id id, tier where, caller_id caller) {
-  if (lost_ || closed_ || !at(where).options.present || index_of(id) >= tensors_.size()) return false;
-  std::span const ids(&id, 1);
-  if (slot_of(id, where).state != slot_state::resident || !may_pass(where, caller) || !room_for(ids, where)) return false;
-  on_course(ids, where);
-  use(id, where, caller);
-  run_ahead_and_pump(where);
-  return true;
-}
-
-// Calls for the device tier are what an order is made of.
-void residency::on_course(std::span<tensor_id const> ids, tier where) {
-  if (where != tier::vram || !course_.kept()) return;
-  course_.acquired(ids);
-  follow_course();
-}
-
-void residency::run_ahead_and_pump(tier where) {
-  if (where != tier::vram || course_.plan() == nullptr) return;
-  run_ahead();
-  pump();
-}
-
 // Loads that nobody has asked for are no reason to wait; unless one of the set was given up and is not over yet.
 bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
-}
-
-void residency::count_acquire(tensor_id id, tier where) {
-  ++counters_.acquires;
-  if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
-    ++counters_.vram_hits;
-  } else if (bool const kept = !slot_of(id, tier::ram).doomed;
-             (kept && slot_of(id, tier::ram).state != slot_state::absent) || find_load(id) != nullptr) {
-    ++counters_.ram_hits;
-  } else {
-    ++counters_.disk_reads;
-  }
-}
-
-void residency::use(tensor_id id, tier where, caller_id caller) {
-  if (where == tier::ram) spare(id);
-  count_acquire(id, where);
-  change(id, where, [](slot& one) {
-    ++one.uses;
-    one.fixed = one.pinned;
-  });
-  if (footprint(id, where) > 0) touch(id, where);
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
@@ -289,18 +237,6 @@ bool residency::stuck(request const& one) const {
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
-}
-
-void residency::share(tensor_id id, tier where, caller_id caller) {
-  assert(slot_of(id, where).uses > 0);
-  change(id, where, [](slot& one) { ++one.uses; });
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
-}
-
-void residency::unuse(tensor_id id, tier where, caller_id caller) {
-  assert(slot_of(id, where).uses > 0);
-  change(id, where, [](slot& one) { --one.uses; });
-  --held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
 }  // namespace tierpager

@@ -112,8 +112,7 @@ tensor_id executor::id_of(std::string_view name) const {
 
 // Commands ---------------------------------------------------------------------------------------------------------
 
-void executor::dispatch() {
-  if (!core_->has_commands()) return;
+void executor::carry_out() {
   core_->take_commands(commands_);
   for (command& one : commands_) take(one);
   commands_.clear();
@@ -198,25 +197,56 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
   return std::move(me.why);
 }
 
+inline void executor::fill(handle& one, tensor_id id, tier where, void* stream, std::uint64_t caller) {
+  ++outstanding_;
+  one.owner_ = this;
+  one.id_ = id;
+  one.tier_ = where;
+  one.bytes_ = core_->bytes(id, where);
+  one.stream_ = stream;
+  one.caller_ = caller;
+  one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
+  if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
+}
+
 // What nearly every call is, a hit, and else the long way: no memory is allocated for it, no call of the device made.
-handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait) {
+handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
   handle one;
-  check_stream(stream);
-  bool const plain = !trace_.attached();
-  std::uint64_t const caller = this_caller();
-  std::optional<fence> until;
-  if (plain) {
-    scoped_lock const lock(mutex_);
+  if (!trace_.attached() && (where == tier::ram || !stream.names_no_one_stream())) {
+    std::uint64_t const caller = this_caller();
+    bool copying = false;
+    mutex_.lock();
     if (unproven_.empty() && core_->try_hit(id, where, caller_of(caller))) {
-      fill(one, id, where, stream, caller);
-      if (where == tier::vram) until = core_->ready(id);
-      plan_if_wanted();
-      dispatch();
+      fill(one, id, where, stream.get(), caller);
+      copying = where == tier::vram && core_->copying(id);
+      if (core_->has_commands() || core_->wants_plan()) hit_changed_something();
     }
+    mutex_.unlock();
+    if (copying) order_after_copy(one, stream);
   }
-  if (!one) return std::move(acquire(std::span(&id, 1), where, stream, wait).front());
-  if (until) order_after(std::span(&one, 1), *stream, until);
+  if (!one) acquire_the_long_way(one, id, where, stream, wait);
   return one;
+}
+
+// The course, or what is loaded ahead.
+void executor::hit_changed_something() {
+  plan_if_wanted();
+  dispatch();
+}
+
+void executor::acquire_the_long_way(handle& one, tensor_id id, tier where, stream_ref stream,
+                                    wait_options const& wait) {
+  std::optional<stream_ref> const named = where == tier::vram ? std::optional(stream) : std::nullopt;
+  one = std::move(acquire(std::span(&id, 1), where, named, wait).front());
+}
+
+void executor::order_after_copy(handle& one, stream_ref stream) {
+  std::optional<fence> until;
+  {
+    scoped_lock const lock(mutex_);
+    until = core_->ready(one.id_);
+  }
+  order_after(std::span(&one, 1), stream, until);
 }
 
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
@@ -245,7 +275,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
-        fill(handles.emplace_back(), id, where, stream, caller);
+        fill(handles.emplace_back(), id, where, stream ? stream->get() : nullptr, caller);
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -309,7 +339,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    fill(one.emplace(), id, tier::vram, stream, caller);
+    fill(one.emplace(), id, tier::vram, stream.get(), caller);
     until = core_->ready(id);
     dispatch();
   }
@@ -321,31 +351,10 @@ handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
   std::uint64_t const caller = this_caller();
   core_->share(one.id_, one.tier_, caller_of(caller));
-  std::optional<stream_ref> stream;
-  if (one.stream_ != nullptr) stream.emplace(one.stream_);
   handle another;
-  fill(another, one.id_, one.tier_, stream, caller);
+  fill(another, one.id_, one.tier_, one.stream_, caller);
   another.retirements_before_ = one.retirements_before_;
   return another;
-}
-
-void executor::fill(handle& one, tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
-  ++outstanding_;
-  one.owner_ = this;
-  one.id_ = id;
-  one.tier_ = where;
-  one.bytes_ = core_->bytes(id, where);
-  one.stream_ = stream ? stream->get() : nullptr;
-  one.caller_ = caller;
-  one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
-  if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
-}
-
-// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
-bool executor::leave() {
-  --outstanding_;
-  if (outstanding_ == 0) retired_.clear();
-  return outstanding_ == 0 && abandoned_;
 }
 
 // The rest of the facade -------------------------------------------------------------------------------------------

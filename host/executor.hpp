@@ -28,11 +28,11 @@ class executor {
 
   std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                               wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
-  handle acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait)
-      TIERPAGER_EXCLUDES(mutex_);
+  /// The same for one tensor; a null stream is none, as with `release`.
+  handle acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
-  void release(handle const& one, std::optional<stream_ref> stream) noexcept TIERPAGER_EXCLUDES(mutex_);
+  void release(handle const& one, stream_ref stream) noexcept TIERPAGER_EXCLUDES(mutex_);
 
   void set_order(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
   void set_order(std::span<std::vector<tensor_id> const> sets) TIERPAGER_EXCLUDES(mutex_);
@@ -70,7 +70,10 @@ class executor {
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
-  void dispatch() TIERPAGER_REQUIRES(mutex_);
+  void dispatch() TIERPAGER_REQUIRES(mutex_) {
+    if (core_->has_commands()) carry_out();
+  }
+  void carry_out() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
@@ -81,10 +84,20 @@ class executor {
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  void fill(handle& one, tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
+  void acquire_the_long_way(handle& one, tensor_id id, tier where, stream_ref stream, wait_options const& wait)
+      TIERPAGER_EXCLUDES(mutex_);
+  void hit_changed_something() TIERPAGER_REQUIRES(mutex_);
+  inline void fill(handle& one, tensor_id id, tier where, void* stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_);
+  void order_after_copy(handle& one, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
-  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
+  /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
+  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
+    --outstanding_;
+    if (outstanding_ != 0) return false;
+    retired_.clear();
+    return abandoned_;
+  }
 
   // executor_uses.cpp
   /// A release whose fence could not be recorded. Keys count up.
@@ -99,6 +112,7 @@ class executor {
     std::uint64_t number;
   };
   result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
+  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);

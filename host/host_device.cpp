@@ -96,8 +96,7 @@ result<fence> host_device::record(stream_ref stream) {
   if (stream.get() != nullptr) {
     host_stream::queue const& queue = *static_cast<host_stream*>(stream.get())->queue_;
     std::uint64_t const name = queue.known_as.load(std::memory_order_relaxed);
-    if (name >> 32U == serial_)
-      return fence{.stream = static_cast<std::uint32_t>(name), .sequence = queue.pushed()};
+    if (name >> 32U == serial_) return fence{.stream = static_cast<std::uint32_t>(name), .sequence = queue.pushed()};
   }
   auto const known = find(stream);
   if (!known.ok()) return known.error();

@@ -31,7 +31,8 @@ struct world {
     host_stream warm;
     for (std::size_t i = 0; i < 4; ++i) {
       for (std::size_t each = 0; each < tensors; ++each) {
-        tensor_id const id = i == 0 ? tensor_id{static_cast<std::uint32_t>(each)} : ids_[(i * tensors + each) % ids_kept];
+        tensor_id const id =
+            i == 0 ? tensor_id{static_cast<std::uint32_t>(each)} : ids_[(i * tensors + each) % ids_kept];
         if (what == program::host_tier)
           (void)pager_->acquire_host(id);
         else

@@ -65,9 +65,9 @@ std::shared_ptr<device> make_instant_device() { return std::make_shared<instant_
 stream_ref instant_stream(std::uintptr_t number) { return stream_ref(reinterpret_cast<void*>((number + 1) * 64)); }
 
 std::vector<std::string> tensor_names(std::size_t count) {
-  static constexpr std::array<char const*, 9> parts{
-      "attn_q.weight", "attn_k.weight",    "attn_v.weight",   "attn_output.weight", "ffn_gate.weight",
-      "ffn_up.weight", "ffn_down.weight", "attn_norm.weight", "ffn_norm.weight"};
+  static constexpr std::array<char const*, 9> parts{"attn_q.weight",      "attn_k.weight",    "attn_v.weight",
+                                                    "attn_output.weight", "ffn_gate.weight",  "ffn_up.weight",
+                                                    "ffn_down.weight",    "attn_norm.weight", "ffn_norm.weight"};
   std::vector<std::string> names;
   for (std::size_t i = 0; i < count; ++i)
     names.push_back("blk." + std::to_string(i / parts.size()) + "." + parts.at(i % parts.size()));
