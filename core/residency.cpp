@@ -29,6 +29,7 @@ residency::residency(catalog const& tensors, residency_options const& options,
 void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   tier_state& one = at(where);
   one.policy = std::move(policy);
+  one.open = one.options.present;
   one.guests.emplace(course_.kept() ? tensors_.size() : 0);
   one.slots.resize(tensors_.size());
   std::uint64_t total = 0;

@@ -47,8 +47,8 @@ class residency {
   result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// Grants at once or changes nothing. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
-  /// The same for one tensor, without saying why not.
-  bool try_hit(tensor_id id, tier where, caller_id caller);
+  /// The same for one tensor, without saying why not: null. Else where it lies, until the next call.
+  records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
@@ -107,8 +107,8 @@ class residency {
   [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
   [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
-  [[nodiscard]] std::uint64_t bytes(tensor_id id, tier where) const { return slot_of(id, where).bytes; }
-  /// Where a tensor in use lies.
+  /// Where a tensor in use lies, and how large it is.
+  [[nodiscard]] records::slot const& place(tensor_id id, tier where) const { return slot_of(id, where); }
   [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
   /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
   /// order that the first one made) may be missing. It is answered with copy_failed then.
@@ -185,12 +185,18 @@ class residency {
 
   // residency_uses.cpp
   void on_course(std::span<tensor_id const> ids, tier where);
-  void run_ahead_and_pump(tier where);
+  void run_ahead_and_pump(tier where) {
+    if (where != tier::vram || course_.plan() == nullptr) return;
+    run_ahead();
+    pump();
+  }
   void count_acquire(tensor_id id, tier where);
   void use(tensor_id id, tier where, caller_id caller);
   void unuse(tensor_id id, tier where, caller_id caller);
   void touch(tensor_id id, tier where);
   inline void touch(slot& one, tensor_id id, tier where);
+  template <tier where>
+  records::slot const* hit_in(tensor_id id, caller_id caller);
   inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
   inline void end_use(slot& one, tier where, caller_id caller);
   inline void add_use(slot& one, fence last_use) const;
@@ -280,7 +286,10 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  void run_ahead();
+  void run_ahead() {
+    if (course_.has_upcoming()) run_further_ahead();
+  }
+  void run_further_ahead();
   bool load_ahead(tensor_id id);
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);
@@ -313,7 +322,8 @@ class residency {
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump() {
-    if (!nothing_waits()) pump_on();
+    if (!nothing_waits()) [[unlikely]]
+      pump_on();
   }
   void pump_on();
   void go_on();

@@ -208,6 +208,7 @@ void residency::device_lost(failure const& why) {
   if (lost_) return;
   lost_ = why;
   lost_->code = errc::device_lost;
+  for (tier where : both_tiers) at(where).open = false;
   reject_all(*lost_);
   std::vector<tensor_id> coming;
   for (auto const& [id, one] : loads_) coming.push_back(static_cast<tensor_id>(id));
@@ -225,6 +226,7 @@ void residency::device_lost(failure const& why) {
 
 void residency::close() {
   closed_ = true;
+  for (tier where : both_tiers) at(where).open = false;
   give_up_what_waits();
   reject_all({.code = errc::closed, .what = "the pager is closed"});
 }

@@ -7,7 +7,8 @@
 namespace tierpager {
 
 inline void residency::touch(slot& one, tensor_id id, tier where) {
-  if (one.ahead) no_longer_ahead(id);
+  if (one.ahead) [[unlikely]]
+    no_longer_ahead(id);
   if (one.guest) at(where).guests->touched(id);
   // Under a plan the policy ranks what is at home, and only where one of these must leave.
   if (course_.plan() == nullptr || one.state != slot_state::resident) at(where).policy->touched(id);
@@ -41,19 +42,37 @@ bool residency::may_pass(tier where, caller_id caller) const {
   return at(where).waiting.empty() && (where == tier::vram || staging_.empty() || !starving());
 }
 
-bool residency::try_hit(tensor_id id, tier where, caller_id caller) {
+template <tier where>
+records::slot const* residency::hit_in(tensor_id id, caller_id caller) {
   tier_state& of = at(where);
-  if (lost_ || closed_ || !of.options.present || index_of(id) >= of.slots.size()) return false;
+  if (!of.open || index_of(id) >= of.slots.size()) [[unlikely]]
+    return nullptr;
   slot& one = of.slots[index_of(id)];
-  if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) return false;
-  if (!held(one) && of.held_bytes + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) return false;
-  bool const ordered = where == tier::vram && course_.kept();
-  if (ordered) on_course(std::span(&id, 1), where);
+  if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) [[unlikely]]
+    return nullptr;
+  bool const was_held = lasting(one);
+  if (!was_held && of.held_bytes + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
+    return nullptr;
+  if (where == tier::vram && course_.kept()) on_course(std::span(&id, 1), where);
   ++counters_.acquires;
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
-  begin_use(one, id, where, caller);
-  if (ordered) run_ahead_and_pump(where);
-  return true;
+  if (!was_held) {
+    of.held_bytes += one.footprint_bytes;
+    of.lasting_bytes += one.footprint_bytes;
+  }
+  ++one.uses;
+  one.fixed = one.pinned;
+  if (one.footprint_bytes > 0) touch(one, id, where);
+  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  if (where == tier::vram) {
+    if (one.ready && has_passed(*one.ready)) one.ready.reset();
+    run_ahead_and_pump(where);
+  }
+  return &one;
+}
+
+records::slot const* residency::try_hit(tensor_id id, tier where, caller_id caller) {
+  return where == tier::vram ? hit_in<tier::vram>(id, caller) : hit_in<tier::ram>(id, caller);
 }
 
 // Calls for the device tier are what an order is made of.
@@ -61,12 +80,6 @@ void residency::on_course(std::span<tensor_id const> ids, tier where) {
   if (where != tier::vram || !course_.kept()) return;
   course_.acquired(ids);
   follow_course();
-}
-
-void residency::run_ahead_and_pump(tier where) {
-  if (where != tier::vram || course_.plan() == nullptr) return;
-  run_ahead();
-  pump();
 }
 
 void residency::count_acquire(tensor_id id, tier where) {
@@ -96,13 +109,7 @@ void residency::share(tensor_id id, tier where, caller_id caller) {
 }
 
 inline void residency::add_use(slot& one, fence last_use) const {
-  if (known_passed(last_use)) return;
-  for (fence& known : one.last_uses) {
-    if (known.stream != last_use.stream) continue;
-    known.sequence = std::max(known.sequence, last_use.sequence);
-    return;
-  }
-  one.last_uses.push_back(last_use);
+  if (!known_passed(last_use)) one.last_uses.add(last_use);
 }
 
 inline void residency::ended(tensor_id id, tier where) {
@@ -121,7 +128,7 @@ void residency::release(tensor_id id, tier where, caller_id caller, std::optiona
 }
 
 void residency::release_after(tensor_id id, caller_id caller, fence last_use) {
-  if (!several_streams_ && only_stream_ != last_use.stream) {
+  if (!several_streams_ && only_stream_ != last_use.stream) [[unlikely]] {
     several_streams_ = only_stream_.has_value();
     only_stream_ = several_streams_ ? std::nullopt : std::optional(last_use.stream);
   }

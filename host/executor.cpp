@@ -197,34 +197,36 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
   return std::move(me.why);
 }
 
-inline void executor::fill(handle& one, tensor_id id, tier where, void* stream, std::uint64_t caller) {
+inline void executor::fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream,
+                           std::uint64_t caller) {
   ++outstanding_;
   one.owner_ = this;
   one.id_ = id;
   one.tier_ = where;
-  one.bytes_ = core_->bytes(id, where);
+  one.bytes_ = place.bytes;
   one.stream_ = stream;
   one.caller_ = caller;
   one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
-  if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
+  if (place.bytes > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + place.range.offset;
 }
 
 // What nearly every call is, a hit, and else the long way: no memory is allocated for it, no call of the device made.
 handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
   handle one;
+  bool copying = false;
   if (!trace_.attached() && (where == tier::ram || !stream.names_no_one_stream())) {
     std::uint64_t const caller = this_caller();
-    bool copying = false;
-    mutex_.lock();
-    if (unproven_.empty() && core_->try_hit(id, where, caller_of(caller))) {
-      fill(one, id, where, stream.get(), caller);
-      copying = where == tier::vram && core_->copying(id);
-      if (core_->has_commands() || core_->wants_plan()) hit_changed_something();
+    scoped_lock const lock(mutex_);
+    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, caller_of(caller)) : nullptr;
+    if (place != nullptr) [[likely]] {
+      fill(one, *place, id, where, stream.get(), caller);
+      copying = where == tier::vram && place->ready.has_value();
+      if (core_->has_commands() || core_->wants_plan()) [[unlikely]]
+        hit_changed_something();
     }
-    mutex_.unlock();
-    if (copying) order_after_copy(one, stream);
   }
-  if (!one) acquire_the_long_way(one, id, where, stream, wait);
+  if (one.owner_ == nullptr || copying) [[unlikely]]
+    acquire_the_long_way(one, stream, id, where, wait);
   return one;
 }
 
@@ -234,17 +236,18 @@ void executor::hit_changed_something() {
   dispatch();
 }
 
-void executor::acquire_the_long_way(handle& one, tensor_id id, tier where, stream_ref stream,
+// No hit, or one whose copy is not over.
+void executor::acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where,
                                     wait_options const& wait) {
-  std::optional<stream_ref> const named = where == tier::vram ? std::optional(stream) : std::nullopt;
-  one = std::move(acquire(std::span(&id, 1), where, named, wait).front());
-}
-
-void executor::order_after_copy(handle& one, stream_ref stream) {
+  if (!one) {
+    std::optional<stream_ref> const named = where == tier::vram ? std::optional(stream) : std::nullopt;
+    one = std::move(acquire(std::span(&id, 1), where, named, wait).front());
+    return;
+  }
   std::optional<fence> until;
   {
     scoped_lock const lock(mutex_);
-    until = core_->ready(one.id_);
+    until = core_->ready(id);
   }
   order_after(std::span(&one, 1), stream, until);
 }
@@ -275,7 +278,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
-        fill(handles.emplace_back(), id, where, stream ? stream->get() : nullptr, caller);
+        fill(handles.emplace_back(), core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller);
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -339,7 +342,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    fill(one.emplace(), id, tier::vram, stream.get(), caller);
+    fill(one.emplace(), core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
     until = core_->ready(id);
     dispatch();
   }
@@ -352,7 +355,7 @@ handle executor::share(handle const& one) {
   std::uint64_t const caller = this_caller();
   core_->share(one.id_, one.tier_, caller_of(caller));
   handle another;
-  fill(another, one.id_, one.tier_, one.stream_, caller);
+  fill(another, core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, caller);
   another.retirements_before_ = one.retirements_before_;
   return another;
 }

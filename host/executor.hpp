@@ -71,7 +71,8 @@ class executor {
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {
-    if (core_->has_commands()) carry_out();
+    if (core_->has_commands()) [[unlikely]]
+      carry_out();
   }
   void carry_out() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
@@ -84,12 +85,11 @@ class executor {
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  void acquire_the_long_way(handle& one, tensor_id id, tier where, stream_ref stream, wait_options const& wait)
+  void acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where, wait_options const& wait)
       TIERPAGER_EXCLUDES(mutex_);
   void hit_changed_something() TIERPAGER_REQUIRES(mutex_);
-  inline void fill(handle& one, tensor_id id, tier where, void* stream, std::uint64_t caller)
-      TIERPAGER_REQUIRES(mutex_);
-  void order_after_copy(handle& one, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  inline void fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream,
+                   std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
@@ -111,9 +111,20 @@ class executor {
     fence last;
     std::uint64_t number;
   };
-  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
+  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_) {
+    if (retirements_.load(std::memory_order_acquire) == retirements_before) return device_->record(stream);
+    return last_fence_of_retired(stream, retirements_before);
+  }
+  result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
   void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
-  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
+  /// The stream that was used last comes first: it is the next one, too, more often than not.
+  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_) {
+    bool const first = !last_uses_.empty() && last_uses_.front().stream == last_use.stream;
+    if (!first) [[unlikely]]
+      return note_use_elsewhere(last_use);
+    if (last_uses_.front().sequence < last_use.sequence) last_uses_.front().sequence = last_use.sequence;
+  }
+  void note_use_elsewhere(fence last_use) TIERPAGER_REQUIRES(mutex_);
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
   void tell_if_lost(failure const& why) TIERPAGER_REQUIRES(mutex_);

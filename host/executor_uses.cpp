@@ -7,13 +7,15 @@
 
 namespace tierpager {
 
-void executor::note_use(fence last_use) {
-  for (fence& known : last_uses_) {
-    if (known.stream != last_use.stream) continue;
-    known.sequence = std::max(known.sequence, last_use.sequence);
-    return;
+void executor::note_use_elsewhere(fence last_use) {
+  auto const known =
+      std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
+  if (known == last_uses_.end()) {
+    last_uses_.insert(last_uses_.begin(), last_use);
+  } else {
+    known->sequence = std::max(known->sequence, last_use.sequence);
+    std::swap(*known, last_uses_.front());
   }
-  last_uses_.push_back(last_use);
 }
 
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
@@ -30,12 +32,12 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
 void executor::release(handle const& one, stream_ref stream) noexcept {
   caller_id const caller = static_cast<caller_id>(one.caller_);
   bool last = false;
-  if (one.tier_ == tier::vram && one.bytes_ > 0 && stream.get() != nullptr) {
+  if (one.tier_ == tier::vram && one.bytes_ > 0 && stream.get() != nullptr) [[likely]] {
     std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
     result<fence> const recorded = last_fence_of(stream, one.retirements_before_);
     scoped_lock const lock(mutex_);
-    if (recorded.ok()) {
-      if (unproven_.empty())
+    if (recorded.ok()) [[likely]] {
+      if (unproven_.empty()) [[likely]]
         note_use(*recorded);
       else
         proved(stream, *recorded, keys_before);
@@ -64,8 +66,8 @@ void executor::release_unproven(handle const& one, stream_ref stream, failure co
 
 // Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
 // where that one did, so the first such retirement is the one.
-result<fence> executor::last_fence_of(stream_ref stream, std::uint64_t retirements_before) {
-  if (retirements_.load(std::memory_order_acquire) > retirements_before) {
+result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
+  {
     scoped_lock const lock(mutex_);
     for (retired_stream const& one : retired_)
       if (one.stream == stream && one.number > retirements_before) return one.last;

@@ -22,7 +22,8 @@ class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
   annotated_mutex& operator=(annotated_mutex const&) = delete;
 
   void lock() TIERPAGER_ACQUIRE() TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
-    if (taken_.exchange(true, std::memory_order_acquire)) lock_taken();
+    if (taken_.exchange(true, std::memory_order_acquire)) [[unlikely]]
+      lock_taken();
   }
   void unlock() TIERPAGER_RELEASE() TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
     taken_.store(false, std::memory_order_release);

@@ -80,7 +80,7 @@ void hit_auto(benchmark::State& state) { hit(state, program::auto_random); }
 void hit_with_plan(benchmark::State& state) { hit(state, program::cycle_with_plan); }
 void hit_in_ram(benchmark::State& state) { hit(state, program::host_tier); }
 
-void hit_baseline(benchmark::State& state) {
+void baseline(benchmark::State& state, bool with_handle) {
   struct cached {
     explicit cached(std::size_t tensors) : names(tensor_names(tensors)), cache(names) {
       for (tensor_id id : random_ids(tensors, ids_kept, 1)) order.push_back(static_cast<std::uint32_t>(id));
@@ -101,18 +101,30 @@ void hit_baseline(benchmark::State& state) {
   cached* its = nullptr;
   for (auto _ : state) {
     if (its == nullptr) its = shared;
-    auto const one = its->cache.acquire(its->names[its->order[next++ % ids_kept]]);
-    benchmark::DoNotOptimize(one.data());
+    std::string const& name = its->names[its->order[next++ % ids_kept]];
+    if (with_handle) {
+      string_cache::node& one = its->cache.acquire_node(name);
+      benchmark::DoNotOptimize(one.data);
+      its->cache.release_node(one);
+    } else {
+      benchmark::DoNotOptimize(its->cache.acquire(name));
+      its->cache.release(name);
+    }
   }
   state.SetItemsProcessed(state.iterations());
 }
 
+void hit_baseline(benchmark::State& state) { baseline(state, false); }
+void hit_baseline_with_handle(benchmark::State& state) { baseline(state, true); }
+
 BENCHMARK(hit_baseline)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
+BENCHMARK(hit_baseline_with_handle)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_lru)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_auto)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_with_plan)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_in_ram)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_baseline)->Arg(290)->Threads(2)->UseRealTime();
+BENCHMARK(hit_baseline_with_handle)->Arg(290)->Threads(2)->UseRealTime();
 BENCHMARK(hit_lru)->Arg(290)->Threads(2)->UseRealTime();
 BENCHMARK(hit_auto)->Arg(290)->Threads(2)->UseRealTime();
 BENCHMARK(hit_in_ram)->Arg(290)->Threads(2)->UseRealTime();

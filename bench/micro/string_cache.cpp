@@ -9,30 +9,24 @@ string_cache::string_cache(std::span<std::string const> names) {
   }
 }
 
-string_cache::node& string_cache::take(std::string const& name) {
+string_cache::node& string_cache::acquire_node(std::string const& name) {
+  std::scoped_lock const lock(mutex_);
   node& found = by_name_.at(name);
   by_use_.splice(by_use_.end(), by_use_, found.place);
   ++found.uses;
   return found;
 }
 
-string_cache::use string_cache::acquire(std::string const& name) {
-  std::scoped_lock const lock(mutex_);
-  return {*this, take(name)};
-}
+std::byte const* string_cache::acquire(std::string const& name) { return acquire_node(name).data; }
 
-void string_cache::release(node& of) {
+void string_cache::release_node(node& of) {
   std::scoped_lock const lock(mutex_);
   --of.uses;
 }
 
-void string_cache::acquire_and_release_set(std::span<std::string const> names) {
-  {
-    std::scoped_lock const lock(mutex_);
-    for (std::string const& name : names) (void)take(name);
-  }
+void string_cache::release(std::string const& name) {
   std::scoped_lock const lock(mutex_);
-  for (std::string const& name : names) --by_name_.at(name).uses;
+  --by_name_.at(name).uses;
 }
 
 }  // namespace tierpager::bench

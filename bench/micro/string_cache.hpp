@@ -15,32 +15,19 @@ class string_cache {
  public:
   explicit string_cache(std::span<std::string const> names);
 
+  [[nodiscard]] std::byte const* acquire(std::string const& name);
+  void release(std::string const& name);
+
   struct node {
-    std::byte* data = nullptr;
+    std::byte const* data = nullptr;
     std::uint64_t uses = 0;
     std::list<std::string const*>::iterator place;
   };
-  /// One use, until it is released.
-  class use {
-   public:
-    use(string_cache& owner, node& of) : owner_(&owner), of_(&of) {}
-    use(use const&) = delete;
-    use& operator=(use const&) = delete;
-    ~use() { owner_->release(*of_); }
-    [[nodiscard]] std::byte const* data() const { return of_->data; }
-
-   private:
-    string_cache* owner_;
-    node* of_;
-  };
-  use acquire(std::string const& name);
-  /// The same without a set of one: each name found, all under one lock.
-  void acquire_and_release_set(std::span<std::string const> names);
+  /// The same with a handle: who releases it need not find the name again.
+  [[nodiscard]] node& acquire_node(std::string const& name);
+  void release_node(node& of);
 
  private:
-  void release(node& of);
-  node& take(std::string const& name);
-
   std::mutex mutex_;
   std::list<std::string const*> by_use_;
   std::unordered_map<std::string, node> by_name_;
