@@ -75,6 +75,32 @@ void hit(benchmark::State& state, program what) {
   if (stream && its != nullptr) its->pager_->retire_stream(*stream);
 }
 
+// Three tensors that are held together, as a layer's gate, up and down are.
+void hit_set(benchmark::State& state) {
+  world& its = world_of(static_cast<std::size_t>(state.range(0)), program::lru_random);
+  host_stream stream;
+  std::size_t next = 0;
+  for (auto _ : state) {
+    auto const held = its.pager_->acquire(std::span(its.ids_).subspan(next % (ids_kept - 3), 3), stream);
+    benchmark::DoNotOptimize(held.data());
+    next += 3;
+  }
+  its.pager_->retire_stream(stream);
+}
+
+void hit_set_baseline(benchmark::State& state) {
+  std::vector<std::string> const names = tensor_names(static_cast<std::size_t>(state.range(0)));
+  auto const order = random_ids(names.size(), ids_kept, 1);
+  string_cache cache(names);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    std::size_t const at = next % (ids_kept - 3);
+    for (std::size_t i = at; i < at + 3; ++i) benchmark::DoNotOptimize(cache.acquire(names[index_of(order[i])]));
+    for (std::size_t i = at; i < at + 3; ++i) cache.release(names[index_of(order[i])]);
+    next += 3;
+  }
+}
+
 void hit_lru(benchmark::State& state) { hit(state, program::lru_random); }
 void hit_auto(benchmark::State& state) { hit(state, program::auto_random); }
 void hit_with_plan(benchmark::State& state) { hit(state, program::cycle_with_plan); }
@@ -123,6 +149,8 @@ BENCHMARK(hit_lru)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_auto)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_with_plan)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
 BENCHMARK(hit_in_ram)->Arg(64)->Arg(290)->Arg(4096)->Arg(65536);
+BENCHMARK(hit_set)->Arg(290);
+BENCHMARK(hit_set_baseline)->Arg(290);
 BENCHMARK(hit_baseline)->Arg(290)->Threads(2)->UseRealTime();
 BENCHMARK(hit_baseline_with_handle)->Arg(290)->Threads(2)->UseRealTime();
 BENCHMARK(hit_lru)->Arg(290)->Threads(2)->UseRealTime();
