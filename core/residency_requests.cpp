@@ -82,6 +82,8 @@ bool residency::starving() const {
 }
 
 result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr)
+    return acquired{.granted = true, .request = request_id{}};
   if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
   bool const pass = may_pass(where, caller);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
@@ -113,6 +115,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
 }
 
 result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr) return true;
   if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
   if (!all_there(ids, where)) {
     status const fine = fits_ever(ids, where);

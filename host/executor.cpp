@@ -10,11 +10,6 @@
 namespace tierpager {
 namespace {
 
-// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
-std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
-
-caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
-
 // A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
 void check_stream(std::optional<stream_ref> stream) {
   if (!stream || !stream->names_no_one_stream()) return;
@@ -195,61 +190,6 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
   }
   stall_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
   return std::move(me.why);
-}
-
-inline void executor::fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream,
-                           std::uint64_t caller) {
-  ++outstanding_;
-  one.owner_ = this;
-  one.id_ = id;
-  one.tier_ = where;
-  one.bytes_ = place.bytes;
-  one.stream_ = stream;
-  one.caller_ = caller;
-  one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
-  if (place.bytes > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + place.range.offset;
-}
-
-// What nearly every call is, a hit, and else the long way: no memory is allocated for it, no call of the device made.
-handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
-  handle one;
-  bool copying = false;
-  if (!trace_.attached() && (where == tier::ram || !stream.names_no_one_stream())) {
-    std::uint64_t const caller = this_caller();
-    scoped_lock const lock(mutex_);
-    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, caller_of(caller)) : nullptr;
-    if (place != nullptr) [[likely]] {
-      fill(one, *place, id, where, stream.get(), caller);
-      copying = where == tier::vram && place->ready.has_value();
-      if (core_->has_commands() || core_->wants_plan()) [[unlikely]]
-        hit_changed_something();
-    }
-  }
-  if (one.owner_ == nullptr || copying) [[unlikely]]
-    acquire_the_long_way(one, stream, id, where, wait);
-  return one;
-}
-
-// The course, or what is loaded ahead.
-void executor::hit_changed_something() {
-  plan_if_wanted();
-  dispatch();
-}
-
-// No hit, or one whose copy is not over.
-void executor::acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where,
-                                    wait_options const& wait) {
-  if (!one) {
-    std::optional<stream_ref> const named = where == tier::vram ? std::optional(stream) : std::nullopt;
-    one = std::move(acquire(std::span(&id, 1), where, named, wait).front());
-    return;
-  }
-  std::optional<fence> until;
-  {
-    scoped_lock const lock(mutex_);
-    until = core_->ready(id);
-  }
-  order_after(std::span(&one, 1), stream, until);
 }
 
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,

@@ -65,6 +65,10 @@ class executor {
     std::optional<failure> why;
   };
 
+  /// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
+  static std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
+  static caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
+
   ~executor();
   void open_core(residency_options const& core, pager_options const& options) TIERPAGER_EXCLUDES(mutex_);
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
@@ -88,8 +92,18 @@ class executor {
   void acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where, wait_options const& wait)
       TIERPAGER_EXCLUDES(mutex_);
   void hit_changed_something() TIERPAGER_REQUIRES(mutex_);
-  inline void fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream,
-                   std::uint64_t caller) TIERPAGER_REQUIRES(mutex_);
+  void fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
+      TIERPAGER_REQUIRES(mutex_) {
+    ++outstanding_;
+    one.owner_ = this;
+    one.id_ = id;
+    one.tier_ = where;
+    one.bytes_ = place.bytes;
+    one.stream_ = stream;
+    one.caller_ = caller;
+    one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
+    if (place.bytes > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + place.range.offset;
+  }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
