@@ -19,7 +19,7 @@ void course::acquired(std::span<tensor_id const> ids) {
   if (!kept_) return;
   tracker_.acquired(ids);
   if (tracker_.version() != version_) return follow();
-  if (order_) move_to(tracker_.position());
+  if (order_ && tracker_.position() != position_) move_to(tracker_.position());
 }
 
 void course::released(tensor_id id) {
@@ -51,6 +51,7 @@ void course::follow() {
 
 void course::index_order() {
   std::vector<order_entry> const& entries = order_->entries;
+  cycle_ = entries.size();
   std::fill(latest_entry_.begin(), latest_entry_.end(), never);
   next_entry_.assign(entries.size(), never);
   auto const count = static_cast<std::uint32_t>(entries.size());
@@ -69,18 +70,15 @@ void course::index_order() {
 }
 
 void course::move_to(std::size_t position) {
-  std::size_t const count = order_->entries.size();
-  std::size_t const moved = (position + count - position_) % count;
-  for (std::size_t k = 0; k < moved; ++k) {
-    std::size_t const i = (position_ + k) % count;
-    latest_entry_[index_of(order_->entries[i].id)] = static_cast<std::uint32_t>(i);
+  while (position_ != position) {
+    latest_entry_[index_of(order_->entries[position_].id)] = static_cast<std::uint32_t>(position_);
+    position_ = around(position_ + 1);
+    if (ahead_ > 0) --ahead_;
   }
-  ahead_ -= std::min(ahead_, moved);
-  position_ = position;
 }
 
 std::optional<course::question> course::take_question() {
-  if (!order_ || epoch_ == planned_epoch_ || epoch_ == asked_epoch_) return std::nullopt;
+  if (!has_question()) return std::nullopt;
   asked_epoch_ = epoch_;
   return question{epoch_, order_};
 }
@@ -97,7 +95,7 @@ bool course::take_loss() { return std::exchange(lost_, false); }
 
 void course::advance() {
   ++ahead_;
-  all_there_ = ahead_ >= order_->entries.size();
+  all_there_ = ahead_ >= cycle_;
 }
 
 void course::fall_back() {
@@ -105,12 +103,9 @@ void course::fall_back() {
   all_there_ = false;
 }
 
-// Where all of a cycle is there, a look a quarter of a cycle later is early enough, and a hit is spared it.
 std::optional<tensor_id> course::upcoming() const {
-  if (!plan_ || !order_ || planned_epoch_ != epoch_) return std::nullopt;
-  std::size_t const count = order_->entries.size();
-  if (ahead_ >= (all_there_ ? count - count / 4 : count)) return std::nullopt;
-  return order_->entries[(position_ + ahead_) % order_->entries.size()].id;
+  if (!has_upcoming()) return std::nullopt;
+  return order_->entries[around(position_ + ahead_)].id;
 }
 
 bool course::sooner_than_upcoming(tensor_id id) const {

@@ -31,6 +31,7 @@ class course {
     std::shared_ptr<acquire_order const> order;
   };
   std::optional<question> take_question();
+  [[nodiscard]] bool has_question() const { return order_ && epoch_ != planned_epoch_ && epoch_ != asked_epoch_; }
   /// False, and nothing changed, where the order or the conditions are others by now.
   bool adopt(std::uint64_t epoch, std::optional<memory_plan> plan);
   /// The plan, until the order that it was made for is no longer followed; null: none.
@@ -41,6 +42,10 @@ class course {
   // Running ahead. The cursor lies between the program's position and one cycle beyond.
   /// The next tensor to be there in time; none without a plan for the present order, or a whole cycle ahead.
   [[nodiscard]] std::optional<tensor_id> upcoming() const;
+  /// Where all of a cycle is there, a look a quarter of a cycle later is early enough, and a hit is spared it.
+  [[nodiscard]] bool has_upcoming() const {
+    return plan_ && order_ && planned_epoch_ == epoch_ && ahead_ < (all_there_ ? cycle_ - cycle_ / 4 : cycle_);
+  }
   void advance();
   /// What was to be there in time is not: the cursor goes back to the program.
   void fall_back();
@@ -51,6 +56,7 @@ class course {
   void follow();
   void index_order();
   void move_to(std::size_t position);
+  [[nodiscard]] std::size_t around(std::size_t entry) const { return entry < cycle_ ? entry : entry - cycle_; }
 
   static constexpr std::uint32_t never = ~std::uint32_t{0};
   bool kept_;
@@ -62,6 +68,7 @@ class course {
   std::uint64_t asked_epoch_ = 0;
   std::uint64_t planned_epoch_ = 0;
   bool lost_ = false;
+  std::size_t cycle_ = 0;  // entries of the order
   std::size_t position_ = 0;
   std::size_t ahead_ = 0;                    // the cursor, counted from the position
   bool all_there_ = false;                   // the cursor went round: it rests until the program has caught up some way

@@ -29,15 +29,18 @@ residency::residency(catalog const& tensors, residency_options const& options,
 void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   tier_state& one = at(where);
   one.policy = std::move(policy);
+  one.open = one.options.present;
   one.guests.emplace(course_.kept() ? tensors_.size() : 0);
   one.slots.resize(tensors_.size());
   std::uint64_t total = 0;
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    std::uint64_t const bytes = footprint(static_cast<tensor_id>(i), where);
+    slot& each = one.slots[i];
+    each.bytes = tensors_.tensors()[i].bytes;
+    std::uint64_t const bytes = each.footprint_bytes = round_up(each.bytes, one.options.granule_bytes);
     total += bytes;
     largest = std::max(largest, bytes);
-    if (bytes == 0) one.slots[i].state = slot_state::resident;  // nothing to load, nothing to evict
+    if (bytes == 0) each.state = slot_state::resident;  // nothing to load, nothing to evict
   }
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   if (one.options.present || staging) {
@@ -77,22 +80,9 @@ void residency::take_commands(std::vector<command>& into) {
   commands_.clear();
 }
 
-std::uint64_t residency::footprint(tensor_id id, tier where) const {
-  return round_up(tensors_[id].bytes, at(where).options.granule_bytes);
-}
-
 residency::load* residency::find_load(tensor_id id) {
   auto const found = loads_.find(static_cast<std::uint32_t>(id));
   return found == loads_.end() ? nullptr : &found->second;
-}
-
-bool residency::has_passed(fence which) const {
-  return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
-}
-
-std::optional<fence> residency::ready(tensor_id id) const {
-  std::optional<fence> const copied = slot_of(id, tier::vram).ready;
-  return copied && has_passed(*copied) ? std::nullopt : copied;
 }
 
 bool residency::wants_copy(tensor_id id) const {

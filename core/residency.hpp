@@ -33,6 +33,7 @@ class residency {
 
   /// Address space the tier's arena needs, whatever its budget becomes.
   [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
+  [[nodiscard]] bool has_commands() const { return !commands_.empty(); }
   /// Appends the commands emitted since the last call, in order.
   void take_commands(std::vector<command>& into);
 
@@ -46,6 +47,8 @@ class residency {
   result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// Grants at once or changes nothing. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  /// The same for one tensor, without saying why not: null. Else where it lies, until the next call.
+  records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
@@ -55,6 +58,8 @@ class residency {
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
+  /// The same for VRAM, with a fence.
+  void release_after(tensor_id id, caller_id caller, fence last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
   /// The uses left under that key lie before this fence.
@@ -73,6 +78,7 @@ class residency {
     std::uint64_t epoch;
     plan_request request;
   };
+  [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
   /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock.
   std::optional<plan_question> take_plan_question();
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
@@ -101,14 +107,22 @@ class residency {
   [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
   [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
-  /// Where a tensor in use lies.
+  /// Where a tensor in use lies, and how large it is.
+  [[nodiscard]] records::slot const& place(tensor_id id, tier where) const { return slot_of(id, where); }
   [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
   /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
   /// order that the first one made) may be missing. It is answered with copy_failed then.
   [[nodiscard]] bool wants_copy(tensor_id id) const;
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
-  [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
+  [[nodiscard]] std::optional<fence> ready(tensor_id id) const {
+    return copying(id) ? slot_of(id, tier::vram).ready : std::nullopt;
+  }
+  /// Whether there is one.
+  [[nodiscard]] bool copying(tensor_id id) const {
+    slot const& one = slot_of(id, tier::vram);
+    return one.ready && !has_passed(*one.ready);
+  }
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
   /// No load, remap, watch or settling under way, no request waiting.
@@ -132,7 +146,7 @@ class residency {
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
   [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
-  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const;
+  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
   template <class Change>
   void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
@@ -160,19 +174,33 @@ class residency {
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
-  void on_course(std::span<tensor_id const> ids, tier where);
-  void run_ahead_and_pump(tier where);
   [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
   [[nodiscard]] bool starving() const;
-  void use(tensor_id id, tier where, caller_id caller);
-  void unuse(tensor_id id, tier where, caller_id caller);
   void admit(request_id id, request& one);
-  void count_acquire(tensor_id id, tier where);
   void arrived(load& one, tensor_id id, tier where);
   void reject(request_id id, failure const& why);
   void reject_all(failure const& why);
   bool admit_waiting(tier where);
   [[nodiscard]] bool stuck(request const& one) const;
+
+  // residency_uses.cpp
+  void on_course(std::span<tensor_id const> ids, tier where);
+  void run_ahead_and_pump(tier where) {
+    if (where != tier::vram || course_.plan() == nullptr) return;
+    run_ahead();
+    pump();
+  }
+  void count_acquire(tensor_id id, tier where);
+  void use(tensor_id id, tier where, caller_id caller);
+  void unuse(tensor_id id, tier where, caller_id caller);
+  void touch(tensor_id id, tier where);
+  inline void touch(slot& one, tensor_id id, tier where);
+  template <tier where>
+  records::slot const* hit_in(tensor_id id, caller_id caller);
+  inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
+  inline void end_use(slot& one, tier where, caller_id caller);
+  inline void add_use(slot& one, fence last_use) const;
+  inline void ended(tensor_id id, tier where);
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
@@ -246,7 +274,6 @@ class residency {
 
   // residency_plan.cpp: order, plan, running ahead
   void regard(tensor_id id, tier where);
-  void touch(tensor_id id, tier where);
   void set_range(tensor_id id, tier where, byte_range range);
   void take_up_plan();
   void follow_course();
@@ -260,7 +287,10 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  void run_ahead();
+  void run_ahead() {
+    if (course_.has_upcoming()) run_further_ahead();
+  }
+  void run_further_ahead();
   bool load_ahead(tensor_id id);
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);
@@ -282,14 +312,21 @@ class residency {
   void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
   void unstage(tensor_id id, load& one);
   void end_drains();
-  [[nodiscard]] bool has_passed(fence which) const;
+  [[nodiscard]] bool has_passed(fence which) const {
+    return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
+  }
   [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
-  void add_use(slot& one, fence last_use) const;
-  void ended(tensor_id id, tier where);
   void settle_if_needed();
+  [[nodiscard]] bool nothing_waits() const {
+    return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
+  }
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
-  void pump();
+  void pump() {
+    if (!nothing_waits()) [[unlikely]]
+      pump_on();
+  }
+  void pump_on();
   void go_on();
 
   catalog const& tensors_;

@@ -208,6 +208,7 @@ void residency::device_lost(failure const& why) {
   if (lost_) return;
   lost_ = why;
   lost_->code = errc::device_lost;
+  for (tier where : both_tiers) at(where).open = false;
   reject_all(*lost_);
   std::vector<tensor_id> coming;
   for (auto const& [id, one] : loads_) coming.push_back(static_cast<tensor_id>(id));
@@ -225,57 +226,9 @@ void residency::device_lost(failure const& why) {
 
 void residency::close() {
   closed_ = true;
+  for (tier where : both_tiers) at(where).open = false;
   give_up_what_waits();
   reject_all({.code = errc::closed, .what = "the pager is closed"});
-}
-
-// Uses -------------------------------------------------------------------------------------------------------------
-
-void residency::add_use(slot& one, fence last_use) const {
-  if (known_passed(last_use)) return;
-  for (fence& known : one.last_uses) {
-    if (known.stream != last_use.stream) continue;
-    known.sequence = std::max(known.sequence, last_use.sequence);
-    return;
-  }
-  one.last_uses.push_back(last_use);
-}
-
-void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
-  if (last_use && where == tier::vram) {
-    several_streams_ = several_streams_ || (only_stream_ && *only_stream_ != last_use->stream);
-    only_stream_ = several_streams_ ? std::nullopt : std::optional(last_use->stream);
-    add_use(slot_of(id, where), *last_use);
-  }
-  unuse(id, where, caller);
-  ended(id, where);
-}
-
-void residency::ended(tensor_id id, tier where) {
-  if (where == tier::vram && course_.kept()) {
-    course_.released(id);
-    follow_course();
-    if (!slot_of(id, where).preferred) run_ahead();  // what is at home lies in nobody's way
-  }
-  pump();
-}
-
-void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t key) {
-  unproven_.emplace_back(key, id);
-  change(id, tier::vram, [](slot& one) { ++one.unproven; });
-  unuse(id, tier::vram, caller);
-  ended(id, tier::vram);
-}
-
-void residency::prove(fence recorded, std::uint32_t key) {
-  bool any = false;
-  std::erase_if(unproven_, [&](auto const& use) {
-    if (use.first != key) return false;
-    add_use(slot_of(use.second, tier::vram), recorded);
-    change(use.second, tier::vram, [](slot& one) { --one.unproven; });
-    return any = true;
-  });
-  if (any) pump();
 }
 
 bool residency::somebody_waits() const {
@@ -298,7 +251,7 @@ bool residency::nothing_comes() const {
 
 // Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
-void residency::pump() {
+void residency::pump_on() {
   go_on();
   while (somebody_waits() && nothing_comes() && give_up_what_waits()) go_on();
   bool const waits = !staging_.empty() || !placing_.empty();

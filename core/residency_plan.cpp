@@ -94,14 +94,6 @@ void residency::regard(tensor_id id, tier where) {
   guest ? guests.touched(id) : guests.erased(id);
 }
 
-void residency::touch(tensor_id id, tier where) {
-  slot& one = slot_of(id, where);
-  if (one.ahead) no_longer_ahead(id);
-  if (one.guest) at(where).guests->touched(id);
-  // Under a plan the policy ranks what is at home, and only where one of these must leave.
-  if (course_.plan() == nullptr || one.state != slot_state::resident) at(where).policy->touched(id);
-}
-
 // Places -----------------------------------------------------------------------------------------------------------
 
 void residency::set_range(tensor_id id, tier where, byte_range range) {
@@ -166,6 +158,7 @@ bool residency::claimed(tensor_id id, byte_range range) const {
     auto const claim = planned_range(each);
     return each != id && claim && overlap(*claim, range);
   };
+  if (ahead_.empty() && loads_.empty()) return false;
   return std::any_of(ahead_.begin(), ahead_.end(), claims) ||
          std::any_of(loads_.begin(), loads_.end(), [&](auto const& each) {
            auto const coming = static_cast<tensor_id>(each.first);
@@ -235,7 +228,7 @@ bool residency::room_ahead(tensor_id id) {
   return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
 }
 
-void residency::run_ahead() {
+void residency::run_further_ahead() {
   for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
     auto const range = planned_range(*next);
     bool const there = slot_of(*next, tier::vram).state != slot_state::absent;

@@ -2,6 +2,7 @@
 // core alone; no other file includes this.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <map>
@@ -20,26 +21,72 @@ namespace tierpager::records {
 
 enum class slot_state : std::uint8_t { absent, loading, resident };
 
-/// One tensor in one tier.
-struct slot {
+/// The latest fence of each stream that used something. One stream takes no memory beside its own.
+class use_fences {
+ public:
+  void add(fence last_use) {
+    if (more_ == nullptr && any_ && only_.stream == last_use.stream) [[likely]] {
+      if (only_.sequence < last_use.sequence) only_.sequence = last_use.sequence;
+    } else {
+      add_stream(last_use);
+    }
+  }
+  void clear() {
+    any_ = false;
+    more_.reset();
+  }
+  [[nodiscard]] fence const* begin() const { return more_ == nullptr ? &only_ : more_->data(); }
+  [[nodiscard]] fence const* end() const { return begin() + size(); }
+  [[nodiscard]] fence* begin() { return more_ == nullptr ? &only_ : more_->data(); }
+  [[nodiscard]] fence* end() { return begin() + size(); }
+
+ private:
+  void add_stream(fence last_use) {
+    for (fence& known : *this) {
+      if (known.stream != last_use.stream) continue;
+      known.sequence = std::max(known.sequence, last_use.sequence);
+      return;
+    }
+    if (any_ && more_ == nullptr) more_ = std::make_unique<std::vector<fence>>(1, only_);
+    if (any_)
+      more_->push_back(last_use);
+    else
+      only_ = last_use;
+    any_ = true;
+  }
+  [[nodiscard]] std::size_t size() const { return more_ == nullptr ? std::size_t{any_} : more_->size(); }
+
+  fence only_;
+  std::unique_ptr<std::vector<fence>> more_;  // instead, where there are several
+  bool any_ = false;
+};
+
+/// One tensor in one tier. What a hit looks at comes first; the two that are asked about together lie apart, since one is
+/// read as it was just written.
+struct alignas(64) slot {
   byte_range range;
-  std::uint64_t generation = 0;
+  std::uint64_t footprint_bytes = 0;  // what it takes of the tier
+  std::uint64_t bytes = 0;            // of the tensor itself
   std::uint32_t uses = 0;
+  slot_state state = slot_state::absent;
+  bool pinned = false;         // the user's pin set
+  bool fixed = false;          // pinned, and counted as immovable since its first acquire
+  bool preferred = false;      // lives here by the plan
+  bool guest = false;          // among the tier's guests
+  bool ahead = false;          // VRAM: loaded, or being loaded, before anybody asked
+  bool expected = false;       // RAM: to be read, and not staged yet
+  bool doomed = false;         // RAM: its place is promised to what is expected
   std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
   std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
-  slot_state state = slot_state::absent;
-  bool pinned = false;           // the user's pin set
-  bool fixed = false;            // pinned, and counted as immovable since its first acquire
-  bool preferred = false;        // lives here by the plan
-  bool guest = false;            // among the tier's guests
-  bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
-  bool expected = false;         // RAM: to be read, and not staged yet
-  bool doomed = false;           // RAM: its place is promised to what is expected
-  std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
-  std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
+  std::uint64_t generation = 0;
+  std::optional<fence> ready;  // VRAM: of its own copy, until known to have passed
+  use_fences last_uses;        // VRAM
 };
 
 struct tier_state {
+  [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
+
+  bool open = false;  // present, and nothing has ended that
   tier_options options;
   std::uint64_t reserve_bytes = 0;
   std::uint64_t target_bytes = 0;                      // what the current budget allows, in whole granules

@@ -75,12 +75,6 @@ bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   return bytes == 0 || at(where).held_bytes + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
 }
 
-// Nobody who holds nothing overtakes a waiting request, so none starves; who holds something may be what they wait for.
-bool residency::may_pass(tier where, caller_id caller) const {
-  if (held_by_caller_[static_cast<std::size_t>(caller)] > 0) return true;
-  return at(where).waiting.empty() && (where == tier::vram || !starving());
-}
-
 // A load for the device waits for RAM that host handles hold.
 bool residency::starving() const {
   return std::any_of(staging_.begin(), staging_.end(),
@@ -88,6 +82,8 @@ bool residency::starving() const {
 }
 
 result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr)
+    return acquired{.granted = true, .request = request_id{}};
   if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
   bool const pass = may_pass(where, caller);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
@@ -119,6 +115,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
 }
 
 result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr) return true;
   if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
   if (!all_there(ids, where)) {
     status const fine = fits_ever(ids, where);
@@ -132,45 +129,9 @@ result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, 
   return true;
 }
 
-// Calls for the device tier are what an order is made of.
-void residency::on_course(std::span<tensor_id const> ids, tier where) {
-  if (where != tier::vram || !course_.kept()) return;
-  course_.acquired(ids);
-  follow_course();
-}
-
-void residency::run_ahead_and_pump(tier where) {
-  if (where != tier::vram || course_.plan() == nullptr) return;
-  run_ahead();
-  pump();
-}
-
 // Loads that nobody has asked for are no reason to wait; unless one of the set was given up and is not over yet.
 bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
-}
-
-void residency::count_acquire(tensor_id id, tier where) {
-  ++counters_.acquires;
-  if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
-    ++counters_.vram_hits;
-  } else if (bool const kept = !slot_of(id, tier::ram).doomed;
-             (kept && slot_of(id, tier::ram).state != slot_state::absent) || find_load(id) != nullptr) {
-    ++counters_.ram_hits;
-  } else {
-    ++counters_.disk_reads;
-  }
-}
-
-void residency::use(tensor_id id, tier where, caller_id caller) {
-  if (where == tier::ram) spare(id);
-  count_acquire(id, where);
-  change(id, where, [](slot& one) {
-    ++one.uses;
-    one.fixed = one.pinned;
-  });
-  if (footprint(id, where) > 0) touch(id, where);
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
@@ -279,18 +240,6 @@ bool residency::stuck(request const& one) const {
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
-}
-
-void residency::share(tensor_id id, tier where, caller_id caller) {
-  assert(slot_of(id, where).uses > 0);
-  change(id, where, [](slot& one) { ++one.uses; });
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
-}
-
-void residency::unuse(tensor_id id, tier where, caller_id caller) {
-  assert(slot_of(id, where).uses > 0);
-  change(id, where, [](slot& one) { --one.uses; });
-  --held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
 }  // namespace tierpager

@@ -141,7 +141,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
   assert(evictable(id, where) && one.busy == 0);
-  std::vector<fence> last_uses = std::move(one.last_uses);
+  std::vector<fence> last_uses(one.last_uses.begin(), one.last_uses.end());
   if (one.ready) last_uses.push_back(*one.ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
   for (fence use : last_uses) watch(use);

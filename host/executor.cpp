@@ -10,11 +10,6 @@
 namespace tierpager {
 namespace {
 
-// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
-std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
-
-caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
-
 // A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
 void check_stream(std::optional<stream_ref> stream) {
   if (!stream || !stream->names_no_one_stream()) return;
@@ -112,7 +107,7 @@ tensor_id executor::id_of(std::string_view name) const {
 
 // Commands ---------------------------------------------------------------------------------------------------------
 
-void executor::dispatch() {
+void executor::carry_out() {
   core_->take_commands(commands_);
   for (command& one : commands_) take(one);
   commands_.clear();
@@ -197,10 +192,6 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
   return std::move(me.why);
 }
 
-handle executor::acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait) {
-  return std::move(acquire(std::span(&id, 1), where, stream, wait).front());
-}
-
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                                       wait_options const& wait) {
   trace_range const acquiring(trace_, trace_kind::acquire, ids);
@@ -227,7 +218,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
-        handles.push_back(handle_of(id, where, stream, caller));
+        fill(handles.emplace_back(), core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller);
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -291,7 +282,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    one = handle_of(id, tier::vram, stream, caller);
+    fill(one.emplace(), core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
     until = core_->ready(id);
     dispatch();
   }
@@ -303,32 +294,10 @@ handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
   std::uint64_t const caller = this_caller();
   core_->share(one.id_, one.tier_, caller_of(caller));
-  std::optional<stream_ref> stream;
-  if (one.stream_ != nullptr) stream.emplace(one.stream_);
-  handle another = handle_of(one.id_, one.tier_, stream, caller);
+  handle another;
+  fill(another, core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, caller);
   another.retirements_before_ = one.retirements_before_;
   return another;
-}
-
-handle executor::handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller) {
-  handle one;
-  ++outstanding_;
-  one.owner_ = this;
-  one.id_ = id;
-  one.tier_ = where;
-  one.bytes_ = tensors_[id].bytes;
-  one.stream_ = stream ? stream->get() : nullptr;
-  one.caller_ = caller;
-  one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
-  if (one.bytes_ > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + core_->offset(id, where);
-  return one;
-}
-
-// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
-bool executor::leave() {
-  --outstanding_;
-  if (outstanding_ == 0) retired_.clear();
-  return outstanding_ == 0 && abandoned_;
 }
 
 // The rest of the facade -------------------------------------------------------------------------------------------

@@ -28,11 +28,11 @@ class executor {
 
   std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                               wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
-  handle acquire_one(tensor_id id, tier where, std::optional<stream_ref> stream, wait_options const& wait)
-      TIERPAGER_EXCLUDES(mutex_);
+  /// The same for one tensor; a null stream is none, as with `release`.
+  handle acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
-  void release(handle const& one, std::optional<stream_ref> stream) noexcept TIERPAGER_EXCLUDES(mutex_);
+  void release(handle const& one, stream_ref stream) noexcept TIERPAGER_EXCLUDES(mutex_);
 
   void set_order(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
   void set_order(std::span<std::vector<tensor_id> const> sets) TIERPAGER_EXCLUDES(mutex_);
@@ -65,12 +65,20 @@ class executor {
     std::optional<failure> why;
   };
 
+  /// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
+  static std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
+  static caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
+
   ~executor();
   void open_core(residency_options const& core, pager_options const& options) TIERPAGER_EXCLUDES(mutex_);
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
-  void dispatch() TIERPAGER_REQUIRES(mutex_);
+  void dispatch() TIERPAGER_REQUIRES(mutex_) {
+    if (core_->has_commands()) [[unlikely]]
+      carry_out();
+  }
+  void carry_out() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
@@ -81,10 +89,29 @@ class executor {
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  handle handle_of(tensor_id id, tier where, std::optional<stream_ref> stream, std::uint64_t caller)
-      TIERPAGER_REQUIRES(mutex_);
+  void acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where, wait_options const& wait)
+      TIERPAGER_EXCLUDES(mutex_);
+  void hit_changed_something() TIERPAGER_REQUIRES(mutex_);
+  void fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
+      TIERPAGER_REQUIRES(mutex_) {
+    ++outstanding_;
+    one.owner_ = this;
+    one.id_ = id;
+    one.tier_ = where;
+    one.bytes_ = place.bytes;
+    one.stream_ = stream;
+    one.caller_ = caller;
+    one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
+    if (place.bytes > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + place.range.offset;
+  }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
-  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_);
+  /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
+  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
+    --outstanding_;
+    if (outstanding_ != 0) return false;
+    retired_.clear();
+    return abandoned_;
+  }
 
   // executor_uses.cpp
   /// A release whose fence could not be recorded. Keys count up.
@@ -98,8 +125,20 @@ class executor {
     fence last;
     std::uint64_t number;
   };
-  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
-  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_);
+  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_) {
+    if (retirements_.load(std::memory_order_acquire) == retirements_before) return device_->record(stream);
+    return last_fence_of_retired(stream, retirements_before);
+  }
+  result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
+  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
+  /// The stream that was used last comes first: it is the next one, too, more often than not.
+  void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_) {
+    bool const first = !last_uses_.empty() && last_uses_.front().stream == last_use.stream;
+    if (!first) [[unlikely]]
+      return note_use_elsewhere(last_use);
+    if (last_uses_.front().sequence < last_use.sequence) last_uses_.front().sequence = last_use.sequence;
+  }
+  void note_use_elsewhere(fence last_use) TIERPAGER_REQUIRES(mutex_);
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
   void tell_if_lost(failure const& why) TIERPAGER_REQUIRES(mutex_);

@@ -8,7 +8,9 @@ namespace tierpager {
 
 // Who changed the course makes the plan, on a snapshot and without the lock; others go on meanwhile.
 void executor::plan_if_wanted() {
-  while (auto const question = core_->take_plan_question()) {
+  while (core_->wants_plan()) {
+    auto const question = core_->take_plan_question();
+    if (!question) return;
     mutex_.unlock();
     std::optional<memory_plan> plan;
     try {

@@ -7,52 +7,15 @@
 
 namespace tierpager {
 
-// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
-void executor::release(handle const& one, std::optional<stream_ref> stream) noexcept {
-  bool const fenced = one.tier_ == tier::vram && one.bytes_ > 0 && stream.has_value();
-  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
-  std::optional<result<fence>> recorded;
-  if (fenced) recorded = last_fence_of(*stream, one.retirements_before_);
-  bool last = false;
-  {
-    scoped_lock const lock(mutex_);
-    caller_id const caller = static_cast<caller_id>(one.caller_);
-    if (fenced && !recorded->ok()) {
-      std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
-      unproven_.push_back({*stream, key});
-      unproven_keys_.store(key + 1, std::memory_order_release);
-      core_->release_unproven(one.id_, caller, key);
-      tell_if_lost(recorded->error());
-    } else if (fenced) {
-      proved(*stream, **recorded, keys_before);
-      core_->release(one.id_, one.tier_, caller, **recorded);
-    } else {
-      core_->release(one.id_, one.tier_, caller, std::nullopt);
-    }
-    dispatch();
-    last = leave();
-  }
-  if (last) delete this;
-}
-
-// Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
-// where that one did, so the first such retirement is the one.
-result<fence> executor::last_fence_of(stream_ref stream, std::uint64_t retirements_before) {
-  if (retirements_.load(std::memory_order_acquire) > retirements_before) {
-    scoped_lock const lock(mutex_);
-    for (retired_stream const& one : retired_)
-      if (one.stream == stream && one.number > retirements_before) return one.last;
-  }
-  return device_->record(stream);
-}
-
-void executor::note_use(fence last_use) {
+void executor::note_use_elsewhere(fence last_use) {
   auto const known =
       std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
-  if (known == last_uses_.end())
-    last_uses_.push_back(last_use);
-  else
+  if (known == last_uses_.end()) {
+    last_uses_.insert(last_uses_.begin(), last_use);
+  } else {
     known->sequence = std::max(known->sequence, last_use.sequence);
+    std::swap(*known, last_uses_.front());
+  }
 }
 
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
@@ -63,6 +26,53 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
     core_->prove(recorded, one.key);
     return true;
   });
+}
+
+// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
+void executor::release(handle const& one, stream_ref stream) noexcept {
+  caller_id const caller = static_cast<caller_id>(one.caller_);
+  bool last = false;
+  if (one.tier_ == tier::vram && one.bytes_ > 0 && stream.get() != nullptr) [[likely]] {
+    std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+    result<fence> const recorded = last_fence_of(stream, one.retirements_before_);
+    scoped_lock const lock(mutex_);
+    if (recorded.ok()) [[likely]] {
+      if (unproven_.empty()) [[likely]]
+        note_use(*recorded);
+      else
+        proved(stream, *recorded, keys_before);
+      core_->release_after(one.id_, caller, *recorded);
+    } else {
+      release_unproven(one, stream, recorded.error());
+    }
+    dispatch();
+    last = leave();
+  } else {
+    scoped_lock const lock(mutex_);
+    core_->release(one.id_, one.tier_, caller, std::nullopt);
+    dispatch();
+    last = leave();
+  }
+  if (last) delete this;
+}
+
+void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
+  std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
+  unproven_.push_back({stream, key});
+  unproven_keys_.store(key + 1, std::memory_order_release);
+  core_->release_unproven(one.id_, static_cast<caller_id>(one.caller_), key);
+  tell_if_lost(why);
+}
+
+// Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
+// where that one did, so the first such retirement is the one.
+result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
+  {
+    scoped_lock const lock(mutex_);
+    for (retired_stream const& one : retired_)
+      if (one.stream == stream && one.number > retirements_before) return one.last;
+  }
+  return device_->record(stream);
 }
 
 // An earlier release on this stream could not record its fence: this thread may, now.

@@ -1,5 +1,6 @@
 #include <host/host_device.hpp>
 
+#include <atomic>
 #include <cstring>
 
 #include <host/auto_budget.hpp>
@@ -11,11 +12,18 @@ namespace {
 
 failure refuse(errc code, std::string what) { return {.code = code, .what = "host device: " + std::move(what)}; }
 
+// From 1 on, so that a queue's 0 is nobody's. Streams outlive devices, and a later one may lie where an earlier one did.
+std::uint32_t next_serial() {
+  static std::atomic<std::uint32_t> latest = 0;
+  return latest.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 host_device::host_device(host_device_options const& options)
     : options_(options),
       total_bytes_(options.vram_bytes != 0 ? options.vram_bytes : auto_ram_bytes() / 3),
+      serial_(next_serial()),
       vram_({.granule_bytes = options.granule_bytes, .lock_pages = false, .poison = options.poison}),
       ram_({.granule_bytes = options.granule_bytes, .lock_pages = options.lock_pages, .poison = options.poison}) {
   (void)find(copies_);  // number 0
@@ -43,6 +51,7 @@ result<host_device::known_stream> host_device::find(stream_ref stream) {
   if (known != numbers_.end()) {
     if (streams_[known->second].retired)
       return refuse(errc::invalid_argument, "stream " + std::to_string(known->second) + " was retired");
+    queue->known_as.store(name_of(known->second), std::memory_order_relaxed);
     return known_stream{known->second, queue};
   }
   std::erase_if(numbers_, [](auto const& each) { return each.first.expired(); });
@@ -82,7 +91,13 @@ result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
   return fence{.stream = 0, .sequence = copies_.queue_->push(copy)};
 }
 
+// Every release of a handle comes here, so a stream that was seen before is found without a lock.
 result<fence> host_device::record(stream_ref stream) {
+  if (stream.get() != nullptr) {
+    host_stream::queue const& queue = *static_cast<host_stream*>(stream.get())->queue_;
+    std::uint64_t const name = queue.known_as.load(std::memory_order_relaxed);
+    if (name >> 32U == serial_) return fence{.stream = static_cast<std::uint32_t>(name), .sequence = queue.pushed()};
+  }
   auto const known = find(stream);
   if (!known.ok()) return known.error();
   return fence{.stream = known->number, .sequence = known->queue->pushed()};
@@ -111,6 +126,7 @@ status host_device::retire(stream_ref stream) {
   if (known->number == 0) return refuse(errc::invalid_argument, "the copy stream cannot be retired");
   scoped_lock const lock(streams_mutex_);
   streams_[known->number].retired = true;
+  known->queue->known_as.store(0, std::memory_order_relaxed);
   return {};
 }
 

@@ -69,6 +69,8 @@ class host_device final : public device {
   };
 
   host_arena& arena(tier where) { return where == tier::vram ? vram_ : ram_; }
+  /// What a queue is known as here: the device and the number.
+  [[nodiscard]] std::uint64_t name_of(std::uint32_t number) const { return std::uint64_t{serial_} << 32U | number; }
   /// The stream's number, minted at first sight; an error for a retired one.
   result<known_stream> find(stream_ref stream) TIERPAGER_EXCLUDES(streams_mutex_);
   /// Null for a fence whose stream is gone; an error for one that was never minted here.
@@ -78,6 +80,7 @@ class host_device final : public device {
   // Constant after construction.
   host_device_options const options_;
   std::uint64_t const total_bytes_;
+  std::uint32_t const serial_;  // of all host devices that there were
 
   host_arena vram_, ram_;  // outlive the streams that work on them
 

@@ -25,22 +25,12 @@ std::uint64_t host_stream::queue::push(std::function<void()> work) {
   scoped_lock const lock(mutex_);
   work_.push_back(std::move(work));
   queued_.notify_one();
-  return ++pushed_;
-}
-
-std::uint64_t host_stream::queue::pushed() const {
-  scoped_lock const lock(mutex_);
-  return pushed_;
-}
-
-bool host_stream::queue::has_run(std::uint64_t sequence) const {
-  scoped_lock const lock(mutex_);
-  return run_ >= sequence;
+  return pushed_.fetch_add(1, std::memory_order_release) + 1;
 }
 
 void host_stream::queue::wait_until_run(std::uint64_t sequence) const {
   scoped_lock lock(mutex_);
-  while (run_ < sequence) progressed_.wait(lock);
+  while (!has_run(sequence)) progressed_.wait(lock);
 }
 
 void host_stream::queue::set_jitter(std::uint64_t seed) {
@@ -76,7 +66,7 @@ void host_stream::queue::run() noexcept {
     next();
     next = nullptr;  // what it held is let go before anyone sees it as done
     lock.lock();
-    ++run_;
+    run_.fetch_add(1, std::memory_order_release);
     progressed_.notify_all();
   }
 }

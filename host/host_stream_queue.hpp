@@ -2,6 +2,7 @@
 // the stream alone ends it. A queue outlives its stream as long as other streams wait on its fences.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -21,12 +22,15 @@ struct host_stream::queue {
 
   /// Queues an operation; returns how many were queued by then: the sequence a fence behind it has.
   std::uint64_t push(std::function<void()> work) TIERPAGER_EXCLUDES(mutex_);
-  [[nodiscard]] std::uint64_t pushed() const TIERPAGER_EXCLUDES(mutex_);
-  [[nodiscard]] bool has_run(std::uint64_t sequence) const TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] std::uint64_t pushed() const { return pushed_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool has_run(std::uint64_t sequence) const { return run_.load(std::memory_order_acquire) >= sequence; }
   /// Waits until that many operations have run.
   void wait_until_run(std::uint64_t sequence) const TIERPAGER_EXCLUDES(mutex_);
   /// From the next operation on the thread pauses at points that follow from the seed; 0 ends that.
   void set_jitter(std::uint64_t seed) TIERPAGER_EXCLUDES(mutex_);
+
+  /// What the device that looked it up last knows it by, to find it again at once; 0: nothing.
+  std::atomic<std::uint64_t> known_as = 0;
 
  private:
   friend class host_stream;
@@ -39,8 +43,8 @@ struct host_stream::queue {
   mutable annotated_mutex mutex_;
   mutable std::condition_variable_any queued_, progressed_;
   std::deque<std::function<void()>> work_ TIERPAGER_GUARDED_BY(mutex_);
-  std::uint64_t pushed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
-  std::uint64_t run_ TIERPAGER_GUARDED_BY(mutex_) = 0;
+  std::atomic<std::uint64_t> pushed_ = 0;  // both written under the lock
+  std::atomic<std::uint64_t> run_ = 0;
   std::uint64_t jitter_seed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool ending_ TIERPAGER_GUARDED_BY(mutex_) = false;
 };

@@ -28,9 +28,7 @@ handle handle::share() const { return owner_ == nullptr ? handle() : owner_->sha
 
 void handle::release() noexcept {
   if (owner_ == nullptr) return;
-  std::optional<stream_ref> stream;
-  if (stream_ != nullptr) stream.emplace(stream_);
-  owner_->release(*this, stream);
+  owner_->release(*this, stream_ref(stream_));
   owner_ = nullptr;
   data_ = nullptr;
 }
@@ -78,7 +76,7 @@ handle pager::acquire_host(std::string_view name, wait_options const& wait) {
 }
 
 handle pager::acquire_host(tensor_id id, wait_options const& wait) {
-  return executor_->acquire_one(id, tier::ram, std::nullopt, wait);
+  return executor_->acquire_one(id, tier::ram, stream_ref(static_cast<void*>(nullptr)), wait);
 }
 
 std::vector<handle> pager::acquire_host(std::span<tensor_id const> ids, wait_options const& wait) {

@@ -1,0 +1,38 @@
+// Opening: a pager over a catalog of half a million tensors and of a million, and what memory it takes.
+#include <benchmark/benchmark.h>
+
+#include <malloc.h>
+
+#include <bench/micro/support.hpp>
+
+namespace tierpager::bench {
+namespace {
+
+std::uint64_t heap_bytes() {
+  auto const now = ::mallinfo2();
+  return now.uordblks + now.hblkhd;
+}
+
+void open_pager(benchmark::State& state, char const* policy) {
+  auto const tensors = static_cast<std::size_t>(state.range(0));
+  pager_options options;
+  options.vram = budget(1U << 30U);
+  options.ram = budget(1U << 30U);
+  options.policy = policy;
+  double bytes = 0;
+  for (auto _ : state) {
+    std::uint64_t const before = heap_bytes();
+    pager const one(make_catalog(tensors, 4096), std::make_shared<no_source>(), make_instant_device(), options);
+    bytes = static_cast<double>(heap_bytes() - before);
+  }
+  state.counters["bytes_a_tensor"] = bytes / static_cast<double>(tensors);
+}
+
+void open_auto(benchmark::State& state) { open_pager(state, "auto"); }
+void open_lru(benchmark::State& state) { open_pager(state, "lru"); }
+
+BENCHMARK(open_auto)->Arg(1000)->Arg(500000)->Arg(1000000)->Unit(benchmark::kMillisecond);
+BENCHMARK(open_lru)->Arg(1000)->Arg(500000)->Arg(1000000)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace tierpager::bench
