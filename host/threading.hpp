@@ -1,41 +1,27 @@
 // Everything that a pager does with threads: a mutex and a lock that carry clang's attributes, conditions, threads, sleep.
 // The one place to put another scheduler under the executor; tests do, with a header of the same name. Wait in a `while`
-// loop, since a predicate's body is analysed apart, where no lock is held. Mutexes are neither recursive nor shared, and
-// for short sections only: who finds one taken tries again, first at once, then after naps.
+// loop, since a predicate's body is analysed apart, where no lock is held. Mutexes are neither recursive nor shared.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 
 #include <host/thread_annotations.hpp>
 
 namespace tierpager {
 
-/// One atomic exchange to lock and a plain store to unlock, half of what a std::mutex takes.
 class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
  public:
-  annotated_mutex() = default;
-  annotated_mutex(annotated_mutex const&) = delete;
-  annotated_mutex& operator=(annotated_mutex const&) = delete;
-
-  void lock() TIERPAGER_ACQUIRE() TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
-    if (taken_.exchange(true, std::memory_order_acquire)) [[unlikely]]
-      lock_taken();
-  }
-  void unlock() TIERPAGER_RELEASE() TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
-    taken_.store(false, std::memory_order_release);
-  }
-  bool try_lock() TIERPAGER_TRY_ACQUIRE(true) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
-    return !taken_.exchange(true, std::memory_order_acquire);
-  }
+  void lock() TIERPAGER_ACQUIRE() { mutex_.lock(); }
+  void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
+  bool try_lock() TIERPAGER_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
 
  private:
-  void lock_taken() noexcept;  // threading.cpp
-
-  std::atomic<bool> taken_ = false;
+  std::mutex mutex_;
 };
 
 /// Holds the mutex from construction to destruction, but for the stretches between unlock() and lock().
