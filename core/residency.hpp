@@ -211,6 +211,7 @@ class residency {
 
   // residency_loads.cpp
   load& start_load(tensor_id id, tier where, bool ahead = false);
+  void expect_in_ram(tensor_id id);
   void enqueue(std::vector<tensor_id>& queue, tensor_id id);
   void want_vram(tensor_id id, load& one);
   void ask_for(tensor_id id, load& one);
@@ -259,6 +260,7 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
+  [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_; }
   void run_ahead();
   bool load_ahead(tensor_id id);
   void no_longer_ahead(tensor_id id);
@@ -267,6 +269,12 @@ class residency {
 
   // residency_doomed.cpp
   [[nodiscard]] std::uint64_t promised_ram_bytes() const;
+  struct stage_size {
+    std::uint64_t bytes;
+    std::uint64_t ring_chunk;  // of its chunks; zero: whole
+  };
+  [[nodiscard]] stage_size stage_size_of(tensor_id id) const;
+  [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
   [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead) const;
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
@@ -306,6 +314,7 @@ class residency {
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
+  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

@@ -102,6 +102,7 @@ void residency::give_place_back(tensor_id id, load& one, tier where, std::span<b
     one.place_asked = false;
   } else {
     at(where).arena->free_uncommitted(one.stage, missing);
+    if (one.ring) passing_ram_bytes_ -= one.stage.bytes;
     unstage(id, one);
   }
 }
@@ -117,9 +118,7 @@ void residency::place_refused(tensor_id id, load& one, tier where, failure const
 void residency::unstage(tensor_id id, load& one) {
   one.stage_asked = false;
   one.stage = {};
-  slot_of(id, tier::ram).expected = true;
-  at(tier::ram).policy->touched(id);
-  regard(id, tier::ram);
+  expect_in_ram(id);
   if (one.ring) return;
   --slot_of(id, tier::ram).busy;
   set_range(id, tier::ram, {});
@@ -321,8 +320,8 @@ void residency::go_on() {
     for (tensor_id id : std::vector(placing_)) {
       if (std::find(placing_.begin(), placing_.end(), id) == placing_.end()) continue;
       load& one = *find_load(id);
-      if (one.ahead && !in_order) continue;
-      bool const goes_first = one.began_ahead || one.staged;
+      if ((one.ahead || in_step()) && !in_order) continue;
+      bool const goes_first = in_step() ? !one.starved : one.began_ahead || one.staged;
       bool const placed = place(id, one);
       any = any || placed;
       in_order = in_order && (placed || !goes_first);

@@ -7,11 +7,26 @@
 
 namespace tierpager {
 
-// What will be allocated once all that is expected is staged and all that is doomed has left.
+// What tensors will take once all that is expected is staged, all that is doomed has left and what passes has passed.
 std::uint64_t residency::promised_ram_bytes() const {
-  std::uint64_t bytes = at(tier::ram).arena->allocated_bytes() - doomed_bytes_;
-  for (tensor_id id : staging_) bytes += footprint(id, tier::ram);
+  std::uint64_t bytes = at(tier::ram).arena->allocated_bytes() - passing_ram_bytes_ - doomed_bytes_;
+  for (tensor_id id : staging_)
+    if (slot_of(id, tier::ram).expected) bytes += footprint(id, tier::ram);
   return bytes;
+}
+
+// Whole where RAM has room for it beside what may stay for long, else in a ring of two chunks.
+residency::stage_size residency::stage_size_of(tensor_id id) const {
+  tier_state const& ram = at(tier::ram);
+  slot const& own = slot_of(id, tier::ram);
+  std::uint64_t const others =
+      ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
+  std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
+  std::uint64_t const free = limit > others ? limit - others : 0;
+  if (own.uses > 0 || footprint(id, tier::ram) <= free) return {.bytes = footprint(id, tier::ram), .ring_chunk = 0};
+  std::uint64_t const chunk =
+      std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  return {.bytes = ring_slots * chunk, .ring_chunk = chunk};
 }
 
 std::optional<tensor_id> residency::next_doomed(bool ahead) const {
@@ -24,13 +39,13 @@ std::optional<tensor_id> residency::next_doomed(bool ahead) const {
   return std::nullopt;
 }
 
-// False, and nobody doomed, where a load ahead would take somebody's home. What passes RAM in chunks dooms nobody, and
-// where handles leave no room now, that is seen when it is staged.
+// False, and nobody doomed, where a load ahead would take somebody's home, or handles leave it no room: for what is asked
+// for, that is seen when it is staged.
 bool residency::doom_for(tensor_id id, bool ahead) {
   tier_state const& ram = at(tier::ram);
-  std::uint64_t const bytes = footprint(id, tier::ram);
+  std::uint64_t const bytes = stage_size_of(id).bytes;
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
-  if (ram.lasting_bytes + bytes > limit) return true;
+  if (bytes == 0) return !ahead;
   std::uint64_t promised = promised_ram_bytes() + bytes;
   std::size_t const before = doomed_.size();
   while (promised > limit) {
@@ -60,7 +75,7 @@ void residency::spare(tensor_id id) {
 // one that is ahead itself and comes later.
 bool residency::idle_in_ram(tensor_id id, std::optional<tensor_id> ahead) {
   load* const one = find_load(id);
-  if (one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
+  if (!in_step() && one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
       (!ahead || placed_behind(id, *ahead)))
     give_up_ahead(id, *one);
   return slot_of(id, tier::ram).busy == 0;
@@ -78,6 +93,15 @@ eviction_reason residency::why_from_ram(tensor_id id) const {
   bool const promoted =
       plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state == slot_state::resident;
   return promoted && slot_of(id, tier::ram).guest ? eviction_reason::promoted : eviction_reason::room;
+}
+
+// Room for so much is there as soon as what passes has passed: nobody need leave for it.
+bool residency::comes_free(std::uint64_t bytes) const {
+  tier_state const& ram = at(tier::ram);
+  std::uint64_t const allocated_bytes = ram.arena->allocated_bytes();
+  std::uint64_t const passing_bytes = passing_ram_bytes_ - ram.quarantined_bytes;
+  std::uint64_t const limit = soft_limit(tier::ram);
+  return in_step() && allocated_bytes + bytes > limit && allocated_bytes + bytes - passing_bytes <= limit;
 }
 
 // Until `bytes` more fit or none is left. False where a copy still reads the next.

@@ -107,6 +107,7 @@ residency::victim_choice residency::choose_victim(tier where) {
 residency::room residency::make_room(tier where, std::uint64_t bytes, std::optional<tensor_id> ahead) {
   tier_state& one = at(where);
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
+  if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking, running] = choose_victim(where);
     if (asking) return room::draining;
