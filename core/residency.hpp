@@ -260,7 +260,7 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_; }
+  [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_ && !out_of_turn_; }
   void run_ahead();
   bool load_ahead(tensor_id id);
   void no_longer_ahead(tensor_id id);
@@ -297,7 +297,7 @@ class residency {
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump();
-  void go_on();
+  bool go_on();
 
   catalog const& tensors_;
   residency_options options_;
@@ -315,6 +315,7 @@ class residency {
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
   std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool out_of_turn_ = false;             // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

@@ -284,9 +284,10 @@ bool residency::somebody_waits() const {
          std::any_of(placing_.begin(), placing_.end(), asked_for);
 }
 
-// No answer is outstanding that could let anything go on: what waits is waiting for what was loaded ahead, or for callers.
+// No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
+// for callers.
 bool residency::nothing_comes() const {
-  if (ahead_.empty() || settle_asked_ || !asked_.empty()) return false;
+  if (settle_asked_ || !asked_.empty()) return false;
   for (tier where : both_tiers)
     if (at(where).remap || at(where).arena->draining()) return false;
   if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
@@ -299,12 +300,20 @@ bool residency::nothing_comes() const {
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump() {
   go_on();
-  while (somebody_waits() && nothing_comes() && give_up_what_waits()) go_on();
+  while (somebody_waits() && nothing_comes()) {
+    bool const turns_matter = in_step();
+    out_of_turn_ = true;
+    bool const any = (turns_matter && go_on()) || (!ahead_.empty() && give_up_what_waits());
+    out_of_turn_ = false;
+    if (!any) break;
+    go_on();
+  }
   bool const waits = !staging_.empty() || !placing_.empty();
   if (waits && !stalled().empty()) settle_if_needed();
 }
 
-void residency::go_on() {
+bool residency::go_on() {
+  bool ever = false;
   auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
   while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;
@@ -328,8 +337,10 @@ void residency::go_on() {
     }
     for (tier where : both_tiers) any = shrink(where) || any;
     for (tier where : both_tiers) any = admit_waiting(where) || any;
-    if (!any) return;
+    if (!any) return ever;
+    ever = true;
   }
+  return ever;
 }
 
 }  // namespace tierpager

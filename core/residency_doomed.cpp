@@ -56,6 +56,7 @@ bool residency::doom_for(tensor_id id, bool ahead) {
     }
     if (!next) return true;
     slot_of(*next, tier::ram).doomed = true;
+    slot_of(*next, tier::ram).leaves_for = why_from_ram(*next);
     doomed_.push_back(*next);
     doomed_bytes_ += footprint(*next, tier::ram);
     promised -= footprint(*next, tier::ram);
@@ -91,7 +92,7 @@ bool residency::placed_behind(tensor_id id, tensor_id other) const {
 eviction_reason residency::why_from_ram(tensor_id id) const {
   memory_plan const* const plan = course_.plan();
   bool const promoted =
-      plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state == slot_state::resident;
+      plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state != slot_state::absent;
   return promoted && slot_of(id, tier::ram).guest ? eviction_reason::promoted : eviction_reason::room;
 }
 
@@ -114,7 +115,7 @@ bool residency::evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead
       continue;
     }
     if (one.state == slot_state::loading || !idle_in_ram(id, ahead)) return false;
-    evict(id, tier::ram, why_from_ram(id));
+    evict(id, tier::ram, one.leaves_for);
   }
   return true;
 }

@@ -21,7 +21,6 @@ void residency::vram_complete(tensor_id id, load& one) {
   });
   if (slot_of(id, tier::vram).pinned) give_up_what_waits();
   fix_if_room(id, tier::vram);
-  regard(id, tier::ram);
   arrived(one, id, tier::vram);
   finish(id, one);
 }

@@ -22,8 +22,8 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
     one.staged = true;
   } else {
     counters_.bytes_from_disk += tensors_[id].bytes;
-    if (stage_size_of(id).ring_chunk == 0) expect_in_ram(id);
     if (course_.kept() && !ahead) (void)doom_for(id, false);  // for one that is ahead, before it began
+    if (stage_size_of(id).ring_chunk == 0) expect_in_ram(id);
     enqueue(staging_, id);
   }
   if (where == tier::vram) want_vram(id, one);
@@ -34,7 +34,7 @@ void residency::want_vram(tensor_id id, load& one) {
   one.to_vram = true;
   counters_.bytes_to_device += tensors_[id].bytes;
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
-  regard(id, tier::vram);
+  for (tier where : both_tiers) regard(id, where);
   enqueue(placing_, id);
 }
 
@@ -96,7 +96,7 @@ bool residency::stage(tensor_id id, load& one) {
   bool const coming_free = draining || reading_others(id);
   if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
   if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
-  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead;
+  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead && !in_step();
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
   auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);

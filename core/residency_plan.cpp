@@ -85,7 +85,7 @@ void residency::regard(tensor_id id, tier where) {
   if (!course_.kept() || footprint(id, where) == 0) return;
   slot& one = slot_of(id, where);
   bool const promoted =
-      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state == slot_state::resident;
+      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state != slot_state::absent;
   bool const there = one.state != slot_state::absent || one.expected;
   bool const guest = there && (course_.plan() != nullptr ? !one.preferred : promoted);
   if (guest == one.guest) return;
@@ -296,7 +296,7 @@ void residency::give_up_ahead(tensor_id id, load& one) {
   course_.fall_back();
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
   at(tier::vram).policy->erased(id);
-  regard(id, tier::vram);
+  for (tier where : both_tiers) regard(id, where);
   one.to_vram = one.began_ahead = false;
   if (!one.staged && !one.stage_asked) {
     std::erase(staging_, id);

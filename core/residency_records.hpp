@@ -35,6 +35,7 @@ struct slot {
   bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
   bool expected = false;         // RAM: to be read, and not staged yet
   bool doomed = false;           // RAM: its place is promised to what is expected
+  eviction_reason leaves_for{};  // RAM: why it is doomed
   std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
   std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
 };
