@@ -110,6 +110,7 @@ bool residency::evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead
   while (!doomed_.empty() && at(tier::ram).arena->allocated_bytes() + bytes > soft_limit(tier::ram)) {
     tensor_id const id = doomed_.front();
     slot const& one = slot_of(id, tier::ram);
+    if (in_step() && one.expected && one.state == slot_state::absent) return true;  // comes after what is staged now
     if (one.state == slot_state::absent || lasting(one) || one.pinned) {
       spare(id);
       continue;
