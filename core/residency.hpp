@@ -159,6 +159,7 @@ class residency {
   [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool room_beside_ahead(std::span<tensor_id const> ids) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
   void on_course(std::span<tensor_id const> ids, tier where);
   void run_ahead_and_pump(tier where);
@@ -186,7 +187,7 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   struct victim_choice {
     std::optional<tensor_id> victim;
-    bool asking = false;   // the answer to a question comes first
+    bool asking = false;   // an answer comes first
     bool running = false;  // a stream still uses it, and so it is with all others
   };
   [[nodiscard]] victim_choice choose_victim(tier where);
@@ -254,6 +255,7 @@ class residency {
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
+  [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
   [[nodiscard]] std::uint64_t ahead_limit() const;
@@ -263,6 +265,8 @@ class residency {
   [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_ && !out_of_turn_; }
   void run_ahead();
   bool load_ahead(tensor_id id);
+  [[nodiscard]] bool ahead_comes(bool with_a_place) const;
+  [[nodiscard]] bool comes_elsewhere(tensor_id id, load const& one) const;
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);
   bool give_up_what_waits();

@@ -126,12 +126,19 @@ std::vector<tensor_id> residency::lying_in(byte_range range) const {
   return ids;
 }
 
+// What was loaded ahead stays, whether it has come or not.
+bool residency::may_all_leave(std::span<tensor_id const> ids) const {
+  return std::all_of(ids.begin(), ids.end(), [&](tensor_id each) {
+    slot const& one = slot_of(each, tier::vram);
+    return evictable(each, tier::vram) && !one.pinned && !(in_step() && one.ahead);
+  });
+}
+
 // Whoever lies where the tensor belongs leaves, unless it may not; then the tensor goes elsewhere.
 residency::planned_place residency::place_as_planned(tensor_id id, load& one, byte_range range) {
   tier_state& vram = at(tier::vram);
   std::vector<tensor_id> const there = lying_in(range);
-  for (tensor_id each : there)
-    if (!evictable(each, tier::vram) || slot_of(each, tier::vram).pinned) return planned_place::elsewhere;
+  if (!may_all_leave(there)) return planned_place::elsewhere;
   if (!there.empty() && !may_evict_for(one)) return planned_place::later;
   bool asking = false;
   for (tensor_id each : there) {
@@ -218,6 +225,7 @@ bool residency::room_ahead(tensor_id id) {
   std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
   for (auto const& [each, one] : loads_) {  // what comes although whoever asked for it gave up
     slot const& left = vram.slots[each];
+    if (in_step() && comes_elsewhere(static_cast<tensor_id>(each), one)) return false;
     if (one.to_vram && left.uses == 0 && !left.ahead) promised += footprint(static_cast<tensor_id>(each), tier::vram);
   }
   if (promised + bytes > vram.target_bytes) return false;
@@ -278,6 +286,21 @@ void residency::prefetch(std::span<tensor_id const> ids) {
     if (room_ahead(id)) (void)load_ahead(id);
   }
   pump();
+}
+
+// What is loaded ahead is still on its way; or, of that, what has its place in VRAM.
+bool residency::ahead_comes(bool with_a_place) const {
+  return std::any_of(ahead_.begin(), ahead_.end(), [&](tensor_id id) {
+    slot const& one = slot_of(id, tier::vram);
+    return one.state == slot_state::loading && (!with_a_place || one.range.bytes > 0);
+  });
+}
+
+// Whether it may come to lie anywhere.
+bool residency::comes_elsewhere(tensor_id id, load const& one) const {
+  if (!one.to_vram || one.ahead || slot_of(id, tier::vram).range.bytes > 0) return false;
+  auto const range = planned_range(id);
+  return !range || !may_all_leave(lying_in(*range));
 }
 
 void residency::no_longer_ahead(tensor_id id) {
