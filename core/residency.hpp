@@ -263,6 +263,7 @@ class residency {
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
   [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_ && !out_of_turn_; }
+  [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead();
   bool load_ahead(tensor_id id);
   [[nodiscard]] bool ahead_comes(bool with_a_place) const;

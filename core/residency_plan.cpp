@@ -99,7 +99,7 @@ void residency::touch(tensor_id id, tier where) {
   if (one.ahead) no_longer_ahead(id);
   if (one.guest) at(where).guests->touched(id);
   // Under a plan the policy ranks what is at home, and only where one of these must leave.
-  if (course_.plan() == nullptr || one.state != slot_state::resident) at(where).policy->touched(id);
+  if (course_.plan() == nullptr || one.state == slot_state::absent) at(where).policy->touched(id);
 }
 
 // Places -----------------------------------------------------------------------------------------------------------
@@ -243,6 +243,12 @@ bool residency::room_ahead(tensor_id id) {
   return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
 }
 
+// Its place went to a load ahead whose turn is not over: whether it has left already is a matter of time.
+bool residency::yields(tensor_id id) const {
+  auto const& to = slot_of(id, tier::vram).gives_way_to;
+  return to && (slot_of(*to, tier::vram).ahead || slot_of(*to, tier::vram).uses > 0);
+}
+
 void residency::run_ahead() {
   for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
     auto const range = planned_range(*next);
@@ -251,7 +257,7 @@ void residency::run_ahead() {
       course_.advance();
       continue;
     }
-    if (there || !range || !room_ahead(*next)) return;
+    if (there || !range || yields(*next) || !room_ahead(*next)) return;
     if (!ahead_.empty() && ahead_bytes_ + range->bytes > ahead_limit()) return;
     std::vector<tensor_id> const staying = staying_in(*range);
     if (std::any_of(staying.begin(), staying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
@@ -266,6 +272,9 @@ bool residency::load_ahead(tensor_id id) {
   slot const& ram = slot_of(id, tier::ram);
   bool const staging = find_load(id) == nullptr && (ram.state == slot_state::absent || ram.doomed);
   if (course_.kept() && staging && !doom_for(id, true)) return false;
+  if (auto const range = planned_range(id))
+    for (tensor_id each : staying_in(*range)) slot_of(each, tier::vram).gives_way_to = id;
+  slot_of(id, tier::vram).gives_way_to.reset();
   slot_of(id, tier::vram).ahead = true;
   ahead_.push_back(id);
   ahead_bytes_ += footprint(id, tier::vram);

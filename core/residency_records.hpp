@@ -36,6 +36,7 @@ struct slot {
   bool expected = false;         // RAM: to be read, and not staged yet
   bool doomed = false;           // RAM: its place is promised to what is expected
   eviction_reason leaves_for{};  // RAM: why it is doomed
+  std::optional<tensor_id> gives_way_to;  // VRAM: the load ahead that got its place last
   std::optional<fence> ready;    // VRAM: of its own copy, until known to have passed
   std::vector<fence> last_uses;  // VRAM: the latest of each stream that used it
 };
