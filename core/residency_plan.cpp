@@ -252,8 +252,9 @@ bool residency::yields(tensor_id id) const {
 void residency::run_ahead() {
   for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
     auto const range = planned_range(*next);
-    bool const there = slot_of(*next, tier::vram).state != slot_state::absent;
-    if (there && (!range || !claimed(*next, *range))) {
+    slot const& one = slot_of(*next, tier::vram);
+    bool const there = one.state != slot_state::absent;
+    if (there && !claimed(*next, one.range)) {
       course_.advance();
       continue;
     }
