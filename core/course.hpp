@@ -25,6 +25,8 @@ class course {
   /// Budgets or pins are others now, so the plan is made again.
   void conditions_changed();
 
+  /// Whether a plan is still to come for the order that is followed and the present conditions.
+  [[nodiscard]] bool plan_wanted() const { return order_ != nullptr && epoch_ != planned_epoch_; }
   /// The order that a plan is wanted for, once each time one is.
   struct question {
     std::uint64_t epoch;

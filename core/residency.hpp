@@ -73,7 +73,8 @@ class residency {
     std::uint64_t epoch;
     plan_request request;
   };
-  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock.
+  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after
+  /// every acquire, and answered: what that acquire loads may wait for the plan to say where it belongs.
   std::optional<plan_question> take_plan_question();
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
   void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
@@ -320,6 +321,7 @@ class residency {
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
   std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool plan_comes_ = false;              // whoever acquired last makes it
   bool out_of_turn_ = false;             // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;

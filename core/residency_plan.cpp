@@ -58,6 +58,7 @@ bool residency::lives_in_vram(tensor_id id) const {
 
 void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
   if (!course_.adopt(epoch, std::move(plan))) return;
+  plan_comes_ = false;
   take_up_plan();
   run_ahead();
   pump();
