@@ -160,7 +160,6 @@ class residency {
   [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
-  [[nodiscard]] bool room_beside_ahead(std::span<tensor_id const> ids) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
   void on_course(std::span<tensor_id const> ids, tier where);
   void run_ahead_and_pump(tier where);
@@ -267,7 +266,7 @@ class residency {
   [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead();
   bool load_ahead(tensor_id id);
-  [[nodiscard]] bool ahead_comes(bool with_a_place) const;
+  [[nodiscard]] bool ahead_comes() const;
   [[nodiscard]] bool comes_elsewhere(tensor_id id, load const& one) const;
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);

@@ -24,8 +24,7 @@ residency::stage_size residency::stage_size_of(tensor_id id) const {
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
   std::uint64_t const free = limit > others ? limit - others : 0;
   if (own.uses > 0 || footprint(id, tier::ram) <= free) return {.bytes = footprint(id, tier::ram), .ring_chunk = 0};
-  std::uint64_t const chunk =
-      std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  std::uint64_t const chunk = std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
   return {.bytes = ring_slots * chunk, .ring_chunk = chunk};
 }
 

@@ -299,11 +299,11 @@ void residency::prefetch(std::span<tensor_id const> ids) {
   pump();
 }
 
-// What is loaded ahead is still on its way; or, of that, what has its place in VRAM.
-bool residency::ahead_comes(bool with_a_place) const {
+// What is loaded ahead has its place in VRAM and is still on its way there.
+bool residency::ahead_comes() const {
   return std::any_of(ahead_.begin(), ahead_.end(), [&](tensor_id id) {
     slot const& one = slot_of(id, tier::vram);
-    return one.state == slot_state::loading && (!with_a_place || one.range.bytes > 0);
+    return one.state == slot_state::loading && one.range.bytes > 0;
   });
 }
 

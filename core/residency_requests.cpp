@@ -75,16 +75,6 @@ bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   return bytes == 0 || at(where).held_bytes + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
 }
 
-// The same if all that is loaded ahead stays too, whether it has come or not.
-bool residency::room_beside_ahead(std::span<tensor_id const> ids) const {
-  tier_state const& vram = at(tier::vram);
-  std::uint64_t bytes = vram.held_bytes + vram.quarantined_bytes + newly_held_bytes(ids, tier::vram);
-  for (tensor_id id : ahead_)
-    if (slot_of(id, tier::vram).state == slot_state::resident && std::find(ids.begin(), ids.end(), id) == ids.end())
-      bytes += footprint(id, tier::vram);
-  return bytes <= vram.target_bytes;
-}
-
 // Nobody who holds nothing overtakes a waiting request, so none starves; who holds something may be what they wait for.
 bool residency::may_pass(tier where, caller_id caller) const {
   if (held_by_caller_[static_cast<std::size_t>(caller)] > 0) return true;
@@ -156,10 +146,8 @@ void residency::run_ahead_and_pump(tier where) {
   pump();
 }
 
-// Loads that nobody has asked for are no reason to wait, but for their end where that decides who leaves; unless one of
-// the set was given up and is not over yet.
+// Loads that nobody has asked for are no reason to wait; unless one of the set was given up and is not over yet.
 bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
-  if (where == tier::vram && in_step()) return room_for(ids, where) && (room_beside_ahead(ids) || !ahead_comes(false));
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
 }
 

@@ -89,7 +89,7 @@ residency::victim_choice residency::choose_victim(tier where) {
   constexpr unsigned asks_max = 8;
   eviction_policy const& policy = *at(where).policy;
   auto const first = find_victim(where);
-  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes(true)) return {.victim = {}, .asking = true};
+  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
   if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
   unsigned asks = 0;
   std::optional<tensor_id> victim = first;
