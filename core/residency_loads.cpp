@@ -47,16 +47,16 @@ void residency::expect_in_ram(tensor_id id) {
   regard(id, tier::ram);
 }
 
-// In order; what is loaded ahead comes after all that is asked for.
+// In order; without a plan, what is loaded ahead comes after all that is asked for.
 void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
-  bool const last = find_load(id)->ahead || in_step();
+  bool const last = find_load(id)->ahead || (in_step() && course_.plan() != nullptr);
   auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
   queue.insert(last ? queue.end() : before, id);
 }
 
 // Somebody wants what was being loaded ahead.
 void residency::ask_for(tensor_id id, load& one) {
-  if (!std::exchange(one.ahead, false) || in_step()) return;
+  if (!std::exchange(one.ahead, false) || (in_step() && course_.plan() != nullptr)) return;
   for (std::vector<tensor_id>* queue : {&staging_, &placing_})
     if (std::erase(*queue, id) > 0) enqueue(*queue, id);
 }
