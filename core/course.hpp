@@ -25,13 +25,15 @@ class course {
   /// Budgets or pins are others now, so the plan is made again.
   void conditions_changed();
 
+  /// Whether a plan is still to come for the order that is followed and the present conditions.
+  [[nodiscard]] bool plan_wanted() const { return order_ != nullptr && epoch_ != planned_epoch_; }
   /// The order that a plan is wanted for, once each time one is.
   struct question {
     std::uint64_t epoch;
     std::shared_ptr<acquire_order const> order;
   };
   std::optional<question> take_question();
-  [[nodiscard]] bool has_question() const { return order_ && epoch_ != planned_epoch_ && epoch_ != asked_epoch_; }
+  [[nodiscard]] bool has_question() const { return plan_wanted() && epoch_ != asked_epoch_; }
   /// False, and nothing changed, where the order or the conditions are others by now.
   bool adopt(std::uint64_t epoch, std::optional<memory_plan> plan);
   /// The plan, until the order that it was made for is no longer followed; null: none.

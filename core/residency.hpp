@@ -79,7 +79,8 @@ class residency {
     plan_request request;
   };
   [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
-  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock.
+  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after
+  /// every acquire, and answered: what that acquire loads may wait for the plan to say where it belongs.
   std::optional<plan_question> take_plan_question();
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
   void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
@@ -214,7 +215,7 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   struct victim_choice {
     std::optional<tensor_id> victim;
-    bool asking = false;   // the answer to a question comes first
+    bool asking = false;   // an answer comes first
     bool running = false;  // a stream still uses it, and so it is with all others
   };
   [[nodiscard]] victim_choice choose_victim(tier where);
@@ -240,6 +241,7 @@ class residency {
 
   // residency_loads.cpp
   load& start_load(tensor_id id, tier where, bool ahead = false);
+  void expect_in_ram(tensor_id id);
   void enqueue(std::vector<tensor_id>& queue, tensor_id id);
   void want_vram(tensor_id id, load& one);
   void ask_for(tensor_id id, load& one);
@@ -281,23 +283,34 @@ class residency {
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
+  [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
   [[nodiscard]] std::uint64_t ahead_limit() const;
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
+  [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_ && !out_of_turn_; }
+  [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead() {
     if (course_.has_upcoming()) run_further_ahead();
   }
   void run_further_ahead();
   bool load_ahead(tensor_id id);
+  [[nodiscard]] bool ahead_comes() const;
+  [[nodiscard]] bool comes_elsewhere(tensor_id id, load const& one) const;
   void no_longer_ahead(tensor_id id);
   void give_up_ahead(tensor_id id, load& one);
   bool give_up_what_waits();
 
   // residency_doomed.cpp
   [[nodiscard]] std::uint64_t promised_ram_bytes() const;
+  struct stage_size {
+    std::uint64_t bytes;
+    std::uint64_t ring_chunk;  // of its chunks; zero: whole
+  };
+  [[nodiscard]] stage_size stage_size_of(tensor_id id) const;
+  [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
   [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead) const;
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
@@ -327,7 +340,7 @@ class residency {
       pump_on();
   }
   void pump_on();
-  void go_on();
+  bool go_on();
 
   catalog const& tensors_;
   residency_options options_;
@@ -344,6 +357,9 @@ class residency {
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
+  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool plan_comes_ = false;              // whoever acquired last makes it
+  bool out_of_turn_ = false;             // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

@@ -102,6 +102,7 @@ void residency::give_place_back(tensor_id id, load& one, tier where, std::span<b
     one.place_asked = false;
   } else {
     at(where).arena->free_uncommitted(one.stage, missing);
+    if (one.ring) passing_ram_bytes_ -= one.stage.bytes;
     unstage(id, one);
   }
 }
@@ -117,9 +118,7 @@ void residency::place_refused(tensor_id id, load& one, tier where, failure const
 void residency::unstage(tensor_id id, load& one) {
   one.stage_asked = false;
   one.stage = {};
-  slot_of(id, tier::ram).expected = true;
-  at(tier::ram).policy->touched(id);
-  regard(id, tier::ram);
+  expect_in_ram(id);
   if (one.ring) return;
   --slot_of(id, tier::ram).busy;
   set_range(id, tier::ram, {});
@@ -238,9 +237,10 @@ bool residency::somebody_waits() const {
          std::any_of(placing_.begin(), placing_.end(), asked_for);
 }
 
-// No answer is outstanding that could let anything go on: what waits is waiting for what was loaded ahead, or for callers.
+// No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
+// for callers.
 bool residency::nothing_comes() const {
-  if (ahead_.empty() || settle_asked_ || !asked_.empty()) return false;
+  if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
   for (tier where : both_tiers)
     if (at(where).remap || at(where).arena->draining()) return false;
   if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
@@ -253,12 +253,20 @@ bool residency::nothing_comes() const {
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump_on() {
   go_on();
-  while (somebody_waits() && nothing_comes() && give_up_what_waits()) go_on();
+  while (somebody_waits() && nothing_comes()) {
+    bool const turns_matter = in_step();
+    out_of_turn_ = true;
+    bool const any = (turns_matter && go_on()) || (!ahead_.empty() && give_up_what_waits());
+    out_of_turn_ = false;
+    if (!any) break;
+    go_on();
+  }
   bool const waits = !staging_.empty() || !placing_.empty();
   if (waits && !stalled().empty()) settle_if_needed();
 }
 
-void residency::go_on() {
+bool residency::go_on() {
+  bool ever = false;
   auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
   while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;
@@ -274,16 +282,18 @@ void residency::go_on() {
     for (tensor_id id : std::vector(placing_)) {
       if (std::find(placing_.begin(), placing_.end(), id) == placing_.end()) continue;
       load& one = *find_load(id);
-      if (one.ahead && !in_order) continue;
-      bool const goes_first = one.began_ahead || one.staged;
+      if ((one.ahead || in_step()) && !in_order) continue;
+      bool const goes_first = in_step() ? !one.starved : one.began_ahead || one.staged;
       bool const placed = place(id, one);
       any = any || placed;
       in_order = in_order && (placed || !goes_first);
     }
     for (tier where : both_tiers) any = shrink(where) || any;
     for (tier where : both_tiers) any = admit_waiting(where) || any;
-    if (!any) return;
+    if (!any) return ever;
+    ever = true;
   }
+  return ever;
 }
 
 }  // namespace tierpager

@@ -7,11 +7,25 @@
 
 namespace tierpager {
 
-// What will be allocated once all that is expected is staged and all that is doomed has left.
+// What tensors will take once all that is expected is staged, all that is doomed has left and what passes has passed.
 std::uint64_t residency::promised_ram_bytes() const {
-  std::uint64_t bytes = at(tier::ram).arena->allocated_bytes() - doomed_bytes_;
-  for (tensor_id id : staging_) bytes += footprint(id, tier::ram);
+  std::uint64_t bytes = at(tier::ram).arena->allocated_bytes() - passing_ram_bytes_ - doomed_bytes_;
+  for (tensor_id id : staging_)
+    if (slot_of(id, tier::ram).expected) bytes += footprint(id, tier::ram);
   return bytes;
+}
+
+// Whole where RAM has room for it beside what may stay for long, else in a ring of two chunks.
+residency::stage_size residency::stage_size_of(tensor_id id) const {
+  tier_state const& ram = at(tier::ram);
+  slot const& own = slot_of(id, tier::ram);
+  std::uint64_t const others =
+      ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
+  std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
+  std::uint64_t const free = limit > others ? limit - others : 0;
+  if (own.uses > 0 || footprint(id, tier::ram) <= free) return {.bytes = footprint(id, tier::ram), .ring_chunk = 0};
+  std::uint64_t const chunk = std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  return {.bytes = ring_slots * chunk, .ring_chunk = chunk};
 }
 
 std::optional<tensor_id> residency::next_doomed(bool ahead) const {
@@ -24,13 +38,13 @@ std::optional<tensor_id> residency::next_doomed(bool ahead) const {
   return std::nullopt;
 }
 
-// False, and nobody doomed, where a load ahead would take somebody's home. What passes RAM in chunks dooms nobody, and
-// where handles leave no room now, that is seen when it is staged.
+// False, and nobody doomed, where a load ahead would take somebody's home, or handles leave it no room: for what is asked
+// for, that is seen when it is staged.
 bool residency::doom_for(tensor_id id, bool ahead) {
   tier_state const& ram = at(tier::ram);
-  std::uint64_t const bytes = footprint(id, tier::ram);
+  std::uint64_t const bytes = stage_size_of(id).bytes;
   std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
-  if (ram.lasting_bytes + bytes > limit) return true;
+  if (bytes == 0) return !ahead;
   std::uint64_t promised = promised_ram_bytes() + bytes;
   std::size_t const before = doomed_.size();
   while (promised > limit) {
@@ -41,6 +55,7 @@ bool residency::doom_for(tensor_id id, bool ahead) {
     }
     if (!next) return true;
     slot_of(*next, tier::ram).doomed = true;
+    slot_of(*next, tier::ram).leaves_for = why_from_ram(*next);
     doomed_.push_back(*next);
     doomed_bytes_ += footprint(*next, tier::ram);
     promised -= footprint(*next, tier::ram);
@@ -60,7 +75,7 @@ void residency::spare(tensor_id id) {
 // one that is ahead itself and comes later.
 bool residency::idle_in_ram(tensor_id id, std::optional<tensor_id> ahead) {
   load* const one = find_load(id);
-  if (one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
+  if (!in_step() && one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
       (!ahead || placed_behind(id, *ahead)))
     give_up_ahead(id, *one);
   return slot_of(id, tier::ram).busy == 0;
@@ -76,8 +91,17 @@ bool residency::placed_behind(tensor_id id, tensor_id other) const {
 eviction_reason residency::why_from_ram(tensor_id id) const {
   memory_plan const* const plan = course_.plan();
   bool const promoted =
-      plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state == slot_state::resident;
+      plan != nullptr ? plan->homes[index_of(id)] == home::vram : slot_of(id, tier::vram).state != slot_state::absent;
   return promoted && slot_of(id, tier::ram).guest ? eviction_reason::promoted : eviction_reason::room;
+}
+
+// Room for so much is there as soon as what passes has passed: nobody need leave for it.
+bool residency::comes_free(std::uint64_t bytes) const {
+  tier_state const& ram = at(tier::ram);
+  std::uint64_t const allocated_bytes = ram.arena->allocated_bytes();
+  std::uint64_t const passing_bytes = passing_ram_bytes_ - ram.quarantined_bytes;
+  std::uint64_t const limit = soft_limit(tier::ram);
+  return in_step() && allocated_bytes + bytes > limit && allocated_bytes + bytes - passing_bytes <= limit;
 }
 
 // Until `bytes` more fit or none is left. False where a copy still reads the next.
@@ -85,12 +109,13 @@ bool residency::evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead
   while (!doomed_.empty() && at(tier::ram).arena->allocated_bytes() + bytes > soft_limit(tier::ram)) {
     tensor_id const id = doomed_.front();
     slot const& one = slot_of(id, tier::ram);
+    if (in_step() && one.expected && one.state == slot_state::absent) return true;  // comes after what is staged now
     if (one.state == slot_state::absent || lasting(one) || one.pinned) {
       spare(id);
       continue;
     }
     if (one.state == slot_state::loading || !idle_in_ram(id, ahead)) return false;
-    evict(id, tier::ram, why_from_ram(id));
+    evict(id, tier::ram, one.leaves_for);
   }
   return true;
 }

@@ -21,7 +21,6 @@ void residency::vram_complete(tensor_id id, load& one) {
   });
   if (slot_of(id, tier::vram).pinned) give_up_what_waits();
   fix_if_room(id, tier::vram);
-  regard(id, tier::ram);
   arrived(one, id, tier::vram);
   finish(id, one);
 }
@@ -54,6 +53,7 @@ void residency::end_drain(ram_drain const& one) {
   if (one.busy) {
     --slot_of(*one.busy, tier::ram).busy;
   } else {
+    passing_ram_bytes_ -= one.range.bytes;
     at(tier::ram).arena->free(one.range, {});
   }
 }
@@ -118,6 +118,7 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
     drain.busy = id;
   } else if (!gone.ring) {
     --ram.busy;
+    passing_ram_bytes_ += ram.range.bytes;
     set_range(id, tier::ram, {});
     change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
     regard(id, tier::ram);

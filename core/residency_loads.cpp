@@ -22,10 +22,8 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
     one.staged = true;
   } else {
     counters_.bytes_from_disk += tensors_[id].bytes;
-    ram.expected = true;
-    at(tier::ram).policy->touched(id);
-    regard(id, tier::ram);
     if (course_.kept() && !ahead) (void)doom_for(id, false);  // for one that is ahead, before it began
+    if (stage_size_of(id).ring_chunk == 0) expect_in_ram(id);
     enqueue(staging_, id);
   }
   if (where == tier::vram) want_vram(id, one);
@@ -36,20 +34,29 @@ void residency::want_vram(tensor_id id, load& one) {
   one.to_vram = true;
   counters_.bytes_to_device += tensors_[id].bytes;
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
-  regard(id, tier::vram);
+  for (tier where : both_tiers) regard(id, where);
   enqueue(placing_, id);
 }
 
-// In order; what is loaded ahead comes after all that is asked for.
+// What passes in a ring never is there.
+void residency::expect_in_ram(tensor_id id) {
+  slot& ram = slot_of(id, tier::ram);
+  ram.expected = true;
+  at(tier::ram).policy->touched(id);
+  if (ram.guest) at(tier::ram).guests->touched(id);
+  regard(id, tier::ram);
+}
+
+// In order; without a plan, what is loaded ahead comes after all that is asked for.
 void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
-  bool const last = find_load(id)->ahead;
+  bool const last = find_load(id)->ahead || (in_step() && course_.plan() != nullptr);
   auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
   queue.insert(last ? queue.end() : before, id);
 }
 
 // Somebody wants what was being loaded ahead.
 void residency::ask_for(tensor_id id, load& one) {
-  if (!std::exchange(one.ahead, false)) return;
+  if (!std::exchange(one.ahead, false) || (in_step() && course_.plan() != nullptr)) return;
   for (std::vector<tensor_id>* queue : {&staging_, &placing_})
     if (std::erase(*queue, id) > 0) enqueue(*queue, id);
 }
@@ -72,30 +79,24 @@ bool residency::stage(tensor_id id, load& one) {
     drop(id, one);
     return true;
   }
-  std::uint64_t const others =
-      ram.lasting_bytes + ram.quarantined_bytes - (lasting(own) ? footprint(id, tier::ram) : 0);
-  std::uint64_t const limit = std::min(ram.limit_bytes, ram.target_bytes);
-  std::uint64_t const free = limit > others ? limit - others : 0;
   if (own.state == slot_state::resident) {  // doomed when this load began
     if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
     if (own.busy > 0) return false;
     evict(id, tier::ram, eviction_reason::room);
   }
-  bool const whole = own.uses > 0 || footprint(id, tier::ram) <= free;
-  std::uint64_t const ring_chunk =
-      std::min(options_.chunk_bytes, round_down(free / ring_slots, ram.options.granule_bytes));
+  auto const [bytes, ring_chunk] = stage_size_of(id);
+  bool const whole = ring_chunk == 0 && bytes > 0;
   // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
   bool const draining =
       std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
   one.starved = !whole && ring_chunk == 0 && !draining && !one.ahead;
   if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
-  std::uint64_t const bytes = whole ? footprint(id, tier::ram) : ring_slots * ring_chunk;
   std::uint64_t const lasting_bytes = ram.lasting_bytes;
   room const made = make_room(tier::ram, bytes, id, one);
   bool const coming_free = draining || reading_others(id);
   if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
   if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
-  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead;
+  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead && !in_step();
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
   auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
@@ -103,6 +104,7 @@ bool residency::stage(tensor_id id, load& one) {
   assert(placed->after.empty());  // RAM becomes free only once no copy reads it
   one.stage = placed->range;
   one.ring = !whole;
+  if (whole && !own.expected) expect_in_ram(id);
   slot_of(id, tier::ram).expected = false;
   prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
   if (whole) {
@@ -114,6 +116,7 @@ bool residency::stage(tensor_id id, load& one) {
     if (!course_.kept()) touch(id, tier::ram);
     regard(id, tier::ram);
   } else {
+    passing_ram_bytes_ += bytes;
     no_longer_expected(id);
   }
   std::erase(staging_, id);
@@ -222,6 +225,7 @@ bool residency::may_place(tensor_id id, load const& one) const {
 
 bool residency::place(tensor_id id, load& one) {
   if (!may_place(id, one)) return false;
+  if (in_step() && plan_comes_) return false;  // which says where, and who leaves
   if (auto const own = planned_range(id)) {
     planned_place const found = place_as_planned(id, one, *own);
     if (found != planned_place::elsewhere) return found == planned_place::taken;

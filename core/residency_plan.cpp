@@ -57,9 +57,12 @@ bool residency::lives_in_vram(tensor_id id) const {
 }
 
 void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
-  if (!course_.adopt(epoch, std::move(plan))) return;
-  take_up_plan();
-  run_ahead();
+  bool const taken = course_.adopt(epoch, std::move(plan));
+  plan_comes_ = plan_comes_ && course_.plan_wanted();  // another one, or none any more
+  if (taken) {
+    take_up_plan();
+    run_ahead();
+  }
   pump();
 }
 
@@ -85,7 +88,7 @@ void residency::regard(tensor_id id, tier where) {
   if (!course_.kept() || footprint(id, where) == 0) return;
   slot& one = slot_of(id, where);
   bool const promoted =
-      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state == slot_state::resident;
+      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state != slot_state::absent;
   bool const there = one.state != slot_state::absent || one.expected;
   bool const guest = there && (course_.plan() != nullptr ? !one.preferred : promoted);
   if (guest == one.guest) return;
@@ -118,12 +121,19 @@ std::vector<tensor_id> residency::lying_in(byte_range range) const {
   return ids;
 }
 
+// What was loaded ahead stays, whether it has come or not.
+bool residency::may_all_leave(std::span<tensor_id const> ids) const {
+  return std::all_of(ids.begin(), ids.end(), [&](tensor_id each) {
+    slot const& one = slot_of(each, tier::vram);
+    return evictable(each, tier::vram) && !one.pinned && !(in_step() && one.ahead);
+  });
+}
+
 // Whoever lies where the tensor belongs leaves, unless it may not; then the tensor goes elsewhere.
 residency::planned_place residency::place_as_planned(tensor_id id, load& one, byte_range range) {
   tier_state& vram = at(tier::vram);
   std::vector<tensor_id> const there = lying_in(range);
-  for (tensor_id each : there)
-    if (!evictable(each, tier::vram) || slot_of(each, tier::vram).pinned) return planned_place::elsewhere;
+  if (!may_all_leave(there)) return planned_place::elsewhere;
   if (!there.empty() && !may_evict_for(one)) return planned_place::later;
   bool asking = false;
   for (tensor_id each : there) {
@@ -211,6 +221,7 @@ bool residency::room_ahead(tensor_id id) {
   std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
   for (auto const& [each, one] : loads_) {  // what comes although whoever asked for it gave up
     slot const& left = vram.slots[each];
+    if (in_step() && comes_elsewhere(static_cast<tensor_id>(each), one)) return false;
     if (one.to_vram && left.uses == 0 && !left.ahead) promised += footprint(static_cast<tensor_id>(each), tier::vram);
   }
   if (promised + bytes > vram.target_bytes) return false;
@@ -228,15 +239,22 @@ bool residency::room_ahead(tensor_id id) {
   return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
 }
 
+// Its place went to a load ahead whose turn is not over: whether it has left already is a matter of time.
+bool residency::yields(tensor_id id) const {
+  auto const& to = slot_of(id, tier::vram).gives_way_to;
+  return to && (slot_of(*to, tier::vram).ahead || slot_of(*to, tier::vram).uses > 0);
+}
+
 void residency::run_further_ahead() {
   for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
     auto const range = planned_range(*next);
-    bool const there = slot_of(*next, tier::vram).state != slot_state::absent;
-    if (there && (!range || !claimed(*next, *range))) {
+    slot const& one = slot_of(*next, tier::vram);
+    bool const there = one.state != slot_state::absent;
+    if (there && !claimed(*next, one.range)) {
       course_.advance();
       continue;
     }
-    if (there || !range || !room_ahead(*next)) return;
+    if (there || !range || yields(*next) || !room_ahead(*next)) return;
     if (!ahead_.empty() && ahead_bytes_ + range->bytes > ahead_limit()) return;
     std::vector<tensor_id> const staying = staying_in(*range);
     if (std::any_of(staying.begin(), staying.end(), [&](tensor_id each) { return course_.sooner_than_upcoming(each); }))
@@ -251,6 +269,9 @@ bool residency::load_ahead(tensor_id id) {
   slot const& ram = slot_of(id, tier::ram);
   bool const staging = find_load(id) == nullptr && (ram.state == slot_state::absent || ram.doomed);
   if (course_.kept() && staging && !doom_for(id, true)) return false;
+  if (auto const range = planned_range(id))
+    for (tensor_id each : staying_in(*range)) slot_of(each, tier::vram).gives_way_to = id;
+  slot_of(id, tier::vram).gives_way_to.reset();
   slot_of(id, tier::vram).ahead = true;
   ahead_.push_back(id);
   ahead_bytes_ += footprint(id, tier::vram);
@@ -273,6 +294,21 @@ void residency::prefetch(std::span<tensor_id const> ids) {
   pump();
 }
 
+// What is loaded ahead has its place in VRAM and is still on its way there.
+bool residency::ahead_comes() const {
+  return std::any_of(ahead_.begin(), ahead_.end(), [&](tensor_id id) {
+    slot const& one = slot_of(id, tier::vram);
+    return one.state == slot_state::loading && one.range.bytes > 0;
+  });
+}
+
+// Whether it may come to lie anywhere.
+bool residency::comes_elsewhere(tensor_id id, load const& one) const {
+  if (!one.to_vram || one.ahead || slot_of(id, tier::vram).range.bytes > 0) return false;
+  auto const range = planned_range(id);
+  return !range || !may_all_leave(lying_in(*range));
+}
+
 void residency::no_longer_ahead(tensor_id id) {
   slot_of(id, tier::vram).ahead = false;
   std::erase(ahead_, id);
@@ -289,7 +325,7 @@ void residency::give_up_ahead(tensor_id id, load& one) {
   course_.fall_back();
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
   at(tier::vram).policy->erased(id);
-  regard(id, tier::vram);
+  for (tier where : both_tiers) regard(id, where);
   one.to_vram = one.began_ahead = false;
   if (!one.staged && !one.stage_asked) {
     std::erase(staging_, id);

@@ -69,18 +69,20 @@ struct alignas(64) slot {
   std::uint64_t bytes = 0;            // of the tensor itself
   std::uint32_t uses = 0;
   slot_state state = slot_state::absent;
-  bool pinned = false;         // the user's pin set
-  bool fixed = false;          // pinned, and counted as immovable since its first acquire
-  bool preferred = false;      // lives here by the plan
-  bool guest = false;          // among the tier's guests
-  bool ahead = false;          // VRAM: loaded, or being loaded, before anybody asked
-  bool expected = false;       // RAM: to be read, and not staged yet
-  bool doomed = false;         // RAM: its place is promised to what is expected
-  std::uint32_t busy = 0;      // RAM: copies from it that may still run; a victim that is busy is waited for
-  std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
+  bool pinned = false;           // the user's pin set
+  bool fixed = false;            // pinned, and counted as immovable since its first acquire
+  bool preferred = false;        // lives here by the plan
+  bool guest = false;            // among the tier's guests
+  bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
+  bool expected = false;         // RAM: to be read, and not staged yet
+  bool doomed = false;           // RAM: its place is promised to what is expected
+  std::uint32_t busy = 0;        // RAM: copies from it that may still run; a victim that is busy is waited for
+  std::uint32_t unproven = 0;    // VRAM: uses whose fence could not be recorded
+  eviction_reason leaves_for{};  // RAM: why it is doomed
   std::uint64_t generation = 0;
-  std::optional<fence> ready;  // VRAM: of its own copy, until known to have passed
-  use_fences last_uses;        // VRAM
+  std::optional<fence> ready;             // VRAM: of its own copy, until known to have passed
+  use_fences last_uses;                   // VRAM
+  std::optional<tensor_id> gives_way_to;  // VRAM: the load ahead that got its place last
 };
 
 struct tier_state {

@@ -103,6 +103,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   request& one = requests_[id];
   one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
   on_course(ids, where);
+  plan_comes_ = where == tier::vram && course_.plan_wanted();
   if (pass && joinable(ids, where) && find_room_for(ids, where)) {
     admit(id, one);
   } else {

@@ -40,17 +40,21 @@ std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) const
   return next;
 }
 
-// The first in that order that may leave; one that is pinned only where there is no other and its place is
-// still promised away.
+// The first in that order that may leave. What was loaded ahead only where there is no other, so that it does not matter
+// whether it has come; one that is pinned after that, where its place is still promised away.
 std::optional<tensor_id> residency::find_victim(tier where) {
+  std::optional<tensor_id> was_ahead;
   std::optional<tensor_id> last_resort;
   for (auto victim = first_in_line(where); victim; victim = next_in_line(*victim, where)) {
     if (!evictable(*victim, where)) continue;
+    bool const ahead = in_step() && slot_of(*victim, where).ahead;
+    if (ahead && !was_ahead) was_ahead = victim;
+    if (ahead) continue;
     if (!slot_of(*victim, where).pinned) return victim;
     fix_if_room(*victim, where);
     if (!last_resort && evictable(*victim, where)) last_resort = victim;
   }
-  return last_resort;
+  return was_ahead ? was_ahead : last_resort;
 }
 
 // Where all work is on one stream, its uses do not count: what is loaded now is used behind them. Where there are several,
@@ -85,6 +89,7 @@ residency::victim_choice residency::choose_victim(tier where) {
   constexpr unsigned asks_max = 8;
   eviction_policy const& policy = *at(where).policy;
   auto const first = find_victim(where);
+  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
   if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
   unsigned asks = 0;
   std::optional<tensor_id> victim = first;
@@ -122,6 +127,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
   tier_state& one = at(where);
   std::optional<tensor_id> const ahead = ahead_only(id, for_it);
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
+  if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const [victim, asking, running] = choose_victim(where);
     if (asking) return room::draining;
@@ -153,6 +159,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     gone.last_uses.clear();
   });
   if (where == tier::ram) spare(id);
+  if (where == tier::vram && why == eviction_reason::room) course_.fall_back();
   if (one.ahead) {
     no_longer_ahead(id);
     course_.fall_back();

@@ -11,7 +11,7 @@ inline void residency::touch(slot& one, tensor_id id, tier where) {
     no_longer_ahead(id);
   if (one.guest) at(where).guests->touched(id);
   // Under a plan the policy ranks what is at home, and only where one of these must leave.
-  if (course_.plan() == nullptr || one.state != slot_state::resident) at(where).policy->touched(id);
+  if (course_.plan() == nullptr || one.state == slot_state::absent) at(where).policy->touched(id);
 }
 
 // The tensor is used once more, resident or on its way. Keeps held_bytes and lasting_bytes true.

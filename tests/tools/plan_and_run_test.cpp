@@ -42,16 +42,32 @@ class case_maker {
     return made;
   }
 
-  /// One pass again and again, declared, with RAM for all of it.
-  planned_case make_cycle() {
+  /// One pass again and again, declared, with RAM for all of it or for less.
+  planned_case make_cycle(bool ram_for_all) {
     planned_case made = make();
     made.order = make_pass(made.tensor_bytes.size());
     made.passes = "6";
     made.options = {"--vram", make_budget(made.tensor_bytes), "--ram", "unlimited"};
+    if (!ram_for_all) made.options.back() = std::to_string(number(0, sum_of(made.tensor_bytes)));
+    return made;
+  }
+
+  /// Every tensor in turn, again and again, and not declared: the order is to be learned.
+  planned_case make_scan() {
+    planned_case made = make_cycle(false);
+    std::string pass = "# pass\n";
+    for (std::size_t i = 0; i < made.tensor_bytes.size(); ++i) pass += "t" + std::to_string(i) + "\n";
+    made.order.clear();
+    for (int i = 0; i < 6; ++i) made.order += pass;
+    made.passes.clear();
     return made;
   }
 
  private:
+  static std::uint64_t sum_of(std::vector<std::uint64_t> const& bytes) {
+    return std::reduce(bytes.begin(), bytes.end());
+  }
+
   std::uint64_t number(std::uint64_t low, std::uint64_t high) {
     return std::uniform_int_distribution(low, high)(random_);
   }
@@ -113,6 +129,9 @@ json without_times(json passes) {
   for (json& pass : passes) {
     pass.erase("seconds");
     pass.erase("stall_seconds");
+    // Who leaves is decided; whether before a pass ends or after is a matter of time.
+    pass.erase("vram_evictions");
+    pass.erase("ram_evictions");
   }
   return passes;
 }
@@ -152,8 +171,15 @@ void expect_agreement(planned_case const& what, std::string const& policy) {
   if (policy == "lru") {
     EXPECT_EQ(run["lru"], moved(run["passes"]));
   }
-  for (std::string const beginning : {"load", "evict vram", "evict ram"})
-    EXPECT_EQ(lines(read_file(files.path("planned")), beginning), lines(read_file(files.path("ran")), beginning));
+  for (std::string const beginning : {"load", "evict vram", "evict ram"}) {
+    std::vector<std::string> in_plan = lines(read_file(files.path("planned")), beginning);
+    std::vector<std::string> in_run = lines(read_file(files.path("ran")), beginning);
+    if (policy != "lru" && beginning != "load") {  // what is still under way at the end has evicted nobody yet
+      in_plan.resize(std::min(in_plan.size(), in_run.size()));
+      in_run.resize(in_plan.size());
+    }
+    EXPECT_EQ(in_plan, in_run);
+  }
   for (std::string const name : {"model", "budget", "lower_bound"}) EXPECT_EQ(plan[name], run[name]) << name;
 }
 
@@ -180,7 +206,15 @@ TEST_P(plan_and_run, agree_on_tensors_that_pass_ram_in_pieces) {
 TEST_P(plan_and_run, agree_on_every_count_of_a_declared_cycle) {
   for (std::uint64_t seed = GetParam(); seed < cases && !HasFailure(); seed += parts) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    expect_agreement(case_maker(seed, 100'000).make_cycle(), "auto");
+    expect_agreement(case_maker(seed, 100'000).make_cycle(true), "auto");
+  }
+}
+
+TEST_P(plan_and_run, agree_where_ram_is_scarce) {
+  for (std::uint64_t seed = GetParam(); seed < cases / 4 && !HasFailure(); seed += parts) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_agreement(case_maker(seed, 100'000).make_cycle(false), "auto");
+    expect_agreement(case_maker(seed, 100'000).make_scan(), "auto");
   }
 }
 

@@ -10,6 +10,7 @@
 
 namespace tierpager {
 
+/// Derive from it and override what is to be done otherwise; `real()` does what the call stands for.
 class forwarding_device : public device {
  public:
   [[nodiscard]] std::string_view name() const override { return real_->name(); }
@@ -42,7 +43,9 @@ class forwarding_device : public device {
   result<stream_ref> make_stream() override { return real_->make_stream(); }
 
  protected:
+  /// `real` may be another forwarding device.
   explicit forwarding_device(std::shared_ptr<device> real) : real_(std::move(real)) {}
+  /// The device that calls are passed on to.
   [[nodiscard]] device& real() const { return *real_; }
 
  private:
