@@ -1,0 +1,51 @@
+// What an acquire loads waits for the plan that was asked for with it: whatever becomes of that plan, the load goes on.
+#include <tests/core/core_by_hand.hpp>
+
+namespace tierpager::test {
+namespace {
+
+constexpr tensor_id first{0};
+
+class awaited_plans : public core_by_hand {
+ protected:
+  residency::plan_question declare_and_load(tensor_id id) {
+    acquire_order order;
+    for (std::uint32_t i = 0; i < tensors; ++i)
+      order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
+    order.calls = tensors;
+    core_.set_order(std::move(order));
+    residency::plan_question asked = core_.take_plan_question().value();
+    load(id);
+    return asked;
+  }
+};
+
+TEST_F(awaited_plans, say_where_the_load_goes) {
+  auto const asked = declare_and_load(first);
+  EXPECT_FALSE(in_vram(first));
+  auto plan = make_plan(asked.request);
+  ASSERT_TRUE(plan);
+  auto const place = plan->places[index_of(first)];
+  core_.planned(asked.epoch, std::move(plan));
+  carry_out();
+  EXPECT_TRUE(in_vram(first));
+  EXPECT_EQ(core_.offset(first, tier::vram), place);
+}
+
+TEST_F(awaited_plans, hold_nothing_up_that_could_not_be_made) {
+  auto const asked = declare_and_load(first);
+  core_.planned(asked.epoch, std::nullopt);
+  carry_out();
+  EXPECT_TRUE(in_vram(first));
+}
+
+TEST_F(awaited_plans, hold_nothing_up_that_come_for_an_order_given_up_meanwhile) {
+  auto const asked = declare_and_load(first);
+  core_.set_order({});
+  core_.planned(asked.epoch, make_plan(asked.request));
+  carry_out();
+  EXPECT_TRUE(in_vram(first));
+}
+
+}  // namespace
+}  // namespace tierpager::test
