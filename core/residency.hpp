@@ -78,6 +78,7 @@ class residency {
     std::uint64_t epoch;
     plan_request request;
   };
+  /// Whether there is a question to take, for next to nothing.
   [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
   /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after
   /// every acquire, and answered: what that acquire loads may wait for the plan to say where it belongs.

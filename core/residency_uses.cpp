@@ -50,20 +50,13 @@ records::slot const* residency::hit_in(tensor_id id, caller_id caller) {
   slot& one = of.slots[index_of(id)];
   if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) [[unlikely]]
     return nullptr;
-  bool const was_held = lasting(one);
-  if (!was_held && of.held_bytes + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
+  bool const more = !lasting(one);  // what is resident is held as long as it lasts
+  if (more && of.held_bytes + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
     return nullptr;
   if (where == tier::vram && course_.kept()) on_course(std::span(&id, 1), where);
   ++counters_.acquires;
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
-  if (!was_held) {
-    of.held_bytes += one.footprint_bytes;
-    of.lasting_bytes += one.footprint_bytes;
-  }
-  ++one.uses;
-  one.fixed = one.pinned;
-  if (one.footprint_bytes > 0) touch(one, id, where);
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  begin_use(one, id, where, caller);
   if (where == tier::vram) {
     if (one.ready && has_passed(*one.ready)) one.ready.reset();
     run_ahead_and_pump(where);

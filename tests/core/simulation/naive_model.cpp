@@ -2,14 +2,9 @@
 
 #include <algorithm>
 
+#include <tests/core/simulation/naive_model_text.hpp>
+
 namespace tierpager::simulation {
-namespace {
-
-std::string text(tensor_id id) { return "tensor " + std::to_string(index_of(id)); }
-std::string text(tier where) { return std::string(name_of(where)); }
-std::string text(std::uint64_t number) { return std::to_string(number); }
-
-}  // namespace
 
 naive_model::naive_model(setup const& options, residency const& core, shadow_device& device)
     : setup_(options), core_(core), device_(device), entries_(options.tensors.size()) {

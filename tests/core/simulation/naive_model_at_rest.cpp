@@ -1,13 +1,7 @@
 #include <tests/core/simulation/naive_model.hpp>
+#include <tests/core/simulation/naive_model_text.hpp>
 
 namespace tierpager::simulation {
-namespace {
-
-std::string text(tensor_id id) { return "tensor " + std::to_string(index_of(id)); }
-std::string text(tier where) { return std::string(name_of(where)); }
-std::string text(std::uint64_t number) { return std::to_string(number); }
-
-}  // namespace
 
 void naive_model::check_at_rest() const {
   if (!waiting_.empty())
