@@ -32,6 +32,7 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   one.open = one.options.present;
   one.guests.emplace(course_.kept() ? tensors_.size() : 0);
   one.slots.resize(tensors_.size());
+  one.rest.resize(tensors_.size());
   std::uint64_t total = 0;
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
@@ -69,7 +70,6 @@ void residency::place_scratch() {
   auto placed = vram.arena->place(bytes, vram.limit_bytes, true);
   assert(placed);
   scratch_ = placed->range;
-  vram.held_bytes += bytes;
   vram.lasting_bytes += bytes;
   if (placed->commits.empty()) return;
   start_remap(tier::vram, std::nullopt, {tier::vram, {}, std::move(placed->commits)});
@@ -110,6 +110,7 @@ tier_statistics residency::stats_of(tier where) const {
 
 statistics residency::stats() const {
   statistics all = counters_;
+  all.acquires = all.vram_hits + all.ram_hits + all.disk_reads;
   all.vram = stats_of(tier::vram);
   all.ram = stats_of(tier::ram);
   return all;
@@ -127,15 +128,15 @@ void residency::check() const {
   for (tier where : both_tiers) {
     tier_state const& one = at(where);
     one.arena->check();
-    std::uint64_t held_bytes = where == tier::vram ? scratch_.bytes : 0;
-    std::uint64_t lasting_bytes = held_bytes;
+    std::uint64_t lasting_bytes = where == tier::vram ? scratch_.bytes : 0;
+    std::uint64_t coming_bytes = 0;
     std::uint64_t pinned_bytes = 0;
     std::uint64_t resident_tensors = 0;
     for (std::size_t i = 0; i < one.slots.size(); ++i) {
       auto const id = static_cast<tensor_id>(i);
       slot const& each = one.slots[i];
-      if (held(each)) held_bytes += footprint(id, where);
       if (lasting(each)) lasting_bytes += footprint(id, where);
+      if (coming(each)) coming_bytes += footprint(id, where);
       if (each.pinned) pinned_bytes += footprint(id, where);
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
@@ -143,7 +144,7 @@ void residency::check() const {
       assert(each.range.bytes == 0 || one.lying.at(each.range.offset) == id);
       assert(!each.ahead || (where == tier::vram && each.uses == 0 && each.state != slot_state::absent));
     }
-    assert(held_bytes == one.held_bytes && lasting_bytes == one.lasting_bytes && pinned_bytes == one.pinned_bytes);
+    assert(lasting_bytes == one.lasting_bytes && coming_bytes == one.coming_bytes && pinned_bytes == one.pinned_bytes);
     assert(resident_tensors == one.resident_tensors);
     assert(one.lying.size() ==
            static_cast<std::size_t>(
@@ -152,7 +153,7 @@ void residency::check() const {
     bool const there = one.options.present || one.reserve_bytes > 0;
     assert(!there || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
     (void)there;
-    (void)held_bytes, (void)lasting_bytes, (void)pinned_bytes, (void)resident_tensors;
+    (void)lasting_bytes, (void)coming_bytes, (void)pinned_bytes, (void)resident_tensors;
   }
   std::uint64_t ahead_bytes = 0;
   for (tensor_id id : ahead_) {

@@ -18,6 +18,7 @@
 #include <core/course.hpp>
 #include <core/residency_options.hpp>
 #include <core/residency_records.hpp>
+#include <core/used_streams.hpp>
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/eviction_policy.hpp>
@@ -64,6 +65,8 @@ class residency {
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
   /// The uses left under that key lie before this fence.
   void prove(fence recorded, std::uint32_t key);
+  /// All work of that stream lies before this fence; what is released on it from now on, too.
+  void stream_retired(fence last);
 
   // Pins and budgets -----------------------------------------------------------------------------------------------
   /// budget_too_small, and nothing pinned, where the pins would leave no room for the largest unpinned tensor.
@@ -108,7 +111,7 @@ class residency {
   }
   [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
   [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
-  [[nodiscard]] std::uint64_t generation(tensor_id id) const { return slot_of(id, tier::vram).generation; }
+  [[nodiscard]] std::uint64_t generation(tensor_id id) const { return rest_of(id, tier::vram).generation; }
   /// Where a tensor in use lies, and how large it is.
   [[nodiscard]] records::slot const& place(tensor_id id, tier where) const { return slot_of(id, where); }
   [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
@@ -118,12 +121,11 @@ class residency {
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const {
-    return copying(id) ? slot_of(id, tier::vram).ready : std::nullopt;
+    return copying(id) ? std::optional(rest_of(id, tier::vram).ready) : std::nullopt;
   }
   /// Whether there is one.
   [[nodiscard]] bool copying(tensor_id id) const {
-    slot const& one = slot_of(id, tier::vram);
-    return one.ready && !has_passed(*one.ready);
+    return slot_of(id, tier::vram).copying && !has_passed(rest_of(id, tier::vram).ready);
   }
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
@@ -135,6 +137,8 @@ class residency {
  private:
   using slot_state = records::slot_state;
   using slot = records::slot;
+  using slot_rest = records::slot_rest;
+  using used_by = records::used_by;
   using tier_state = records::tier_state;
   using request = records::request;
   using chunk_state = records::chunk_state;
@@ -148,14 +152,17 @@ class residency {
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
   [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
+  [[nodiscard]] slot_rest& rest_of(tensor_id id, tier where) { return at(where).rest[index_of(id)]; }
+  [[nodiscard]] slot_rest const& rest_of(tensor_id id, tier where) const { return at(where).rest[index_of(id)]; }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
   template <class Change>
-  void change(tensor_id id, tier where, Change&& how);  // keeps held_bytes and lasting_bytes true
-  static bool lasting(slot const& one) {
-    return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident);
+  void change(tensor_id id, tier where, Change const& how) {
+    slot& one = slot_of(id, where);
+    at(where).uncount(one);
+    how(one);
+    at(where).count(one);
   }
-  static bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
   template <class Command>
   void emit(Command&& what) {
     commands_.emplace_back(std::forward<Command>(what));
@@ -201,8 +208,11 @@ class residency {
   records::slot const* hit_in(tensor_id id, caller_id caller);
   inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
   inline void end_use(slot& one, tier where, caller_id caller);
-  inline void add_use(slot& one, fence last_use) const;
+  inline void add_use(slot& one, tensor_id id, fence last_use);
+  void add_use_elsewhere(slot& one, tensor_id id, fence last_use);
+  [[nodiscard]] std::span<fence const> last_uses_of(tensor_id id) const;
   inline void ended(tensor_id id, tier where);
+  void note_stream(fence last_use);
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
@@ -222,9 +232,9 @@ class residency {
   [[nodiscard]] victim_choice choose_victim(tier where);
   void ask_anew();
   enum class use_state : std::uint8_t { over, running, unknown };
-  [[nodiscard]] use_state last_use_of(slot const& one) const;
+  [[nodiscard]] use_state last_use_of(tensor_id id) const;
   [[nodiscard]] bool holds_up(fence use) const;
-  void ask(slot const& one);
+  void ask(tensor_id id);
   [[nodiscard]] std::uint64_t least_bytes(tier where) const;
   [[nodiscard]] bool make_do(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);
@@ -291,7 +301,7 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  [[nodiscard]] bool in_step() const { return course_.kept() && !several_streams_ && !out_of_turn_; }
+  [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead() {
     if (course_.has_upcoming()) run_further_ahead();
@@ -367,30 +377,12 @@ class residency {
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
-  std::optional<std::uint32_t> only_stream_;  // on which all was released so far
-  bool several_streams_ = false;
+  used_streams streams_;
   std::vector<fence> asked_;  // about which no answer has come
   std::array<std::uint32_t, 256> held_by_caller_{};
   std::optional<failure> lost_;
   bool closed_ = false;
   statistics counters_;
 };
-
-template <class Change>
-void residency::change(tensor_id id, tier where, Change&& how) {
-  tier_state& of = at(where);
-  slot& one = of.slots[index_of(id)];
-  std::uint64_t const bytes = footprint(id, where);
-  bool const was_resident = one.state == slot_state::resident;
-  if (held(one)) of.held_bytes -= bytes;
-  if (lasting(one)) of.lasting_bytes -= bytes;
-  how(one);
-  if (held(one)) of.held_bytes += bytes;
-  if (lasting(one)) of.lasting_bytes += bytes;
-  bool const is_resident = one.state == slot_state::resident;
-  if (was_resident == is_resident) return;
-  of.resident_bytes += is_resident ? tensors_[id].bytes : -tensors_[id].bytes;
-  of.resident_tensors += is_resident ? 1 : -std::uint64_t{1};
-}
 
 }  // namespace tierpager

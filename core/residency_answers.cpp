@@ -120,7 +120,7 @@ void residency::unstage(tensor_id id, load& one) {
   one.stage = {};
   expect_in_ram(id);
   if (one.ring) return;
-  --slot_of(id, tier::ram).busy;
+  --rest_of(id, tier::ram).busy;
   set_range(id, tier::ram, {});
   change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
   regard(id, tier::ram);

@@ -55,7 +55,7 @@ bool residency::doom_for(tensor_id id, bool ahead) {
     }
     if (!next) return true;
     slot_of(*next, tier::ram).doomed = true;
-    slot_of(*next, tier::ram).leaves_for = why_from_ram(*next);
+    rest_of(*next, tier::ram).leaves_for = why_from_ram(*next);
     doomed_.push_back(*next);
     doomed_bytes_ += footprint(*next, tier::ram);
     promised -= footprint(*next, tier::ram);
@@ -66,7 +66,8 @@ bool residency::doom_for(tensor_id id, bool ahead) {
 // It is used here, or has left.
 void residency::spare(tensor_id id) {
   slot& one = slot_of(id, tier::ram);
-  if (!std::exchange(one.doomed, false)) return;
+  if (!one.doomed) return;
+  one.doomed = false;
   std::erase(doomed_, id);
   doomed_bytes_ -= footprint(id, tier::ram);
 }
@@ -78,7 +79,7 @@ bool residency::idle_in_ram(tensor_id id, std::optional<tensor_id> ahead) {
   if (!in_step() && one != nullptr && one->ahead && one->to_vram && !one->placed && !one->place_asked && !one->failed &&
       (!ahead || placed_behind(id, *ahead)))
     give_up_ahead(id, *one);
-  return slot_of(id, tier::ram).busy == 0;
+  return rest_of(id, tier::ram).busy == 0;
 }
 
 // Loads ahead get their places in order.
@@ -115,7 +116,7 @@ bool residency::evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead
       continue;
     }
     if (one.state == slot_state::loading || !idle_in_ram(id, ahead)) return false;
-    evict(id, tier::ram, one.leaves_for);
+    evict(id, tier::ram, rest_of(id, tier::ram).leaves_for);
   }
   return true;
 }

@@ -17,7 +17,8 @@ void residency::ram_complete(tensor_id id, load& one) {
 void residency::vram_complete(tensor_id id, load& one) {
   change(id, tier::vram, [&](slot& there) {
     there.state = slot_state::resident;
-    there.ready = one.last_copy;
+    there.copying = one.last_copy.has_value();
+    rest_of(id, tier::vram).ready = one.last_copy.value_or(fence{});
   });
   if (slot_of(id, tier::vram).pinned) give_up_what_waits();
   fix_if_room(id, tier::vram);
@@ -51,7 +52,7 @@ void residency::drain_ram(ram_drain one, bool over) {
 
 void residency::end_drain(ram_drain const& one) {
   if (one.busy) {
-    --slot_of(*one.busy, tier::ram).busy;
+    --rest_of(*one.busy, tier::ram).busy;
   } else {
     passing_ram_bytes_ -= one.range.bytes;
     at(tier::ram).arena->free(one.range, {});
@@ -117,7 +118,7 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
   if (!gone.ring && ram.state == slot_state::resident) {
     drain.busy = id;
   } else if (!gone.ring) {
-    --ram.busy;
+    --rest_of(id, tier::ram).busy;
     passing_ram_bytes_ += ram.range.bytes;
     set_range(id, tier::ram, {});
     change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });

@@ -18,7 +18,7 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
     fix_if_room(id, tier::ram);
     one.stage = ram.range;
     prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
-    ++ram.busy;
+    ++rest_of(id, tier::ram).busy;
     one.staged = true;
   } else {
     counters_.bytes_from_disk += tensors_[id].bytes;
@@ -81,7 +81,7 @@ bool residency::stage(tensor_id id, load& one) {
   }
   if (own.state == slot_state::resident) {  // doomed when this load began
     if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
-    if (own.busy > 0) return false;
+    if (rest_of(id, tier::ram).busy > 0) return false;
     evict(id, tier::ram, eviction_reason::room);
   }
   auto const [bytes, ring_chunk] = stage_size_of(id);
@@ -109,10 +109,8 @@ bool residency::stage(tensor_id id, load& one) {
   prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
   if (whole) {
     set_range(id, tier::ram, placed->range);
-    change(id, tier::ram, [&](slot& coming) {
-      coming.state = slot_state::loading;
-      ++coming.busy;
-    });
+    change(id, tier::ram, [](slot& read) { read.state = slot_state::loading; });
+    ++rest_of(id, tier::ram).busy;
     if (!course_.kept()) touch(id, tier::ram);
     regard(id, tier::ram);
   } else {
@@ -150,7 +148,7 @@ bool residency::stage_as_it_is(tensor_id id, load& one) {
   one.from_ram = true;
   one.stage = own.range;
   prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
-  ++own.busy;
+  ++rest_of(id, tier::ram).busy;
   one.staged = true;
   arrived(one, id, tier::ram);
   if (!one.to_vram) finish(id, one);
@@ -256,7 +254,7 @@ bool residency::place(tensor_id id, load& one) {
 
 void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed) {
   set_range(id, tier::vram, placed.range);
-  ++slot_of(id, tier::vram).generation;
+  ++rest_of(id, tier::vram).generation;
   one.after = std::move(placed.after);
   std::erase(placing_, id);
   one.place_asked = !placed.commits.empty();

@@ -137,9 +137,9 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   if (!there.empty() && !may_evict_for(one)) return planned_place::later;
   bool asking = false;
   for (tensor_id each : there) {
-    use_state const standing = last_use_of(slot_of(each, tier::vram));
+    use_state const standing = last_use_of(each);
     if (standing == use_state::running) return one.ahead ? planned_place::later : planned_place::elsewhere;
-    if (standing == use_state::unknown) ask(slot_of(each, tier::vram));
+    if (standing == use_state::unknown) ask(each);
     asking = asking || standing == use_state::unknown;
   }
   if (asking) return planned_place::later;
@@ -241,7 +241,7 @@ bool residency::room_ahead(tensor_id id) {
 
 // Its place went to a load ahead whose turn is not over: whether it has left already is a matter of time.
 bool residency::yields(tensor_id id) const {
-  auto const& to = slot_of(id, tier::vram).gives_way_to;
+  auto const& to = rest_of(id, tier::vram).gives_way_to;
   return to && (slot_of(*to, tier::vram).ahead || slot_of(*to, tier::vram).uses > 0);
 }
 
@@ -270,8 +270,8 @@ bool residency::load_ahead(tensor_id id) {
   bool const staging = find_load(id) == nullptr && (ram.state == slot_state::absent || ram.doomed);
   if (course_.kept() && staging && !doom_for(id, true)) return false;
   if (auto const range = planned_range(id))
-    for (tensor_id each : staying_in(*range)) slot_of(each, tier::vram).gives_way_to = id;
-  slot_of(id, tier::vram).gives_way_to.reset();
+    for (tensor_id each : staying_in(*range)) rest_of(each, tier::vram).gives_way_to = id;
+  rest_of(id, tier::vram).gives_way_to.reset();
   slot_of(id, tier::vram).ahead = true;
   ahead_.push_back(id);
   ahead_bytes_ += footprint(id, tier::vram);

@@ -21,72 +21,65 @@ namespace tierpager::records {
 
 enum class slot_state : std::uint8_t { absent, loading, resident };
 
-/// The latest fence of each stream that used something. One stream takes no memory beside its own.
-class use_fences {
- public:
-  void add(fence last_use) {
-    if (more_ == nullptr && any_ && only_.stream == last_use.stream) [[likely]] {
-      if (only_.sequence < last_use.sequence) only_.sequence = last_use.sequence;
-    } else {
-      add_stream(last_use);
-    }
-  }
-  void clear() {
-    any_ = false;
-    more_.reset();
-  }
-  [[nodiscard]] fence const* begin() const { return more_ == nullptr ? &only_ : more_->data(); }
-  [[nodiscard]] fence const* end() const { return begin() + size(); }
-  [[nodiscard]] fence* begin() { return more_ == nullptr ? &only_ : more_->data(); }
-  [[nodiscard]] fence* end() { return begin() + size(); }
+enum class used_by : std::uint8_t { none, one_stream, several };
 
- private:
-  void add_stream(fence last_use) {
-    for (fence& known : *this) {
-      if (known.stream != last_use.stream) continue;
-      known.sequence = std::max(known.sequence, last_use.sequence);
-      return;
-    }
-    if (any_ && more_ == nullptr) more_ = std::make_unique<std::vector<fence>>(1, only_);
-    if (any_)
-      more_->push_back(last_use);
-    else
-      only_ = last_use;
-    any_ = true;
-  }
-  [[nodiscard]] std::size_t size() const { return more_ == nullptr ? std::size_t{any_} : more_->size(); }
-
-  fence only_;
-  std::unique_ptr<std::vector<fence>> more_;  // instead, where there are several
-  bool any_ = false;
-};
-
-/// One tensor in one tier. What a hit looks at comes first; the two that are asked about together lie apart, since one is
-/// read as it was just written.
+/// One tensor in one tier: all that a hit looks at, in one cache line.
 struct alignas(64) slot {
   byte_range range;
   std::uint64_t footprint_bytes = 0;  // what it takes of the tier
   std::uint64_t bytes = 0;            // of the tensor itself
+  fence last_use;                     // VRAM: where one stream has used it
   std::uint32_t uses = 0;
+  std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
   slot_state state = slot_state::absent;
-  bool pinned = false;           // the user's pin set
-  bool fixed = false;            // pinned, and counted as immovable since its first acquire
-  bool preferred = false;        // lives here by the plan
-  bool guest = false;            // among the tier's guests
-  bool ahead = false;            // VRAM: loaded, or being loaded, before anybody asked
-  bool expected = false;         // RAM: to be read, and not staged yet
-  bool doomed = false;           // RAM: its place is promised to what is expected
-  std::uint32_t busy = 0;        // RAM: copies from it that may still run; a victim that is busy is waited for
-  std::uint32_t unproven = 0;    // VRAM: uses whose fence could not be recorded
-  eviction_reason leaves_for{};  // RAM: why it is doomed
+  used_by streams = used_by::none;
+  bool pinned : 1 = false;     // the user's pin set
+  bool fixed : 1 = false;      // pinned, and counted as immovable since its first acquire
+  bool preferred : 1 = false;  // lives here by the plan
+  bool guest : 1 = false;      // among the tier's guests
+  bool ahead : 1 = false;      // VRAM: loaded, or being loaded, before anybody asked
+  bool copying : 1 = false;    // VRAM: its own copy is not known to be over
+  bool expected : 1 = false;   // RAM: to be read, and not staged yet
+  bool doomed : 1 = false;     // RAM: its place is promised to what is expected
+};
+static_assert(sizeof(slot) == 64);
+
+/// It may stay for long.
+inline bool lasting(slot const& one) {
+  return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident);
+}
+inline bool coming(slot const& one) { return one.state == slot_state::loading && !lasting(one); }
+/// It may not be evicted now.
+inline bool held(slot const& one) { return lasting(one) || one.state == slot_state::loading; }
+
+/// The rest of what is known of it.
+struct slot_rest {
   std::uint64_t generation = 0;
-  std::optional<fence> ready;             // VRAM: of its own copy, until known to have passed
-  use_fences last_uses;                   // VRAM
+  fence ready;                            // VRAM: of its own copy
+  std::vector<fence> last_uses;           // VRAM: where several streams have used it, the latest of each
   std::optional<tensor_id> gives_way_to;  // VRAM: the load ahead that got its place last
+  std::uint32_t busy = 0;                 // RAM: copies from it that may still run; a victim that is busy is waited for
+  eviction_reason leaves_for{};           // RAM: why it is doomed
 };
 
 struct tier_state {
   [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
+  [[nodiscard]] std::uint64_t held_bytes() const { return lasting_bytes + coming_bytes; }
+  /// What the slot counts for in the sums below; no longer, before it changes.
+  void count(slot const& one) {
+    if (lasting(one)) lasting_bytes += one.footprint_bytes;
+    if (coming(one)) coming_bytes += one.footprint_bytes;
+    if (one.state != slot_state::resident) return;
+    resident_bytes += one.bytes;
+    ++resident_tensors;
+  }
+  void uncount(slot const& one) {
+    if (lasting(one)) lasting_bytes -= one.footprint_bytes;
+    if (coming(one)) coming_bytes -= one.footprint_bytes;
+    if (one.state != slot_state::resident) return;
+    resident_bytes -= one.bytes;
+    --resident_tensors;
+  }
 
   bool open = false;  // present, and nothing has ended that
   tier_options options;
@@ -96,8 +89,8 @@ struct tier_state {
   std::uint64_t effective_bytes = 0;                   // the same as `limit_bytes`, as a user counts
   std::uint64_t system_limit_bytes = unlimited_bytes;  // what the system had given when it refused more
   std::uint64_t refused_commits = 0;
-  std::uint64_t held_bytes = 0;     // footprints that may not be evicted now: used, loading, fixed, unproven, scratch
-  std::uint64_t lasting_bytes = 0;  // of these, what may stay for long: used, fixed, unproven, scratch
+  std::uint64_t lasting_bytes = 0;  // footprints of what may stay for long: used, fixed, unproven, scratch
+  std::uint64_t coming_bytes = 0;   // of what is not, but loading
   std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
   std::uint64_t quarantined_bytes = 0;
   std::uint64_t resident_bytes = 0, resident_tensors = 0;
@@ -106,6 +99,7 @@ struct tier_state {
   std::optional<lru> guests;  // the first victims: what the plan has elsewhere, host copies of what is in VRAM
   std::optional<tier_arena> arena;
   std::vector<slot> slots;
+  std::vector<slot_rest> rest;
   std::map<std::uint64_t, tensor_id> lying;  // by offset: what has a range
   std::vector<request_id> waiting;           // tickets that are not admitted yet, in order
   std::optional<remap_command> remap;        // under way

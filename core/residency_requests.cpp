@@ -72,7 +72,7 @@ std::uint64_t residency::newly_held_bytes(std::span<tensor_id const> ids, tier w
 // victims.
 bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t const bytes = newly_held_bytes(ids, where);
-  return bytes == 0 || at(where).held_bytes + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
+  return bytes == 0 || at(where).held_bytes() + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
 }
 
 // A load for the device waits for RAM that host handles hold.
@@ -239,7 +239,7 @@ bool residency::stuck(request const& one) const {
     if (one.where == tier::vram && slot_of(id, tier::vram).uses == 0) unproved.push_back(id);
   for (tensor_id id : distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
   if (unproved_bytes == 0) return false;
-  std::uint64_t const bytes = of.held_bytes + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
+  std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
 }
 

@@ -60,26 +60,26 @@ std::optional<tensor_id> residency::find_victim(tier where) {
 // Where all work is on one stream, its uses do not count: what is loaded now is used behind them. Where there are several,
 // one may stand still until another has gone on, so none may hold up the copies. Nor does the copy of the tensor itself
 // count: the next one queues behind it anyway.
-bool residency::holds_up(fence use) const { return use.stream != only_stream_ && !known_passed(use); }
+bool residency::holds_up(fence use) const { return !streams_.only(use.stream) && !known_passed(use); }
 
-residency::use_state residency::last_use_of(slot const& one) const {
+residency::use_state residency::last_use_of(tensor_id id) const {
   bool unknown = false;
   auto running = [&](fence use) {
     if (!holds_up(use)) return false;
     unknown = true;
     return use.stream < running_.size() && running_[use.stream] <= use.sequence;
   };
-  if (std::any_of(one.last_uses.begin(), one.last_uses.end(), running)) return use_state::running;
+  if (std::ranges::any_of(last_uses_of(id), running)) return use_state::running;
   return unknown ? use_state::unknown : use_state::over;
 }
 
-void residency::ask(slot const& one) {
+void residency::ask(tensor_id id) {
   auto about = [&](fence use) {
     if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) return;
     asked_.push_back(use);
     emit(ask_command{use});
   };
-  for (fence const use : one.last_uses) about(use);
+  for (fence const use : last_uses_of(id)) about(use);
 }
 
 // Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
@@ -95,10 +95,10 @@ residency::victim_choice residency::choose_victim(tier where) {
   std::optional<tensor_id> victim = first;
   for (unsigned looks = 0; victim && looks < looks_max && asks < asks_max; ++looks) {
     slot const& one = slot_of(*victim, where);
-    use_state const standing = last_use_of(one);
+    use_state const standing = last_use_of(*victim);
     if (evictable(*victim, where) && !one.pinned && standing != use_state::running) {
       if (asks == 0 && standing == use_state::over) return {victim};
-      ask(one);
+      ask(*victim);
       ++asks;
     }
     victim = next_in_line(*victim, where);
@@ -114,9 +114,9 @@ void residency::ask_anew() {
   for (auto victim = find_victim(tier::vram); victim && asks < asks_max; victim = next_in_line(*victim, tier::vram)) {
     slot const& each = slot_of(*victim, tier::vram);
     if (!evictable(*victim, tier::vram) || each.pinned) continue;
-    for (fence const use : each.last_uses)
+    for (fence const use : last_uses_of(*victim))
       if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
-    ask(each);
+    ask(*victim);
     ++asks;
   }
 }
@@ -146,17 +146,18 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
-  assert(evictable(id, where) && one.busy == 0);
-  std::vector<fence> last_uses(one.last_uses.begin(), one.last_uses.end());
-  if (one.ready) last_uses.push_back(*one.ready);
+  assert(evictable(id, where) && rest_of(id, where).busy == 0);
+  std::vector<fence> last_uses;
+  if (auto const used = last_uses_of(id); where == tier::vram) last_uses.assign(used.begin(), used.end());
+  if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
   for (fence use : last_uses) watch(use);
   at(where).arena->free(one.range, last_uses);
   set_range(id, where, {});
   change(id, where, [](slot& gone) {
     gone.state = slot_state::absent;
-    gone.ready.reset();
-    gone.last_uses.clear();
+    gone.copying = false;
+    gone.streams = used_by::none;
   });
   if (where == tier::ram) spare(id);
   if (where == tier::vram && why == eviction_reason::room) course_.fall_back();
@@ -303,7 +304,7 @@ void residency::fix_if_room(tensor_id id, tier where) {
   tier_state const& one = at(where);
   slot const& each = slot_of(id, where);
   if (!each.pinned || each.state == slot_state::absent) return;
-  std::uint64_t const others = one.held_bytes - (held(each) ? footprint(id, where) : 0);
+  std::uint64_t const others = one.held_bytes() - (held(each) ? footprint(id, where) : 0);
   bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
   if (each.uses > 0 || fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
 }
@@ -351,7 +352,7 @@ bool residency::shrink(tier where) {
     tensor_id const id = *victim;
     victim = next_in_line(id, where);
     slot const& each = slot_of(id, where);
-    if (evictable(id, where) && !each.pinned && each.busy == 0) evict(id, where, eviction_reason::budget);
+    if (evictable(id, where) && !each.pinned && rest_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
   }
   if (one.remap) return false;
   if (one.arena->committed_bytes() > one.target_bytes) {
@@ -360,7 +361,7 @@ bool residency::shrink(tier where) {
     if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
     return false;
   }
-  if (one.held_bytes + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
+  if (one.held_bytes() + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);

@@ -14,11 +14,13 @@ inline void residency::touch(slot& one, tensor_id id, tier where) {
   if (course_.plan() == nullptr || one.state == slot_state::absent) at(where).policy->touched(id);
 }
 
-// The tensor is used once more, resident or on its way. Keeps held_bytes and lasting_bytes true.
+// The tensor is used once more, resident or on its way. Keeps lasting_bytes and coming_bytes true.
 inline void residency::begin_use(slot& one, tensor_id id, tier where, caller_id caller) {
   tier_state& of = at(where);
-  if (!held(one)) of.held_bytes += one.footprint_bytes;
-  if (!lasting(one)) of.lasting_bytes += one.footprint_bytes;
+  if (!lasting(one)) {
+    of.lasting_bytes += one.footprint_bytes;
+    if (one.state == slot_state::loading) of.coming_bytes -= one.footprint_bytes;
+  }
   ++one.uses;
   one.fixed = one.pinned;
   if (one.footprint_bytes > 0) touch(one, id, where);
@@ -29,8 +31,10 @@ inline void residency::end_use(slot& one, tier where, caller_id caller) {
   assert(one.uses > 0);
   tier_state& of = at(where);
   --one.uses;
-  if (!lasting(one)) of.lasting_bytes -= one.footprint_bytes;
-  if (!held(one)) of.held_bytes -= one.footprint_bytes;
+  if (!lasting(one)) {
+    of.lasting_bytes -= one.footprint_bytes;
+    if (one.state == slot_state::loading) of.coming_bytes += one.footprint_bytes;
+  }
   --held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
@@ -51,14 +55,13 @@ records::slot const* residency::hit_in(tensor_id id, caller_id caller) {
   if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) [[unlikely]]
     return nullptr;
   bool const more = !lasting(one);  // what is resident is held as long as it lasts
-  if (more && of.held_bytes + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
+  if (more && of.held_bytes() + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
     return nullptr;
   if (where == tier::vram && course_.kept()) on_course(std::span(&id, 1), where);
-  ++counters_.acquires;
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
   begin_use(one, id, where, caller);
   if (where == tier::vram) {
-    if (one.ready && has_passed(*one.ready)) one.ready.reset();
+    if (one.copying && has_passed(rest_of(id, where).ready)) one.copying = false;
     run_ahead_and_pump(where);
   }
   return &one;
@@ -76,7 +79,6 @@ void residency::on_course(std::span<tensor_id const> ids, tier where) {
 }
 
 void residency::count_acquire(tensor_id id, tier where) {
-  ++counters_.acquires;
   if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
     ++counters_.vram_hits;
   } else if (bool const kept = !slot_of(id, tier::ram).doomed;
@@ -101,8 +103,35 @@ void residency::share(tensor_id id, tier where, caller_id caller) {
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
-inline void residency::add_use(slot& one, fence last_use) const {
-  if (!known_passed(last_use)) one.last_uses.add(last_use);
+inline void residency::add_use(slot& one, tensor_id id, fence last_use) {
+  if (one.streams != used_by::one_stream || one.last_use.stream != last_use.stream) [[unlikely]]
+    return add_use_elsewhere(one, id, last_use);
+  if (one.last_use.sequence < last_use.sequence) one.last_use.sequence = last_use.sequence;
+}
+
+// The first use, or on another stream than the one before.
+void residency::add_use_elsewhere(slot& one, tensor_id id, fence last_use) {
+  if (known_passed(last_use)) return;
+  if (one.streams == used_by::none || (one.streams == used_by::one_stream && known_passed(one.last_use))) {
+    one.streams = used_by::one_stream;
+    one.last_use = last_use;
+    return;
+  }
+  std::vector<fence>& all = rest_of(id, tier::vram).last_uses;
+  if (one.streams == used_by::one_stream) all.assign(1, one.last_use);
+  one.streams = used_by::several;
+  auto const known = std::ranges::find(all, last_use.stream, &fence::stream);
+  if (known == all.end())
+    all.push_back(last_use);
+  else
+    known->sequence = std::max(known->sequence, last_use.sequence);
+}
+
+// Of each stream that used it, but for what was over by then.
+std::span<fence const> residency::last_uses_of(tensor_id id) const {
+  slot const& one = slot_of(id, tier::vram);
+  if (one.streams == used_by::several) return rest_of(id, tier::vram).last_uses;
+  return {&one.last_use, one.streams == used_by::one_stream ? 1U : 0U};
 }
 
 inline void residency::ended(tensor_id id, tier where) {
@@ -121,14 +150,20 @@ void residency::release(tensor_id id, tier where, caller_id caller, std::optiona
 }
 
 void residency::release_after(tensor_id id, caller_id caller, fence last_use) {
-  if (!several_streams_ && only_stream_ != last_use.stream) [[unlikely]] {
-    several_streams_ = only_stream_.has_value();
-    only_stream_ = several_streams_ ? std::nullopt : std::optional(last_use.stream);
-  }
+  if (!streams_.only(last_use.stream)) [[unlikely]]
+    note_stream(last_use);
   slot& one = slot_of(id, tier::vram);
-  add_use(one, last_use);
+  add_use(one, id, last_use);
   end_use(one, tier::vram, caller);
   ended(id, tier::vram);
+}
+
+void residency::note_stream(fence last_use) {
+  streams_.used(last_use, !loads_.empty(), [this](fence which) { return known_passed(which); });
+}
+
+void residency::stream_retired(fence last) {
+  if (streams_.retired(last) && !known_passed(last)) watch(last);
 }
 
 void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t key) {
@@ -142,7 +177,7 @@ void residency::prove(fence recorded, std::uint32_t key) {
   bool any = false;
   std::erase_if(unproven_, [&](auto const& use) {
     if (use.first != key) return false;
-    add_use(slot_of(use.second, tier::vram), recorded);
+    add_use(slot_of(use.second, tier::vram), use.second, recorded);
     change(use.second, tier::vram, [](slot& one) { --one.unproven; });
     return any = true;
   });

@@ -218,7 +218,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     dispatch();
     if (!why) {
       for (tensor_id id : ids) {
-        fill(handles.emplace_back(), core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller);
+        handles.push_back(handle_to(core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller));
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -282,7 +282,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    fill(one.emplace(), core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
+    one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
     until = core_->ready(id);
     dispatch();
   }
@@ -294,8 +294,7 @@ handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
   std::uint64_t const caller = this_caller();
   core_->share(one.id_, one.tier_, caller_of(caller));
-  handle another;
-  fill(another, core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, caller);
+  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, caller);
   another.retirements_before_ = one.retirements_before_;
   return another;
 }

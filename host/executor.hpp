@@ -89,20 +89,14 @@ class executor {
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  void acquire_the_long_way(handle& one, stream_ref stream, tensor_id id, tier where, wait_options const& wait)
+  handle acquire_one_set(tensor_id id, tier where, stream_ref stream, wait_options const& wait)
       TIERPAGER_EXCLUDES(mutex_);
-  void hit_changed_something() TIERPAGER_REQUIRES(mutex_);
-  void fill(handle& one, records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
+  handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
-    one.owner_ = this;
-    one.id_ = id;
-    one.tier_ = where;
-    one.bytes_ = place.bytes;
-    one.stream_ = stream;
-    one.caller_ = caller;
-    one.retirements_before_ = retirements_.load(std::memory_order_relaxed);
-    if (place.bytes > 0) one.data_ = (where == tier::vram ? vram_base_ : ram_base_) + place.range.offset;
+    std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;
+    std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
+    return {this, data, place.bytes, stream, caller, retirements_.load(std::memory_order_relaxed), id, where};
   }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.

@@ -94,9 +94,12 @@ void executor::prove_uses_on(stream_ref stream) {
 void executor::retire_stream(stream_ref stream) {
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   fence const last = value_or_throw(device_->record(stream));
+  auto const over = device_->passed(last);
   {
     scoped_lock const lock(mutex_);
     proved(stream, last, keys_before);
+    if (over.ok() && *over) core_->passed(last);
+    core_->stream_retired(last);
     std::uint64_t const number = retirements_.load(std::memory_order_relaxed) + 1;
     if (outstanding_ > 0) retired_.push_back({stream, last, number});
     retirements_.store(number, std::memory_order_release);

@@ -39,5 +39,26 @@ TEST_F(running_victims, leave_where_all_are_still_in_use) {
   EXPECT_TRUE(take_asked().empty());
 }
 
+TEST_F(running_victims, are_not_asked_about_once_the_other_stream_is_retired_and_has_run) {
+  use(first, slow);
+  use(second, slow);
+  core_.stream_retired(slow);
+  carry_out();
+  core_.passed(slow);
+  use(second, blocked);
+  load(third);
+  EXPECT_TRUE(take_asked().empty());
+  EXPECT_TRUE(in_vram(third));
+}
+
+TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {
+  use(first, slow);
+  core_.stream_retired(slow);
+  carry_out();
+  use(second, blocked);
+  load(third);
+  EXPECT_EQ(take_asked().size(), 2U);
+}
+
 }  // namespace
 }  // namespace tierpager::test

@@ -92,6 +92,17 @@ class handle {
 
  private:
   friend class executor;
+  handle(executor* owner, std::byte const* data, std::uint64_t bytes, void* stream, std::uint64_t caller,
+         std::uint64_t retirements_before, tensor_id id, tier where)
+      : owner_(owner),
+        data_(data),
+        bytes_(bytes),
+        stream_(stream),
+        caller_(caller),
+        retirements_before_(retirements_before),
+        id_(id),
+        tier_(where) {}
+
   executor* owner_ = nullptr;
   std::byte const* data_ = nullptr;
   std::uint64_t bytes_ = 0;
