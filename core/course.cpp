@@ -5,11 +5,9 @@
 
 namespace tierpager {
 
-course::course(std::size_t tensors, bool kept) : kept_(kept), tracker_(kept ? tensors : 0) {
-  if (kept) latest_entry_.assign(tensors, never);
-}
+course::course(std::size_t tensors, bool kept) : kept_(kept), tracker_(kept ? tensors : 0) {}
 
-void course::declare(acquire_order order) {
+void course::declare(std::unique_ptr<known_cycle> order) {
   if (!kept_) return;
   tracker_.declare(std::move(order));
   follow();
@@ -42,39 +40,17 @@ void course::follow() {
   fall_back();
   if (order_) {
     position_ = tracker_.position();
-    index_order();
+    cycle_ = order_->entries.size();
     return;
   }
   lost_ = lost_ || plan_.has_value();
   plan_.reset();
 }
 
-void course::index_order() {
-  std::vector<order_entry> const& entries = order_->entries;
-  cycle_ = entries.size();
-  std::fill(latest_entry_.begin(), latest_entry_.end(), never);
-  next_entry_.assign(entries.size(), never);
-  auto const count = static_cast<std::uint32_t>(entries.size());
-  for (std::uint32_t round = 2; round-- > 0;) {  // twice around, backwards: the second round closes the cycle
-    for (std::uint32_t i = count; i-- > 0;) {
-      std::uint32_t& seen = latest_entry_[index_of(entries[i].id)];
-      if (seen != never) next_entry_[i] = seen;
-      seen = i;
-    }
-  }
-  // As if the cycle had just been run through up to the position.
-  for (std::size_t k = 0; k < count; ++k) {
-    std::size_t const i = (position_ + k) % count;
-    latest_entry_[index_of(entries[i].id)] = static_cast<std::uint32_t>(i);
-  }
-}
-
 void course::move_to(std::size_t position) {
-  while (position_ != position) {
-    latest_entry_[index_of(order_->entries[position_].id)] = static_cast<std::uint32_t>(position_);
-    position_ = around(position_ + 1);
-    if (ahead_ > 0) --ahead_;
-  }
+  std::size_t const passed = position >= position_ ? position - position_ : position + cycle_ - position_;
+  position_ = position;
+  ahead_ -= std::min(ahead_, passed);
 }
 
 std::optional<course::question> course::take_question() {
@@ -109,10 +85,8 @@ std::optional<tensor_id> course::upcoming() const {
 }
 
 bool course::sooner_than_upcoming(tensor_id id) const {
-  std::uint32_t const latest = latest_entry_[index_of(id)];
-  if (latest == never || next_entry_[latest] == never) return false;
-  std::size_t const count = order_->entries.size();
-  return (next_entry_[latest] + count - position_) % count < ahead_;
+  auto const entries = tracker_.entries_until(id);
+  return entries && *entries < ahead_;
 }
 
 }  // namespace tierpager

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include <core/order_tracker.hpp>
 #include <core/plan.hpp>
@@ -19,7 +19,7 @@ class course {
   course(std::size_t tensors, bool kept);
 
   [[nodiscard]] bool kept() const { return kept_; }
-  void declare(acquire_order order);
+  void declare(std::unique_ptr<known_cycle> order);
   void acquired(std::span<tensor_id const> ids);
   void released(tensor_id id);
   /// Budgets or pins are others now, so the plan is made again.
@@ -56,11 +56,9 @@ class course {
 
  private:
   void follow();
-  void index_order();
   void move_to(std::size_t position);
   [[nodiscard]] std::size_t around(std::size_t entry) const { return entry < cycle_ ? entry : entry - cycle_; }
 
-  static constexpr std::uint32_t never = ~std::uint32_t{0};
   bool kept_;
   order_tracker tracker_;
   std::optional<memory_plan> plan_;
@@ -72,10 +70,8 @@ class course {
   bool lost_ = false;
   std::size_t cycle_ = 0;  // entries of the order
   std::size_t position_ = 0;
-  std::size_t ahead_ = 0;                    // the cursor, counted from the position
-  bool all_there_ = false;                   // the cursor went round: it rests until the program has caught up some way
-  std::vector<std::uint32_t> latest_entry_;  // per tensor: the entry by which it was acquired last; `never`
-  std::vector<std::uint32_t> next_entry_;    // per entry: the next of the same tensor, around the cycle
+  std::size_t ahead_ = 0;   // the cursor, counted from the position
+  bool all_there_ = false;  // the cursor went round: it rests until the program has caught up some way
 };
 
 }  // namespace tierpager

@@ -103,6 +103,14 @@ known_cycle::place known_cycle::find_latest(acquire_history const& history, std:
   return best;
 }
 
+std::optional<std::uint32_t> known_cycle::entries_until(tensor_id id, std::uint32_t position) const {
+  std::uint32_t const first = first_[index_of(id)];
+  if (first == none) return std::nullopt;
+  std::uint32_t next = first;
+  while (next != none && next < position) next = later_[next];
+  return next != none ? next - position : first + size() - position;
+}
+
 bool known_cycle::is_latest(acquire_history const& history, std::uint32_t& next) const {
   if (history.size() < size()) return false;
   place const found = find_latest(history, size());

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,8 @@ class known_cycle {
   /// Where the latest entries lie in it, the best match of all, and of equal ones that at which the cycle was left.
   [[nodiscard]] place find_latest(acquire_history const& history, std::uint32_t most) const;
   [[nodiscard]] bool contains(acquire_symbol one) const { return first_[index_in(one)] != none; }
+  /// How many entries come before the tensor does, from that position on; none where it never does.
+  [[nodiscard]] std::optional<std::uint32_t> entries_until(tensor_id id, std::uint32_t position) const;
   /// Whether the last size() entries are this cycle; then, what is to be expected next.
   [[nodiscard]] bool is_latest(acquire_history const& history, std::uint32_t& next) const;
 

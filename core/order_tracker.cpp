@@ -7,7 +7,6 @@
 
 #include <core/acquire_history.hpp>
 #include <core/cycle_finder.hpp>
-#include <core/known_cycle.hpp>
 
 namespace tierpager {
 namespace {
@@ -284,14 +283,13 @@ order_tracker::order_tracker(order_tracker&&) noexcept = default;
 order_tracker& order_tracker::operator=(order_tracker&&) noexcept = default;
 order_tracker::~order_tracker() = default;
 
-void order_tracker::declare(acquire_order order) {
+void order_tracker::declare(std::unique_ptr<known_cycle> order) {
   auto& its = *state_;
   its.forget_declared();
-  if (order.entries.empty()) return;
-  auto made = std::make_unique<known_cycle>(std::move(order), its.tensors);
-  made->declared = true;
-  made->trust = trust_max;
-  its.follow(its.keep(std::move(made)), 0);
+  if (order == nullptr) return;
+  order->declared = true;
+  order->trust = trust_max;
+  its.follow(its.keep(std::move(order)), 0);
   its.untried = true;
 }
 
@@ -335,5 +333,9 @@ std::shared_ptr<acquire_order const> order_tracker::following() const {
 std::uint64_t order_tracker::version() const { return state_->version; }
 
 std::size_t order_tracker::position() const { return state_->position; }
+
+std::optional<std::uint32_t> order_tracker::entries_until(tensor_id id) const {
+  return state_->course == nullptr ? std::nullopt : state_->course->entries_until(id, state_->position);
+}
 
 }  // namespace tierpager

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <core/acquire_order.hpp>
+#include <core/known_cycle.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -20,9 +22,9 @@ class order_tracker {
   order_tracker& operator=(order_tracker&&) noexcept;
   ~order_tracker();
 
-  /// The caller says how it will acquire. Followed from its first entry on; learning goes on should it not hold. An
-  /// empty order takes the declaration back.
-  void declare(acquire_order order);
+  /// The caller says how it will acquire. Followed from its first entry on; learning goes on should it not hold. Null
+  /// takes the declaration back.
+  void declare(std::unique_ptr<known_cycle> order);
   /// One acquire call, in whatever order its set is. Each of its uses has to end with `released`, or it counts as held
   /// for ever. Both are cheap while a cycle is followed and holds.
   void acquired(std::span<tensor_id const> ids);
@@ -36,6 +38,8 @@ class order_tracker {
   [[nodiscard]] std::uint64_t version() const;
   /// Where a cycle is followed: index into its entries of what is expected next, below entries.size().
   [[nodiscard]] std::size_t position() const;
+  /// And how many entries are expected before that tensor; none where the cycle does not have it.
+  [[nodiscard]] std::optional<std::uint32_t> entries_until(tensor_id id) const;
 
  private:
   struct state;

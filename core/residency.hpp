@@ -75,8 +75,8 @@ class residency {
   status set_budget(tier where, std::uint64_t bytes);
 
   // Order and plan -------------------------------------------------------------------------------------------------
-  /// How the caller will acquire, cycle for cycle; empty: that is to be learned. No effect where the policy is exact.
-  void set_order(acquire_order order);
+  /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
+  void set_order(std::unique_ptr<known_cycle> order);
   struct plan_question {
     std::uint64_t epoch;
     plan_request request;

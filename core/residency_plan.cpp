@@ -9,6 +9,7 @@ namespace tierpager {
 namespace {
 
 constexpr std::size_t ahead_tensors_max = 256;
+constexpr std::size_t looks_ahead_max = 256;  // in one call; the next one goes on from there
 
 bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
 
@@ -16,7 +17,7 @@ bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset
 
 // Order and plan ---------------------------------------------------------------------------------------------------
 
-void residency::set_order(acquire_order order) {
+void residency::set_order(std::unique_ptr<known_cycle> order) {
   course_.declare(std::move(order));
   follow_course();
 }
@@ -36,6 +37,9 @@ std::optional<residency::plan_question> residency::take_plan_question() {
   wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
   wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes());
   wanted.rates = options_.rates;
+  for (auto* each : {&wanted.vram_bytes, &wanted.ram_bytes}) each->reserve(tensors_.size());
+  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->reserve(tensors_.size());
+  wanted.vram_now.reserve(tensors_.size());
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     auto const id = static_cast<tensor_id>(i);
     wanted.vram_bytes.push_back(footprint(id, tier::vram));
@@ -73,8 +77,10 @@ void residency::take_up_plan() {
   for (tier where : both_tiers) {
     tier_state& of = at(where);
     home const here = where == tier::vram ? home::vram : home::ram;
-    for (std::size_t i = 0; i < tensors_.size(); ++i) of.slots[i].preferred = plan != nullptr && plan->homes[i] == here;
-    for (auto id = of.policy->first_victim(); id; id = of.policy->victim_after(*id)) regard(*id, where);
+    for (std::size_t i = tensors_.size(); i-- > 0;) {  // from the last: the front of a model is wanted next
+      of.slots[i].preferred = plan != nullptr && plan->homes[i] == here;
+      regard(static_cast<tensor_id>(i), where);
+    }
   }
 }
 
@@ -246,7 +252,8 @@ bool residency::yields(tensor_id id) const {
 }
 
 void residency::run_further_ahead() {
-  for (auto next = course_.upcoming(); next; next = course_.upcoming()) {
+  std::size_t looks = 0;
+  for (auto next = course_.upcoming(); next && looks < looks_ahead_max; next = course_.upcoming(), ++looks) {
     auto const range = planned_range(*next);
     slot const& one = slot_of(*next, tier::vram);
     bool const there = one.state != slot_state::absent;

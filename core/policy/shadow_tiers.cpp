@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <utility>
 
 namespace tierpager {
 namespace {
@@ -30,19 +30,17 @@ shadow_tiers::shadow_tiers(use_counts const& counts, std::span<std::uint64_t con
 // in random order. One that would fill much of the small tier is none of the many that the orders differ about.
 void shadow_tiers::choose_sample(std::span<std::uint64_t const> tensor_bytes) {
   std::size_t const every = (tensor_bytes.size() + sample_max - 1) / std::max<std::size_t>(sample_max, 1);
-  std::vector<std::uint32_t> by_size(tensor_bytes.size());
-  std::iota(by_size.begin(), by_size.end(), 0U);
-  if (every > 1)
-    std::sort(by_size.begin(), by_size.end(), [&](std::uint32_t left, std::uint32_t right) {
-      if (tensor_bytes[left] != tensor_bytes[right]) return tensor_bytes[left] < tensor_bytes[right];
-      return scrambled(left) < scrambled(right);
-    });
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> by_size;  // bytes; 32 bits of the draw, then the id
+  by_size.reserve(tensor_bytes.size());
+  for (std::uint64_t id = 0; id < tensor_bytes.size(); ++id)
+    by_size.emplace_back(tensor_bytes[id], (scrambled(id) >> 32U << 32U) | id);
+  if (every > 1) std::sort(by_size.begin(), by_size.end());
   double all_bytes = 0;
   double taken_bytes = 0;
   for (std::uint64_t const bytes : tensor_bytes) all_bytes += static_cast<double>(bytes);
   for (std::size_t i = 0; i < by_size.size(); i += std::max<std::size_t>(every, 1)) {
-    std::uint32_t const id = by_size[i];
-    double const bytes = static_cast<double>(tensor_bytes[id]);
+    auto const id = static_cast<std::uint32_t>(by_size[i].second);
+    double const bytes = static_cast<double>(by_size[i].first);
     if (every > 1 && bytes * large_share * static_cast<double>(every) > all_bytes) continue;
     places_[id] = static_cast<std::uint32_t>(sample_.size());
     sample_.push_back({.bytes = tensor_bytes[id], .id = id});

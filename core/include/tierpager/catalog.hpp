@@ -60,8 +60,10 @@ class catalog {
   [[nodiscard]] result<catalog> slice(std::string_view glob) const;
 
  private:
-  struct name_hash : std::hash<std::string_view> {
+  struct name_hash {
     using is_transparent = void;
+    // Not noexcept, so that the map keeps hashes: it would compute those of neighbours again with every step.
+    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
   };
   std::vector<std::string> files_;
   std::vector<tensor_info> tensors_;

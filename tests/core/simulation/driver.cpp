@@ -150,7 +150,8 @@ void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::ui
     ++order.calls;
   }
   begin(line + ", held for " + text(std::uint64_t{held_calls}));
-  core_->set_order(std::move(order));
+  bool const any = !order.entries.empty();
+  core_->set_order(any ? std::make_unique<known_cycle>(std::move(order), setup_.tensors.size()) : nullptr);
   end();
 }
 

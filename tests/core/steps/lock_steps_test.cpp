@@ -1,0 +1,154 @@
+// How long a hit may have to wait for the lock: the basic blocks that each call of the core takes, which is what a pager
+// holds its lock for, in a small world and in a large one. Everything grows alike: the model, both budgets, what is
+// resident. One tensor leaves for each that comes, so no call evicts more than one a tier.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <core/plan.hpp>
+#include <core/residency.hpp>
+#include <tests/support/pattern_model.hpp>
+
+namespace {
+std::uint64_t steps = 0;
+}
+extern "C" void __sanitizer_cov_trace_pc() { ++steps; }  // NOLINT: gcc's name for it
+
+namespace tierpager::test {
+namespace {
+
+constexpr std::uint64_t tensor_bytes = 4096;
+
+// What one call of each kind took at most.
+using most_steps = std::map<std::string, std::uint64_t>;
+
+class counted_world {
+ public:
+  counted_world(std::uint32_t tensors, char const* policy)
+      : model_(make_pattern_model(tensors, tensor_bytes)),
+        sizes_(tensors, tensor_bytes),
+        core_(model_.tensors,
+              {.vram = {.budget_bytes = tensors / 4 * tensor_bytes},
+               .ram = {.budget_bytes = tensors / 2 * tensor_bytes},
+               .chunk_bytes = tensor_bytes},
+              make_eviction_policy(policy, sizes_).value(), make_eviction_policy(policy, sizes_).value()) {}
+
+  void use(tensor_id id) {
+    counted("acquire", [&] { ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok()); });
+    carry_out();
+    counted("release", [&] { core_.release_after(id, caller_id{}, {.stream = 1, .sequence = ++uses_}); });
+    carry_out();
+  }
+  void scan() {
+    for (std::uint32_t i = 0; i < sizes_.size(); ++i) use(tensor_id{i});
+  }
+  void declare_scan() {
+    acquire_order order;
+    for (std::uint32_t i = 0; i < sizes_.size(); ++i, ++order.calls)
+      order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
+    auto cycle = std::make_unique<known_cycle>(std::move(order), sizes_.size());
+    counted("set_order", [&] { core_.set_order(std::move(cycle)); });
+    carry_out();
+  }
+  [[nodiscard]] residency const& core() const { return core_; }
+  /// What was counted since the last call.
+  most_steps take() { return std::exchange(most_, {}); }
+
+ private:
+  void counted(char const* what, std::function<void()> const& call) {
+    std::uint64_t const before = steps;
+    call();
+    std::uint64_t& most = most_[what];
+    most = std::max(most, steps - before);
+  }
+  void plan() {
+    while (core_.wants_plan()) {
+      std::optional<residency::plan_question> question;
+      counted("take_plan_question", [&] { question = core_.take_plan_question(); });
+      if (!question) return;
+      auto made = make_plan(question->request);
+      counted("planned", [&] { core_.planned(question->epoch, std::move(made)); });
+    }
+  }
+  void carry_out() {
+    plan();
+    std::vector<command> next;
+    for (core_.take_commands(next); !next.empty(); next.clear(), core_.take_commands(next)) {
+      for (command const& one : next) answer(one);
+      plan();
+    }
+  }
+  void answer(command const& one) {
+    if (auto const* remap = std::get_if<remap_command>(&one))
+      counted("remapped", [&] { core_.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {}); });
+    if (auto const* read = std::get_if<read_command>(&one))
+      counted("read_done", [&] { core_.read_done(read->tensor, read->chunk, {}); });
+    if (auto const* copy = std::get_if<copy_command>(&one))
+      counted("copy_queued",
+              [&] { core_.copy_queued(copy->tensor, copy->chunk, {.stream = 0, .sequence = ++copies_}); });
+    if (auto const* watch = std::get_if<watch_command>(&one)) counted("passed", [&] { core_.passed(watch->until); });
+    if (auto const* ask = std::get_if<ask_command>(&one)) counted("passed", [&] { core_.passed(ask->about); });
+  }
+
+  pattern_model model_;
+  std::vector<std::uint64_t> sizes_;
+  residency core_;
+  std::uint64_t uses_ = 0, copies_ = 0;
+  most_steps most_;
+};
+
+// Eight times the tensors, and no call takes twice as long: trees are a few levels deeper. What is not among the linear ones.
+void expect_alike(most_steps const& small, most_steps const& large, std::set<std::string> const& linear = {}) {
+  for (auto const& [call, most] : large) {
+    if (linear.contains(call)) continue;
+    ASSERT_TRUE(small.contains(call)) << call;
+    EXPECT_LT(most, 2 * small.at(call)) << call;
+  }
+}
+
+constexpr std::uint32_t few = 1024, many = 8 * few;
+
+struct played {
+  most_steps at_random, scans;
+};
+
+played play(std::uint32_t tensors, char const* policy) {
+  played counted;
+  counted_world world(tensors, policy);
+  world.scan();
+  (void)world.take();
+  std::mt19937 random(1);
+  for (std::uint32_t i = 0; i < tensors; ++i) world.use(tensor_id{static_cast<std::uint32_t>(random() % tensors)});
+  counted.at_random = world.take();
+  world.declare_scan();
+  for (int pass = 0; pass < 2; ++pass) world.scan();
+  counted.scans = world.take();
+  return counted;
+}
+
+TEST(lock_steps, under_lru_do_not_grow_with_the_model) {
+  played const small = play(few, "lru"), large = play(many, "lru");
+  expect_alike(small.at_random, large.at_random);
+  expect_alike(small.scans, large.scans);
+}
+
+TEST(lock_steps, under_auto_grow_only_where_the_plan_or_the_order_of_eviction_becomes_another) {
+  played const small = play(few, "auto"), large = play(many, "auto");
+  expect_alike(small.at_random, large.at_random, {"acquire"});  // when a pass ends, all may be ranked anew
+  // A release looks at all that is loaded ahead, 256 tensors at most.
+  expect_alike(small.scans, large.scans, {"take_plan_question", "planned", "release"});
+  EXPECT_LT(large.scans.at("release"), 2000 * 256);
+  EXPECT_LT(large.at_random.at("acquire"), 60 * many);
+  EXPECT_LT(large.scans.at("take_plan_question"), 300 * many);
+  EXPECT_LT(large.scans.at("planned"), 250 * many);
+}
+
+}  // namespace
+}  // namespace tierpager::test
