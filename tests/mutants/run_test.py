@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -23,6 +24,18 @@ def read(text):
         file.write(text)
         file.flush()
         return runner.read_list(file.name)
+
+
+def check(text, entries):
+    """What --check exits with, for a tree of the one file core/a.cpp."""
+    with tempfile.TemporaryDirectory() as root:
+        os.mkdir(os.path.join(root, "core"))
+        for name, content in (("core/a.cpp", text), ("mutants.txt", entries)):
+            with open(os.path.join(root, name), "w", encoding="utf-8") as file:
+                file.write(content)
+        runner.ROOT = root
+        with unittest.mock.patch("sys.argv", ["run", "no_build", "--check", "--mutants", os.path.join(root, "mutants.txt")]):
+            return runner.main()
 
 
 def change(text, original, replacement):
@@ -78,6 +91,15 @@ class Mutants(unittest.TestCase):
         for text, replacement in (("a;", ""), ("f(); f();", ""), ("f();", " f(); ")):
             with self.subTest(text), self.assertRaises(runner.Unusable):
                 change(text, "f();", replacement)
+
+    def test_checks_without_a_build_and_names_every_mutant_that_no_longer_applies(self):
+        moved = ENTRY.replace("loses_order", "moved").replace("core/a.cpp", "core/b.cpp")
+        idle = "[idle]\npromise: 3 reuse\nfile: core/a.cpp\ntests: core_tests\n-three;\n+three;\n"
+        self.assertEqual(check("one( two);", ENTRY), 0)
+        with self.assertRaises(runner.Unusable) as stale:
+            check("one( two); three;", ENTRY + ENTRY.replace("loses_order", "lost").replace("two", "four") + moved + idle)
+        for line in ("3 of 4", "lost: its original occurs 0 times in core/a.cpp", "moved: core/b.cpp cannot", "idle: it changes nothing"):
+            self.assertIn(line, str(stale.exception))
 
     def test_names_the_test_that_noticed(self):
         run = "[ RUN      ] a.first\n[       OK ] a.first (0 ms)\n[ RUN      ] a.second/1\n"
