@@ -113,6 +113,19 @@ class Mutants(unittest.TestCase):
         self.assertFalse(runner.judge(1, "cannot start\n").good)
         self.assertFalse(runner.judge(None, "").good)
 
+    def test_joins_the_filters_of_a_target_and_answers_for_each(self):
+        def mutant(gtest_filter, arguments=()):
+            return runner.Mutant("m", tests="t", gtest_filter=gtest_filter, arguments=arguments)
+
+        runs = runner.runs_of([mutant("a.*"), mutant("b.*"), mutant("a.*"), mutant("a.*-a.x"), mutant("*", ("--n=2",))])
+        self.assertEqual(list(runs.values()), [["a.*", "b.*"], ["a.*-a.x"], ["*"]])
+        ran = "[ RUN      ] a.x\n[       OK ] a.x (0 ms)\n[ RUN      ] b.y/1\n[  SKIPPED ] b.y/1 (0 ms)\n"
+        for gtest_filter, answer in (("a.*", None), ("a.?:c.*", None), ("b.*", runner.SKIPPED), ("*", None),
+                                     ("c.*", "no test of t matches 'c.*'")):
+            self.assertEqual(runner.judge_unchanged("t", gtest_filter, 0, ran), answer)
+        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, ran + "[  FAILED  ] b.y/1 (0 ms)\n"), "t fails on the unchanged code: b.y/1")
+        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, "cannot start\n"), "no test of t matches 'a.*'")
+
 
 if __name__ == "__main__":
     unittest.main()
