@@ -13,6 +13,21 @@ constexpr std::size_t ids_kept = 1U << 18U;
 
 enum class program { lru_random, auto_random, cycle_with_plan, host_tier };
 
+// An order that does not come again, or `auto` would find the cycle. By xorshift64 of Marsaglia, 2003.
+class random_ids_for_ever {
+ public:
+  random_ids_for_ever(std::size_t tensors, std::uint64_t seed) : tensors_(tensors), state_(seed * 2 + 1) {}
+  tensor_id next() {
+    state_ ^= state_ << 13U;
+    state_ ^= state_ >> 7U;
+    state_ ^= state_ << 17U;
+    return tensor_id{static_cast<std::uint32_t>(((state_ >> 32U) * tensors_) >> 32U)};
+  }
+
+ private:
+  std::uint64_t tensors_, state_;
+};
+
 // One world: built once, left to the end of the process. Threads of one run share it.
 struct world {
   world(std::size_t tensors, program what) : what_(what), on_(std::make_shared<host_device>()) {
@@ -63,11 +78,11 @@ void hit(benchmark::State& state, program what) {
   std::unique_ptr<host_stream> stream;
   if (what != program::host_tier) stream = std::make_unique<host_stream>();
   std::size_t next = 0;
-  std::size_t const first = static_cast<std::size_t>(state.thread_index()) * 4099;
+  random_ids_for_ever at_random(tensors, static_cast<std::uint64_t>(state.thread_index()));
   world* its = nullptr;
   for (auto _ : state) {
-    if (its == nullptr) its = shared, next = first;
-    tensor_id const id = its->ids_[next++ % ids_kept];
+    if (its == nullptr) its = shared;
+    tensor_id const id = what == program::cycle_with_plan ? its->ids_[next++ % ids_kept] : at_random.next();
     handle const one = what == program::host_tier ? its->pager_->acquire_host(id) : its->pager_->acquire(id, *stream);
     benchmark::DoNotOptimize(one.data());
   }
@@ -108,12 +123,9 @@ void hit_in_ram(benchmark::State& state) { hit(state, program::host_tier); }
 
 void baseline(benchmark::State& state, bool with_handle) {
   struct cached {
-    explicit cached(std::size_t tensors) : names(tensor_names(tensors)), cache(names) {
-      for (tensor_id id : random_ids(tensors, ids_kept, 1)) order.push_back(static_cast<std::uint32_t>(id));
-    }
+    explicit cached(std::size_t tensors) : names(tensor_names(tensors)), cache(names) {}
     std::vector<std::string> names;
     string_cache cache;
-    std::vector<std::uint32_t> order;
   };
   static std::vector<std::pair<std::size_t, std::unique_ptr<cached>>> made;
   static cached* shared = nullptr;
@@ -123,11 +135,11 @@ void baseline(benchmark::State& state, bool with_handle) {
     if (found == made.end()) found = made.insert(found, {tensors, std::make_unique<cached>(tensors)});
     shared = found->second.get();
   }
-  std::size_t next = static_cast<std::size_t>(state.thread_index()) * 4099;
+  random_ids_for_ever at_random(tensors, static_cast<std::uint64_t>(state.thread_index()));
   cached* its = nullptr;
   for (auto _ : state) {
     if (its == nullptr) its = shared;
-    std::string const& name = its->names[its->order[next++ % ids_kept]];
+    std::string const& name = its->names[index_of(at_random.next())];
     if (with_handle) {
       string_cache::node& one = its->cache.acquire_node(name);
       benchmark::DoNotOptimize(one.data);
