@@ -41,14 +41,33 @@ TEST_F(running_victims, leave_where_all_are_still_in_use) {
 
 TEST_F(running_victims, are_not_asked_about_once_the_other_stream_is_retired_and_has_run) {
   use(first, slow);
-  use(second, slow);
   core_.stream_retired(slow);
-  carry_out();
+  std::vector<command> next;
+  core_.take_commands(next);
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_EQ(std::get<watch_command>(next.front()).until, slow);
   core_.passed(slow);
+  use(first, blocked);
   use(second, blocked);
   load(third);
   EXPECT_TRUE(take_asked().empty());
   EXPECT_TRUE(in_vram(third));
+}
+
+TEST_F(running_victims, are_asked_about_by_a_load_from_before_the_other_stream_had_run) {
+  use(first, slow);
+  use(second, blocked);
+  reads_wait_ = true;
+  load(third);
+  core_.stream_retired(slow);
+  core_.passed(slow);
+  use(first, blocked);
+  use(second, blocked);
+  EXPECT_TRUE(take_asked().empty());
+  reads_wait_ = false;
+  answer_reads();
+  carry_out();
+  EXPECT_EQ(take_asked().size(), 1U);
 }
 
 TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {
