@@ -109,22 +109,23 @@ inline void residency::add_use(slot& one, tensor_id id, fence last_use) {
   if (one.last_use.sequence < last_use.sequence) one.last_use.sequence = last_use.sequence;
 }
 
-// The first use, or on another stream than the one before.
+// The first use, or not on the one stream of those before. What is over by now is forgotten.
 void residency::add_use_elsewhere(slot& one, tensor_id id, fence last_use) {
   if (known_passed(last_use)) return;
-  if (one.streams == used_by::none || (one.streams == used_by::one_stream && known_passed(one.last_use))) {
+  std::vector<fence>& others = rest_of(id, tier::vram).last_uses;
+  if (one.streams != used_by::several) others.clear();
+  if (one.streams == used_by::one_stream && !known_passed(one.last_use)) others.push_back(one.last_use);
+  std::erase_if(others, [&](fence each) {
+    if (each.stream == last_use.stream) last_use.sequence = std::max(last_use.sequence, each.sequence);
+    return each.stream == last_use.stream || known_passed(each);
+  });
+  if (others.empty()) {
     one.streams = used_by::one_stream;
     one.last_use = last_use;
-    return;
+  } else {
+    one.streams = used_by::several;
+    others.push_back(last_use);
   }
-  std::vector<fence>& all = rest_of(id, tier::vram).last_uses;
-  if (one.streams == used_by::one_stream) all.assign(1, one.last_use);
-  one.streams = used_by::several;
-  auto const known = std::ranges::find(all, last_use.stream, &fence::stream);
-  if (known == all.end())
-    all.push_back(last_use);
-  else
-    known->sequence = std::max(known->sequence, last_use.sequence);
 }
 
 // Of each stream that used it, but for what was over by then.

@@ -43,8 +43,20 @@ class counted_world {
   void use(tensor_id id) {
     counted("acquire", [&] { ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok()); });
     carry_out();
-    counted("release", [&] { core_.release_after(id, caller_id{}, {.stream = 1, .sequence = ++uses_}); });
+    counted("release", [&] { core_.release_after(id, caller_id{}, {.stream = stream_, .sequence = ++uses_}); });
     carry_out();
+  }
+  /// From here on all is used on another stream. The one before is retired, and runs to its end `later` or at once.
+  void change_stream(bool later) {
+    fence const last{.stream = stream_, .sequence = ++uses_};
+    ++stream_;
+    core_.stream_retired(last);
+    std::vector<command> next;
+    core_.take_commands(next);
+    later ? runs_.push_back(last) : core_.passed(last);
+  }
+  void let_all_run() {
+    for (fence const each : std::exchange(runs_, {})) core_.passed(each);
   }
   void scan() {
     for (std::uint32_t i = 0; i < sizes_.size(); ++i) use(tensor_id{i});
@@ -101,6 +113,8 @@ class counted_world {
   std::vector<std::uint64_t> sizes_;
   residency core_;
   std::uint64_t uses_ = 0, copies_ = 0;
+  std::uint32_t stream_ = 1;
+  std::vector<fence> runs_;
   most_steps most_;
 };
 
@@ -148,6 +162,24 @@ TEST(lock_steps, under_auto_grow_only_where_the_plan_or_the_order_of_eviction_be
   EXPECT_LT(large.at_random.at("acquire"), 60 * many);
   EXPECT_LT(large.scans.at("take_plan_question"), 300 * many);
   EXPECT_LT(large.scans.at("planned"), 250 * many);
+}
+
+TEST(lock_steps, of_a_release_do_not_grow_with_streams_that_have_run) {
+  counted_world world(few, "lru");
+  world.use(tensor_id{0});
+  (void)world.take();
+  world.use(tensor_id{0});
+  std::uint64_t const on_one = world.take().at("release");
+  for (int stream = 0; stream < 100; ++stream) {
+    world.change_stream(true);
+    world.use(tensor_id{0});
+  }
+  world.let_all_run();
+  world.change_stream(false);
+  world.use(tensor_id{0});
+  (void)world.take();
+  world.use(tensor_id{0});
+  EXPECT_EQ(world.take().at("release"), on_one);
 }
 
 }  // namespace
