@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <core/acquire_history.hpp>
@@ -19,6 +20,10 @@ class known_cycle {
   known_cycle(std::vector<acquire_symbol> symbols, std::vector<std::uint32_t> holds, std::size_t tensors);
   /// Within a call, entries are put in the order of their ids.
   known_cycle(acquire_order order, std::size_t tensors);
+  /// As residency::set_order takes it: null for an empty order.
+  static std::unique_ptr<known_cycle> of(acquire_order order, std::size_t tensors) {
+    return order.entries.empty() ? nullptr : std::make_unique<known_cycle>(std::move(order), tensors);
+  }
 
   [[nodiscard]] std::shared_ptr<acquire_order const> const& order() const { return order_; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(holds_.size()); }

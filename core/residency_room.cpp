@@ -148,7 +148,10 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
   assert(evictable(id, where) && rest_of(id, where).busy == 0);
   std::vector<fence> last_uses;
-  if (auto const used = last_uses_of(id); where == tier::vram) last_uses.assign(used.begin(), used.end());
+  if (where == tier::vram) {
+    auto const used = last_uses_of(id);
+    last_uses.assign(used.begin(), used.end());
+  }
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
   for (fence use : last_uses) watch(use);

@@ -45,8 +45,7 @@ void executor::set_order(std::span<std::vector<tensor_id> const> sets) {
 }
 
 void executor::declare(acquire_order order) {
-  std::unique_ptr<known_cycle> cycle;  // made without the lock
-  if (!order.entries.empty()) cycle = std::make_unique<known_cycle>(std::move(order), tensors_.size());
+  auto cycle = known_cycle::of(std::move(order), tensors_.size());  // made without the lock
   scoped_lock const lock(mutex_);
   core_->set_order(std::move(cycle));
   plan_if_wanted();

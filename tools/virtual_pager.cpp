@@ -92,7 +92,7 @@ void virtual_pager::set_order(std::span<tensor_id const> ids) {
     order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
     ++order.calls;
   }
-  core_.set_order(ids.empty() ? nullptr : std::make_unique<known_cycle>(std::move(order), tensors_.size()));
+  core_.set_order(known_cycle::of(std::move(order), tensors_.size()));
   plan_if_wanted();
   after_call();
 }

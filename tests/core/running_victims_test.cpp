@@ -70,6 +70,17 @@ TEST_F(running_victims, are_asked_about_by_a_load_from_before_the_other_stream_h
   EXPECT_EQ(take_asked().size(), 1U);
 }
 
+// Threads may come to the lock in another order than that in which they recorded their fences.
+TEST_F(running_victims, are_asked_about_by_the_latest_fence_of_a_stream) {
+  constexpr fence late{.stream = slow.stream, .sequence = slow.sequence + 1};
+  use(first, late);
+  use(first, slow);
+  use(second, blocked);
+  core_.passed(slow);
+  load(third);
+  EXPECT_EQ(take_asked(), (std::vector<fence>{blocked, late}));
+}
+
 TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {
   use(first, slow);
   core_.stream_retired(slow);

@@ -62,7 +62,7 @@ class catalog {
  private:
   struct name_hash {
     using is_transparent = void;
-    // Not noexcept, so that the map keeps hashes: it would compute those of neighbours again with every step.
+    // Not noexcept, so that libstdc++'s map keeps hashes: it would compute those of neighbours again with every step.
     std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
   };
   std::vector<std::string> files_;

@@ -150,8 +150,7 @@ void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::ui
     ++order.calls;
   }
   begin(line + ", held for " + text(std::uint64_t{held_calls}));
-  bool const any = !order.entries.empty();
-  core_->set_order(any ? std::make_unique<known_cycle>(std::move(order), setup_.tensors.size()) : nullptr);
+  core_->set_order(known_cycle::of(std::move(order), setup_.tensors.size()));
   end();
 }
 

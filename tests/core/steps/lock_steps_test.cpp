@@ -118,7 +118,7 @@ class counted_world {
   most_steps most_;
 };
 
-// Eight times the tensors, and no call takes twice as long: trees are a few levels deeper. What is not among the linear ones.
+// Eight times the tensors, and no call takes twice as long: trees are a few levels deeper. But for the linear ones.
 void expect_alike(most_steps const& small, most_steps const& large, std::set<std::string> const& linear = {}) {
   for (auto const& [call, most] : large) {
     if (linear.contains(call)) continue;
