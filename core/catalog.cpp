@@ -1,8 +1,20 @@
 #include <tierpager/catalog.hpp>
 
+#include <algorithm>
+#include <bit>
+#include <functional>
+
 #include <fnmatch.h>
 
 namespace tierpager {
+namespace {
+
+std::uint32_t hash_of(std::string_view name) {
+  std::uint64_t const hash = std::hash<std::string_view>()(name);
+  return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
+}
+
+}  // namespace
 
 std::uint32_t catalog::add_file(std::string path) {
   files_.push_back(std::move(path));
@@ -11,7 +23,32 @@ std::uint32_t catalog::add_file(std::string path) {
 
 void catalog::reserve(std::size_t tensors) {
   tensors_.reserve(tensors);
-  by_name_.reserve(tensors);
+  hashes_.reserve(tensors);
+  make_places(tensors);
+}
+
+// Where the name is, or would be.
+std::size_t catalog::place_of(std::string_view name, std::uint32_t hash) const {
+  std::size_t const mask = by_name_.size() - 1;
+  auto const another = [&](std::uint32_t id_after) {
+    return id_after != 0 && (hashes_[id_after - 1] != hash || tensors_[id_after - 1].name != name);
+  };
+  std::size_t at = hash & mask;
+  while (another(by_name_[at])) at = (at + 1) & mask;
+  return at;
+}
+
+// A map of names takes a node for each and the name once more: opening a million tensors took twice as long.
+void catalog::make_places(std::size_t tensors) {
+  constexpr std::size_t places_min = 16;
+  std::size_t const wanted = std::bit_ceil(std::max(2 * tensors, places_min));
+  if (wanted <= by_name_.size()) return;
+  by_name_.assign(wanted, 0);
+  for (std::uint32_t i = 0; i < hashes_.size(); ++i) {
+    std::size_t at = hashes_[i] & (wanted - 1);
+    while (by_name_[at] != 0) at = (at + 1) & (wanted - 1);
+    by_name_[at] = i + 1;
+  }
 }
 
 result<tensor_id> catalog::add(tensor_info info) {
@@ -20,17 +57,22 @@ result<tensor_id> catalog::add(tensor_info info) {
   };
   if (info.file >= files_.size()) return refuse("its file is not in the catalog");
   if (info.offset + info.bytes < info.offset) return refuse("offset plus bytes exceeds 2^64");
+  make_places(tensors_.size() + 1);
+  std::uint32_t const hash = hash_of(info.name);
+  std::uint32_t& place = by_name_[place_of(info.name, hash)];
+  if (place != 0) return refuse("the name is taken");
   auto const id = static_cast<tensor_id>(tensors_.size());
-  if (!by_name_.emplace(info.name, id).second) return refuse("the name is taken");
+  place = static_cast<std::uint32_t>(index_of(id) + 1);
+  hashes_.push_back(hash);
   bytes_ += info.bytes;
   tensors_.push_back(std::move(info));
   return id;
 }
 
 std::optional<tensor_id> catalog::find(std::string_view name) const {
-  auto const at = by_name_.find(name);
-  if (at == by_name_.end()) return std::nullopt;
-  return at->second;
+  if (by_name_.empty()) return std::nullopt;
+  std::uint32_t const id_after = by_name_[place_of(name, hash_of(name))];
+  return id_after == 0 ? std::nullopt : std::optional(tensor_id{id_after - 1});
 }
 
 std::vector<tensor_id> catalog::match(std::string_view glob) const {

@@ -22,8 +22,9 @@ void open_pager(benchmark::State& state, char const* policy) {
   options.ram = budget(1U << 30U);
   options.policy = policy;
   double bytes = 0;
-  // Memory is the system's again once it is freed, or a smaller pager would be built in what an earlier one had touched.
+  // All memory is the system's again once it is freed, or a smaller pager would be built in what an earlier one had touched.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 17);
+  ::malloc_trim(0);
   for (auto _ : state) {
     std::uint64_t const before = heap_bytes();
     std::optional<pager> one;
@@ -31,6 +32,7 @@ void open_pager(benchmark::State& state, char const* policy) {
     state.PauseTiming();  // closing is not opening
     bytes = static_cast<double>(heap_bytes() - before);
     one.reset();
+    ::malloc_trim(0);
     state.ResumeTiming();
   }
   state.counters["bytes_a_tensor"] = bytes / static_cast<double>(tensors);

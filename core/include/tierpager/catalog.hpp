@@ -2,12 +2,11 @@
 // then read-only: safe from any thread once built. Holds no tensor bytes and opens no file.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include <tierpager/error.hpp>
@@ -60,14 +59,15 @@ class catalog {
   [[nodiscard]] result<catalog> slice(std::string_view glob) const;
 
  private:
-  struct name_hash {
-    using is_transparent = void;
-    // Not noexcept, so that libstdc++'s map keeps hashes: it would compute those of neighbours again with every step.
-    std::size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
-  };
+  [[nodiscard]] std::size_t place_of(std::string_view name, std::uint32_t hash) const;
+  void make_places(std::size_t tensors);
+
   std::vector<std::string> files_;
   std::vector<tensor_info> tensors_;
-  std::unordered_map<std::string, tensor_id, name_hash, std::equal_to<>> by_name_;
+  std::vector<std::uint32_t> hashes_;  // of their names
+  std::vector<std::uint32_t>
+      by_name_;  // one more than an id, or 0 where a place is free: a power of two of them, half of
+                 // them free at least. An id lies where its hash says, or in the next free place
   std::uint64_t bytes_ = 0;
 };
 
