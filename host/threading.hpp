@@ -3,31 +3,38 @@
 // loop, since a predicate's body is analysed apart, where no lock is held. Mutexes are neither recursive nor shared.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
-#include <mutex>
 #include <thread>
 
+#include <host/biased_mutex.hpp>
 #include <host/thread_annotations.hpp>
+#include <host/thread_number.hpp>
 
 namespace tierpager {
 
 class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
  public:
+  /// See biased_mutex.
+  explicit annotated_mutex(std::uint32_t locks_before_bias = biased_mutex::never) : mutex_(locks_before_bias) {}
+
   void lock() TIERPAGER_ACQUIRE() { mutex_.lock(); }
+  void lock_briefly() TIERPAGER_ACQUIRE() { mutex_.lock_briefly(); }
   void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
-  bool try_lock() TIERPAGER_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
 
  private:
-  std::mutex mutex_;
+  biased_mutex mutex_;
 };
+
+/// Says that what follows takes nanoseconds, nearly always: `scoped_lock lock(mutex_, briefly)`.
+struct briefly_t {};
+inline constexpr briefly_t briefly;
 
 /// Holds the mutex from construction to destruction, but for the stretches between unlock() and lock().
 class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
  public:
   explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  scoped_lock(annotated_mutex& mutex, briefly_t) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock_briefly(); }
   scoped_lock(scoped_lock const&) = delete;
   scoped_lock& operator=(scoped_lock const&) = delete;
   ~scoped_lock() TIERPAGER_RELEASE() {
@@ -52,13 +59,6 @@ class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
 using condition = std::condition_variable_any;
 using thread = std::thread;
 
-/// Tells threads that live at the same time apart: counts them up from 1.
-inline std::uint64_t this_thread_number() {
-  static std::atomic<std::uint64_t> latest = 0;
-  thread_local std::uint64_t number = 0;
-  if (number == 0) number = latest.fetch_add(1, std::memory_order_relaxed) + 1;
-  return number;
-}
 inline void sleep_for(std::chrono::microseconds time) { std::this_thread::sleep_for(time); }
 
 }  // namespace tierpager

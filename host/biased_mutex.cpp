@@ -1,0 +1,73 @@
+#include <host/biased_mutex.hpp>
+
+#include <chrono>
+#include <thread>
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace tierpager {
+namespace {
+
+// A holder's section is over soon, unless it was interrupted in it. Looking less and less often leaves it the cache line.
+constexpr unsigned pauses_first = 16, pauses_most = 128;
+// After that it is one of many, by a thread that does little else. A nap lets it go on for as short as the system has naps,
+// about 60 us, and spares it from waking a sleeper, which takes longer than its section.
+constexpr unsigned naps_most = 4;
+constexpr std::chrono::nanoseconds nap{100};
+constexpr unsigned looks_before_naps = 1000;
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+int membarrier(int command) { return static_cast<int>(syscall(SYS_membarrier, command, 0, 0)); }
+
+}  // namespace
+
+// Where the system has no such fence there is no bias.
+biased_mutex::biased_mutex(std::uint32_t locks_before_bias)
+    : locks_before_bias_(locks_before_bias != never && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0
+                             ? locks_before_bias
+                             : never) {}
+
+void biased_mutex::lock_contended() {
+  for (unsigned pauses = pauses_first; pauses <= pauses_most; pauses *= 2) {
+    for (unsigned i = 0; i < pauses; ++i) pause();
+    if (mutex_.try_lock()) return;
+  }
+  for (unsigned i = 0; i < naps_most; ++i) {
+    std::this_thread::sleep_for(nap);
+    if (mutex_.try_lock()) return;
+  }
+  mutex_.lock();
+}
+
+void biased_mutex::lock_and_count(std::uint64_t self) {
+  lock_mutex();
+  if (biased_to_.load(std::memory_order_relaxed) != nobody) end_bias_of_others();
+  if (last_ != self) in_a_row_ = 0;
+  last_ = self;
+  if (in_a_row_ < locks_before_bias_ && ++in_a_row_ == locks_before_bias_)
+    biased_to_.store(self, std::memory_order_relaxed);
+}
+
+// From the fence on either its thread sees that the bias is gone, or this one that it is inside.
+void biased_mutex::end_bias_of_others() {
+  if (biased_to_.load(std::memory_order_relaxed) == this_thread_number()) return;
+  biased_to_.store(nobody, std::memory_order_relaxed);
+  membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  for (unsigned looks = 0; inside_.load(std::memory_order_acquire); ++looks) {
+    if (looks < looks_before_naps)
+      pause();
+    else
+      std::this_thread::sleep_for(nap);
+  }
+}
+
+}  // namespace tierpager
