@@ -317,6 +317,17 @@ void order_tracker::acquired(std::span<tensor_id const> ids) {
   its.miss(entries);
 }
 
+bool order_tracker::acquired_next(tensor_id id) {
+  auto& its = *state_;
+  acquire_symbol const one = static_cast<std::uint32_t>(index_of(id)) | call_begins;
+  if (its.course == nullptr || its.position + 1 >= its.size || its.expected[its.position] != one ||
+      (its.expected[its.position + 1] & call_begins) == 0)
+    return false;
+  its.history.append(one);
+  its.advance(1);
+  return true;
+}
+
 void order_tracker::released(tensor_id id) {
   auto& its = *state_;
   std::uint32_t const ago = its.history.released(id);

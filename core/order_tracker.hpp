@@ -28,6 +28,9 @@ class order_tracker {
   /// One acquire call, in whatever order its set is. Each of its uses has to end with `released`, or it counts as held
   /// for ever. Both are cheap while a cycle is followed and holds.
   void acquired(std::span<tensor_id const> ids);
+  /// The same for one tensor alone, if that is just what is expected, and not the last of the cycle; else false, and nothing
+  /// has changed.
+  bool acquired_next(tensor_id id);
   /// One use of the tensor ended (every use of a handle, also of shared ones, which were not acquired).
   void released(tensor_id id);
 

@@ -125,6 +125,7 @@ bool residency::idle() const {
 }
 
 void residency::check() const {
+  assert(!calm_ || looks_calm());
   for (tier where : both_tiers) {
     tier_state const& one = at(where);
     one.arena->check();

@@ -50,6 +50,14 @@ class residency {
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// The same for one tensor, without saying why not: null. Else where it lies, until the next call.
   records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
+  /// The same where there is nothing to be looked at but the tensor, and nothing to be done after the hit: nearly always.
+  template <tier where>
+  records::slot const* try_plain_hit(tensor_id id, caller_id caller);
+  /// The same for all that is no plain hit.
+  template <tier where>
+  records::slot const* try_special_hit(tensor_id id, caller_id caller);
+  /// Has the processor fetch what a hit will look at. From any thread at any time: that lies where it lies.
+  void expect(tensor_id id, tier where) const { at(where).expect(id); }
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
@@ -166,6 +174,7 @@ class residency {
   template <class Command>
   void emit(Command&& what) {
     commands_.emplace_back(std::forward<Command>(what));
+    calm_ = false;
   }
   void watch(fence until) { emit(watch_command{until}); }
 
@@ -193,25 +202,25 @@ class residency {
   [[nodiscard]] bool stuck(request const& one) const;
 
   // residency_uses.cpp
+  bool calm() { return calm_ || (calm_ = looks_calm()); }
+  [[nodiscard]] bool looks_calm() const;
   void on_course(std::span<tensor_id const> ids, tier where);
-  void run_ahead_and_pump(tier where) {
-    if (where != tier::vram || course_.plan() == nullptr) return;
-    run_ahead();
-    pump();
-  }
+  void hit_on_course(tensor_id id);
+  void run_ahead_and_pump(tier where);
   void count_acquire(tensor_id id, tier where);
   void use(tensor_id id, tier where, caller_id caller);
   void unuse(tensor_id id, tier where, caller_id caller);
   void touch(tensor_id id, tier where);
   inline void touch(slot& one, tensor_id id, tier where);
-  template <tier where>
-  records::slot const* hit_in(tensor_id id, caller_id caller);
   inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
   inline void end_use(slot& one, tier where, caller_id caller);
   inline void add_use(slot& one, tensor_id id, fence last_use);
+  void release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use);
   void add_use_elsewhere(slot& one, tensor_id id, fence last_use);
-  [[nodiscard]] std::span<fence const> last_uses_of(tensor_id id) const;
+  void add_stream(slot& one, tensor_id id, fence last_use);
+  [[nodiscard]] std::vector<fence> last_uses_of(tensor_id id) const;
   inline void ended(tensor_id id, tier where);
+  void ended_on_course(tensor_id id);
   void note_stream(fence last_use);
 
   // residency_room.cpp: who leaves, budgets, pins
@@ -357,6 +366,8 @@ class residency {
   residency_options options_;
   std::array<tier_state, 2> tiers_;
   byte_range scratch_;
+  /// No command is to be carried out, nobody waits, every use is proved: asked once. What may end that takes it back.
+  bool calm_ = false;
   std::vector<command> commands_;
   std::map<request_id, request> requests_;
   std::uint64_t next_request_ = 1;

@@ -52,6 +52,7 @@ void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
   bool const last = find_load(id)->ahead || (in_step() && course_.plan() != nullptr);
   auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
   queue.insert(last ? queue.end() : before, id);
+  calm_ = false;
 }
 
 // Somebody wants what was being loaded ahead.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,32 +22,42 @@ namespace tierpager::records {
 
 enum class slot_state : std::uint8_t { absent, loading, resident };
 
-enum class used_by : std::uint8_t { none, one_stream, several };
+enum class used_by : std::uint8_t { none, one_stream, two_streams, several };
+
+/// What is special about a tensor in a tier.
+struct slot_marks {
+  bool unproven : 1 = false;  // VRAM: there are uses whose fence could not be recorded
+  bool pinned : 1 = false;    // the user's pin set
+  bool fixed : 1 = false;     // pinned, and counted as immovable since its first acquire
+  bool guest : 1 = false;     // among the tier's guests
+  bool ahead : 1 = false;     // VRAM: loaded, or being loaded, before anybody asked
+  bool copying : 1 = false;   // VRAM: its own copy is not known to be over
+  bool expected : 1 = false;  // RAM: to be read, and not staged yet
+  bool doomed : 1 = false;    // RAM: its place is promised to what is expected
+};
 
 /// One tensor in one tier: all that a hit looks at, in one cache line.
-struct alignas(64) slot {
+struct alignas(64) slot : slot_marks {
+  slot_state state = slot_state::absent;
+  used_by streams = used_by::none;
+  bool preferred = false;  // lives here by the plan
+  std::uint32_t uses = 0;
   byte_range range;
   std::uint64_t footprint_bytes = 0;  // what it takes of the tier
   std::uint64_t bytes = 0;            // of the tensor itself
-  fence last_use;                     // VRAM: where one stream has used it
-  std::uint32_t uses = 0;
-  std::uint32_t unproven = 0;  // VRAM: uses whose fence could not be recorded
-  slot_state state = slot_state::absent;
-  used_by streams = used_by::none;
-  bool pinned : 1 = false;     // the user's pin set
-  bool fixed : 1 = false;      // pinned, and counted as immovable since its first acquire
-  bool preferred : 1 = false;  // lives here by the plan
-  bool guest : 1 = false;      // among the tier's guests
-  bool ahead : 1 = false;      // VRAM: loaded, or being loaded, before anybody asked
-  bool copying : 1 = false;    // VRAM: its own copy is not known to be over
-  bool expected : 1 = false;   // RAM: to be read, and not staged yet
-  bool doomed : 1 = false;     // RAM: its place is promised to what is expected
+  // VRAM: where two streams have used it last. Two arrays, since a fence has a gap.
+  std::array<std::uint64_t, 2> last_sequences{};
+  std::array<std::uint32_t, 2> last_streams{};
 };
 static_assert(sizeof(slot) == 64);
 
+/// Resident, and nothing more to be said of it: what is nearly always hit.
+inline bool plain(slot const& one) {
+  return one.state == slot_state::resident && std::bit_cast<std::uint8_t>(static_cast<slot_marks>(one)) == 0;
+}
 /// It may stay for long.
 inline bool lasting(slot const& one) {
-  return one.uses > 0 || one.unproven > 0 || (one.fixed && one.state == slot_state::resident);
+  return one.uses > 0 || one.unproven || (one.fixed && one.state == slot_state::resident);
 }
 inline bool coming(slot const& one) { return one.state == slot_state::loading && !lasting(one); }
 /// It may not be evicted now.
@@ -56,15 +67,28 @@ inline bool held(slot const& one) { return lasting(one) || one.state == slot_sta
 struct slot_rest {
   std::uint64_t generation = 0;
   fence ready;                            // VRAM: of its own copy
-  std::vector<fence> last_uses;           // VRAM: where several streams have used it, the latest of each
+  std::vector<fence> last_uses;           // VRAM: of the streams beyond the slot's two, the latest of each
   std::optional<tensor_id> gives_way_to;  // VRAM: the load ahead that got its place last
   std::uint32_t busy = 0;                 // RAM: copies from it that may still run; a victim that is busy is waited for
   eviction_reason leaves_for{};           // RAM: why it is doomed
 };
 
+/// Whether `is` is true of any fence behind a use in VRAM: one a stream, but for what was over by then.
+template <class Predicate>
+bool any_last_use(slot const& one, slot_rest const& rest, Predicate const& is) {
+  for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(one.streams), one.last_streams.size()); ++i)
+    if (is(fence{.stream = one.last_streams[i], .sequence = one.last_sequences[i]})) return true;
+  return one.streams == used_by::several && std::ranges::any_of(rest.last_uses, is);
+}
+
 struct tier_state {
   [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
   [[nodiscard]] std::uint64_t held_bytes() const { return lasting_bytes + coming_bytes; }
+  /// Whatever the id is: only addresses are computed.
+  void expect(tensor_id id) const {
+    auto const first = reinterpret_cast<std::uintptr_t>(slots.data());
+    __builtin_prefetch(reinterpret_cast<void const*>(first + index_of(id) * sizeof(slot)), 1);
+  }
   /// What the slot counts for in the sums below; no longer, before it changes.
   void count(slot const& one) {
     if (lasting(one)) lasting_bytes += one.footprint_bytes;

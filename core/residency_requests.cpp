@@ -108,6 +108,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
     admit(id, one);
   } else {
     at(where).waiting.push_back(id);
+    calm_ = false;
   }
   settle_if_needed();
   if (where == tier::vram) run_ahead();

@@ -69,17 +69,16 @@ residency::use_state residency::last_use_of(tensor_id id) const {
     unknown = true;
     return use.stream < running_.size() && running_[use.stream] <= use.sequence;
   };
-  if (std::ranges::any_of(last_uses_of(id), running)) return use_state::running;
+  if (any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram), running)) return use_state::running;
   return unknown ? use_state::unknown : use_state::over;
 }
 
 void residency::ask(tensor_id id) {
-  auto about = [&](fence use) {
-    if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) return;
+  for (fence const use : last_uses_of(id)) {
+    if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) continue;
     asked_.push_back(use);
     emit(ask_command{use});
-  };
-  for (fence const use : last_uses_of(id)) about(use);
+  }
 }
 
 // Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
@@ -147,11 +146,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
   assert(evictable(id, where) && rest_of(id, where).busy == 0);
-  std::vector<fence> last_uses;
-  if (where == tier::vram) {
-    auto const used = last_uses_of(id);
-    last_uses.assign(used.begin(), used.end());
-  }
+  std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
   for (fence use : last_uses) watch(use);
@@ -242,6 +237,7 @@ void residency::set_target(tier where) {
   std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
   if (one.target_bytes != before) course_.conditions_changed();
   one.shrink_failed = false;
+  calm_ = false;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);

@@ -9,21 +9,26 @@ namespace tierpager {
 inline void residency::touch(slot& one, tensor_id id, tier where) {
   if (one.ahead) [[unlikely]]
     no_longer_ahead(id);
-  if (one.guest) at(where).guests->touched(id);
+  if (one.guest) [[unlikely]]
+    at(where).guests->touched(id);
   // Under a plan the policy ranks what is at home, and only where one of these must leave.
-  if (course_.plan() == nullptr || one.state == slot_state::absent) at(where).policy->touched(id);
+  if (course_.plan() == nullptr || one.state == slot_state::absent) [[likely]]
+    at(where).policy->touched(id);
 }
 
 // The tensor is used once more, resident or on its way. Keeps lasting_bytes and coming_bytes true.
 inline void residency::begin_use(slot& one, tensor_id id, tier where, caller_id caller) {
   tier_state& of = at(where);
-  if (!lasting(one)) {
+  if (!lasting(one)) [[likely]] {
     of.lasting_bytes += one.footprint_bytes;
-    if (one.state == slot_state::loading) of.coming_bytes -= one.footprint_bytes;
+    if (one.state == slot_state::loading) [[unlikely]]
+      of.coming_bytes -= one.footprint_bytes;
   }
   ++one.uses;
-  one.fixed = one.pinned;
-  if (one.footprint_bytes > 0) touch(one, id, where);
+  if (one.fixed != one.pinned) [[unlikely]]
+    one.fixed = one.pinned;
+  if (one.footprint_bytes > 0) [[likely]]
+    touch(one, id, where);
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
@@ -31,9 +36,10 @@ inline void residency::end_use(slot& one, tier where, caller_id caller) {
   assert(one.uses > 0);
   tier_state& of = at(where);
   --one.uses;
-  if (!lasting(one)) {
+  if (!lasting(one)) [[likely]] {
     of.lasting_bytes -= one.footprint_bytes;
-    if (one.state == slot_state::loading) of.coming_bytes += one.footprint_bytes;
+    if (one.state == slot_state::loading) [[unlikely]]
+      of.coming_bytes += one.footprint_bytes;
   }
   --held_by_caller_[static_cast<std::size_t>(caller)];
 }
@@ -46,8 +52,32 @@ bool residency::may_pass(tier where, caller_id caller) const {
   return at(where).waiting.empty() && (where == tier::vram || staging_.empty() || !starving());
 }
 
+bool residency::looks_calm() const { return commands_.empty() && unproven_.empty() && nothing_waits(); }
+
+// What `try_special_hit` comes to where nothing is special.
 template <tier where>
-records::slot const* residency::hit_in(tensor_id id, caller_id caller) {
+records::slot const* residency::try_plain_hit(tensor_id id, caller_id caller) {
+  tier_state& of = at(where);
+  if (!of.open || index_of(id) >= of.slots.size() || !calm()) [[unlikely]]
+    return nullptr;
+  slot& one = of.slots[index_of(id)];
+  if (!plain(one) || one.footprint_bytes == 0) [[unlikely]]
+    return nullptr;
+  std::uint64_t const more_bytes = one.uses == 0 ? one.footprint_bytes : 0;
+  if (more_bytes > 0 && of.held_bytes() + of.quarantined_bytes + more_bytes > of.target_bytes) [[unlikely]]
+    return nullptr;
+  if (course_.kept() && (where == tier::ram || !course_.acquired_at_rest(id))) [[unlikely]]
+    return nullptr;
+  of.lasting_bytes += more_bytes;
+  ++one.uses;
+  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
+  if (!course_.kept()) of.policy->touched(id);  // under a plan none is ranked that is at home
+  return &one;
+}
+
+template <tier where>
+records::slot const* residency::try_special_hit(tensor_id id, caller_id caller) {
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size()) [[unlikely]]
     return nullptr;
@@ -57,21 +87,39 @@ records::slot const* residency::hit_in(tensor_id id, caller_id caller) {
   bool const more = !lasting(one);  // what is resident is held as long as it lasts
   if (more && of.held_bytes() + of.quarantined_bytes + one.footprint_bytes > of.target_bytes) [[unlikely]]
     return nullptr;
-  if (where == tier::vram && course_.kept()) on_course(std::span(&id, 1), where);
+  if (where == tier::vram && course_.kept()) [[unlikely]]
+    hit_on_course(id);
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
   begin_use(one, id, where, caller);
   if (where == tier::vram) {
-    if (one.copying && has_passed(rest_of(id, where).ready)) one.copying = false;
+    if (one.copying) [[unlikely]]
+      one.copying = copying(id);
     run_ahead_and_pump(where);
   }
   return &one;
 }
 
 records::slot const* residency::try_hit(tensor_id id, tier where, caller_id caller) {
-  return where == tier::vram ? hit_in<tier::vram>(id, caller) : hit_in<tier::ram>(id, caller);
+  bool const vram = where == tier::vram;
+  slot const* const one = vram ? try_plain_hit<tier::vram>(id, caller) : try_plain_hit<tier::ram>(id, caller);
+  if (one != nullptr) return one;
+  return vram ? try_special_hit<tier::vram>(id, caller) : try_special_hit<tier::ram>(id, caller);
+}
+
+template records::slot const* residency::try_plain_hit<tier::vram>(tensor_id id, caller_id caller);
+template records::slot const* residency::try_plain_hit<tier::ram>(tensor_id id, caller_id caller);
+template records::slot const* residency::try_special_hit<tier::vram>(tensor_id id, caller_id caller);
+template records::slot const* residency::try_special_hit<tier::ram>(tensor_id id, caller_id caller);
+
+void residency::run_ahead_and_pump(tier where) {
+  if (where != tier::vram || course_.plan() == nullptr) return;
+  run_ahead();
+  pump();
 }
 
 // Calls for the device tier are what an order is made of.
+[[gnu::noinline]] void residency::hit_on_course(tensor_id id) { on_course(std::span(&id, 1), tier::vram); }
+
 void residency::on_course(std::span<tensor_id const> ids, tier where) {
   if (where != tier::vram || !course_.kept()) return;
   course_.acquired(ids);
@@ -104,44 +152,57 @@ void residency::share(tensor_id id, tier where, caller_id caller) {
 }
 
 inline void residency::add_use(slot& one, tensor_id id, fence last_use) {
-  if (one.streams != used_by::one_stream || one.last_use.stream != last_use.stream) [[unlikely]]
+  if (one.streams == used_by::none || one.last_streams[0] != last_use.stream) [[unlikely]]
     return add_use_elsewhere(one, id, last_use);
-  if (one.last_use.sequence < last_use.sequence) one.last_use.sequence = last_use.sequence;
+  if (one.last_sequences[0] < last_use.sequence) one.last_sequences[0] = last_use.sequence;
 }
 
-// The first use, or not on the one stream of those before. What is over by now is forgotten.
+// The first use, or not on the stream that comes first of those before.
 void residency::add_use_elsewhere(slot& one, tensor_id id, fence last_use) {
-  if (known_passed(last_use)) return;
-  std::vector<fence>& others = rest_of(id, tier::vram).last_uses;
-  if (one.streams != used_by::several) others.clear();
-  if (one.streams == used_by::one_stream && !known_passed(one.last_use)) others.push_back(one.last_use);
-  std::erase_if(others, [&](fence each) {
-    if (each.stream == last_use.stream) last_use.sequence = std::max(last_use.sequence, each.sequence);
-    return each.stream == last_use.stream || known_passed(each);
-  });
-  if (others.empty()) {
-    one.streams = used_by::one_stream;
-    one.last_use = last_use;
-  } else {
-    one.streams = used_by::several;
-    others.push_back(last_use);
+  if (one.streams >= used_by::two_streams && one.last_streams[1] == last_use.stream) {
+    one.last_sequences[1] = std::max(one.last_sequences[1], last_use.sequence);
+  } else if (!known_passed(last_use)) {
+    add_stream(one, id, last_use);
   }
 }
 
-// Of each stream that used it, but for what was over by then.
-std::span<fence const> residency::last_uses_of(tensor_id id) const {
-  slot const& one = slot_of(id, tier::vram);
-  if (one.streams == used_by::several) return rest_of(id, tier::vram).last_uses;
-  return {&one.last_use, one.streams == used_by::one_stream ? 1U : 0U};
+// Another stream than the slot has, though maybe one of those beyond. What is over by now is forgotten.
+void residency::add_stream(slot& one, tensor_id id, fence last_use) {
+  std::vector<fence> uses;
+  (void)any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram), [&](fence each) {
+    if (each.stream == last_use.stream)
+      last_use.sequence = std::max(last_use.sequence, each.sequence);
+    else if (!known_passed(each))
+      uses.push_back(each);
+    return false;
+  });
+  uses.push_back(last_use);
+  std::size_t const in_slot = std::min(uses.size(), one.last_streams.size());
+  for (std::size_t i = 0; i < in_slot; ++i) {
+    one.last_streams[i] = uses[i].stream;
+    one.last_sequences[i] = uses[i].sequence;
+  }
+  rest_of(id, tier::vram).last_uses.assign(uses.begin() + static_cast<std::ptrdiff_t>(in_slot), uses.end());
+  one.streams = static_cast<used_by>(std::min(uses.size(), std::size_t{3}));
+}
+
+std::vector<fence> residency::last_uses_of(tensor_id id) const {
+  std::vector<fence> uses;
+  (void)any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram),
+                     [&](fence each) { return uses.push_back(each), false; });
+  return uses;
 }
 
 inline void residency::ended(tensor_id id, tier where) {
-  if (where == tier::vram && course_.kept()) {
-    course_.released(id);
-    follow_course();
-    if (!slot_of(id, where).preferred) run_ahead();  // what is at home lies in nobody's way
-  }
+  if (where == tier::vram && course_.kept()) [[unlikely]]
+    ended_on_course(id);
   pump();
+}
+
+void residency::ended_on_course(tensor_id id) {
+  course_.released(id);
+  follow_course();
+  if (!slot_of(id, tier::vram).preferred) run_ahead();  // what is at home lies in nobody's way
 }
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
@@ -151,9 +212,20 @@ void residency::release(tensor_id id, tier where, caller_id caller, std::optiona
 }
 
 void residency::release_after(tensor_id id, caller_id caller, fence last_use) {
+  slot& one = slot_of(id, tier::vram);
+  bool const ordinary = calm() && plain(one) && streams_.only(last_use.stream) && (!course_.kept() || course_.rests());
+  if (!ordinary || one.streams == used_by::none || one.last_streams[0] != last_use.stream) [[unlikely]]
+    return release_special_after(one, id, caller, last_use);
+  assert(one.uses > 0);
+  if (one.last_sequences[0] < last_use.sequence) one.last_sequences[0] = last_use.sequence;
+  if (--one.uses == 0) at(tier::vram).lasting_bytes -= one.footprint_bytes;
+  if (course_.kept()) course_.released(id);  // which leaves the order as it is
+  --held_by_caller_[static_cast<std::size_t>(caller)];
+}
+
+void residency::release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use) {
   if (!streams_.only(last_use.stream)) [[unlikely]]
     note_stream(last_use);
-  slot& one = slot_of(id, tier::vram);
   add_use(one, id, last_use);
   end_use(one, tier::vram, caller);
   ended(id, tier::vram);
@@ -169,20 +241,24 @@ void residency::stream_retired(fence last) {
 
 void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t key) {
   unproven_.emplace_back(key, id);
-  change(id, tier::vram, [](slot& one) { ++one.unproven; });
+  calm_ = false;
+  change(id, tier::vram, [](slot& one) { one.unproven = true; });
   unuse(id, tier::vram, caller);
   ended(id, tier::vram);
 }
 
 void residency::prove(fence recorded, std::uint32_t key) {
-  bool any = false;
+  std::vector<tensor_id> proved;
   std::erase_if(unproven_, [&](auto const& use) {
-    if (use.first != key) return false;
-    add_use(slot_of(use.second, tier::vram), use.second, recorded);
-    change(use.second, tier::vram, [](slot& one) { --one.unproven; });
-    return any = true;
+    if (use.first == key) proved.push_back(use.second);
+    return use.first == key;
   });
-  if (any) pump();
+  for (tensor_id id : proved) {
+    add_use(slot_of(id, tier::vram), id, recorded);
+    bool const others = std::ranges::any_of(unproven_, [&](auto const& use) { return use.second == id; });
+    change(id, tier::vram, [&](slot& one) { one.unproven = others; });
+  }
+  if (!proved.empty()) pump();
 }
 
 }  // namespace tierpager

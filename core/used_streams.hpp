@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -20,17 +21,20 @@ class used_streams {
   /// A use ended there, on a stream that is not the only one so far. `passed` says which fences are known to have.
   template <class Passed>
   void used(fence last_use, bool loads_under_way, Passed const& passed) {
-    std::erase_if(streams_, [&](entry const& each) { return each.last && passed(*each.last); });
-    bool const known = std::ranges::find(streams_, last_use.stream, &entry::number) != streams_.end();
-    if (!known && !passed(last_use)) streams_.push_back({last_use.stream, {}});
+    auto const known = [&] { return std::ranges::find(streams_, last_use.stream, &entry::number) != streams_.end(); };
+    if (retired_ == 0 && streams_.size() > 1 && known()) return;  // they are as many as before
+    retired_ -= std::erase_if(streams_, [&](entry const& each) { return each.last && passed(*each.last); });
+    if (!known() && !passed(last_use)) streams_.push_back({last_use.stream, {}});
     several_ = streams_.size() > 1 || (several_ && loads_under_way);
     only_ = several_ || streams_.empty() ? none : streams_.front().number;
   }
   /// All that was and will be used there lies before that fence. False where nothing was.
   bool retired(fence last) {
     auto const known = std::ranges::find(streams_, last.stream, &entry::number);
-    if (known != streams_.end()) known->last = last;
-    return known != streams_.end();
+    if (known == streams_.end()) return false;
+    if (!known->last) ++retired_;
+    known->last = last;
+    return true;
   }
 
  private:
@@ -40,6 +44,7 @@ class used_streams {
   };
   static constexpr std::uint32_t none = ~std::uint32_t{0};
   std::vector<entry> streams_;
+  std::size_t retired_ = 0;  // of these
   std::uint32_t only_ = none;
   bool several_ = false;
 };

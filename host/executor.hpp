@@ -29,7 +29,8 @@ class executor {
   std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                               wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   /// The same for one tensor; a null stream is none, as with `release`.
-  handle acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
+  template <tier where>
+  handle acquire_one(tensor_id id, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
   void release(handle const& one, stream_ref stream) noexcept TIERPAGER_EXCLUDES(mutex_);
@@ -65,6 +66,8 @@ class executor {
     std::optional<failure> why;
   };
 
+  /// Ending a bias takes up to 20 us, as long as so many locks that it would have spared.
+  static constexpr std::uint32_t locks_before_bias = 2048;
   /// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
   static std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
   static caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
@@ -98,11 +101,18 @@ class executor {
     std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
     return {this, data, place.bytes, stream, caller, retirements_.load(std::memory_order_relaxed), id, where};
   }
+  /// The core and where its records lie stay as they are, so that this needs no lock.
+  void expect(tensor_id id, tier where) const TIERPAGER_NO_THREAD_SAFETY_ANALYSIS { core_->expect(id, where); }
+  template <tier where>
+  handle acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait,
+                             scoped_lock& lock) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
+  handle follow_up(handle one, stream_ref stream, scoped_lock& lock) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
     --outstanding_;
-    if (outstanding_ != 0) return false;
+    if (outstanding_ != 0) [[likely]]
+      return false;
     retired_.clear();
     return abandoned_;
   }
@@ -124,15 +134,16 @@ class executor {
     return last_fence_of_retired(stream, retirements_before);
   }
   result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
-  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
-  /// The stream that was used last comes first: it is the next one, too, more often than not.
+  void release_unfenced(handle const& one) noexcept TIERPAGER_EXCLUDES(mutex_);
+  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_EXCLUDES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_) {
-    bool const first = !last_uses_.empty() && last_uses_.front().stream == last_use.stream;
-    if (!first) [[unlikely]]
-      return note_use_elsewhere(last_use);
-    if (last_uses_.front().sequence < last_use.sequence) last_uses_.front().sequence = last_use.sequence;
+    if (last_use.stream >= last_uses_.size()) [[unlikely]]
+      note_stream(last_use.stream);
+    if (last_uses_[last_use.stream] < last_use.sequence) last_uses_[last_use.stream] = last_use.sequence;
   }
-  void note_use_elsewhere(fence last_use) TIERPAGER_REQUIRES(mutex_);
+  [[gnu::noinline]] void note_stream(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_) {
+    last_uses_.resize(stream + 1, 0);
+  }
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
   void tell_if_lost(failure const& why) TIERPAGER_REQUIRES(mutex_);
@@ -161,7 +172,7 @@ class executor {
   std::span<std::byte> scratch_;
   std::vector<thread> threads_;  // joined by close()
 
-  mutable annotated_mutex mutex_;
+  mutable annotated_mutex mutex_{locks_before_bias};
   std::unique_ptr<residency> core_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<command> commands_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<read_command> reads_ TIERPAGER_GUARDED_BY(mutex_);
@@ -173,9 +184,9 @@ class executor {
   std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
-  std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);  // ascending; while anything is outstanding
-  std::vector<fence> last_uses_ TIERPAGER_GUARDED_BY(mutex_);         // one a stream: what must pass before memory goes
-  std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;        // handles, and callers inside
+  std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);   // ascending; while anything is outstanding
+  std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes
+  std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;         // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;

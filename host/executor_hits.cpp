@@ -3,27 +3,47 @@
 
 namespace tierpager {
 
-// A hit, or else the long way. For a hit no memory is allocated and no call of the device made.
-handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
-  if (!trace_.attached() && (where == tier::ram || !stream.names_no_one_stream())) [[likely]] {
-    std::uint64_t const caller = this_caller();
-    scoped_lock lock(mutex_);
-    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, caller_of(caller)) : nullptr;
-    if (place != nullptr) [[likely]] {
-      bool const ordered = where == tier::ram || !place->copying;
-      if (ordered && !core_->has_commands() && !core_->wants_plan()) [[likely]]
-        return handle_to(*place, id, where, stream.get(), caller);
-      handle one = handle_to(*place, id, where, stream.get(), caller);
-      plan_if_wanted();
-      dispatch();
-      auto const until = ordered ? std::nullopt : core_->ready(id);
-      lock.unlock();
-      order_after(std::span(&one, 1), stream, until);
-      return one;
-    }
-  }
-  return acquire_one_set(id, where, stream, wait);
+// A plain hit, or else the longer way. For a hit no memory is allocated and no call of the device made.
+template <tier where>
+handle executor::acquire_one(tensor_id id, stream_ref stream, wait_options const& wait) {
+  expect(id, where);
+  if (trace_.attached() || (where == tier::vram && stream.names_no_one_stream())) [[unlikely]]
+    return acquire_one_set(id, where, stream, wait);
+  std::uint64_t const caller = this_caller();
+  scoped_lock lock(mutex_, briefly);
+  records::slot const* const place = core_->try_plain_hit<where>(id, caller_of(caller));
+  if (place != nullptr) [[likely]]
+    return handle_to(*place, id, where, stream.get(), caller);
+  return acquire_one_special<where>(id, stream, wait, lock);
 }
+
+// Any other hit: on a course, or one whose copy may still run, or after which the core wants something. May unlock.
+template <tier where>
+[[gnu::noinline]] handle executor::acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait,
+                                                       scoped_lock& lock) {
+  std::uint64_t const caller = this_caller();
+  records::slot const* const place = unproven_.empty() ? core_->try_special_hit<where>(id, caller_of(caller)) : nullptr;
+  if (place == nullptr) [[unlikely]] {
+    lock.unlock();
+    return acquire_one_set(id, where, stream, wait);
+  }
+  bool const ordered = where == tier::ram || !place->copying;
+  if (ordered && !core_->has_commands() && !core_->wants_plan()) [[likely]]
+    return handle_to(*place, id, where, stream.get(), caller);
+  return follow_up(handle_to(*place, id, where, stream.get(), caller), stream, lock);
+}
+
+[[gnu::noinline]] handle executor::follow_up(handle one, stream_ref stream, scoped_lock& lock) {
+  plan_if_wanted();
+  dispatch();
+  auto const until = one.tier_ == tier::vram ? core_->ready(one.id_) : std::nullopt;
+  lock.unlock();
+  order_after(std::span(&one, 1), stream, until);
+  return one;
+}
+
+template handle executor::acquire_one<tier::vram>(tensor_id id, stream_ref stream, wait_options const& wait);
+template handle executor::acquire_one<tier::ram>(tensor_id id, stream_ref stream, wait_options const& wait);
 
 [[gnu::noinline]] handle executor::acquire_one_set(tensor_id id, tier where, stream_ref stream,
                                                    wait_options const& wait) {

@@ -7,19 +7,8 @@
 
 namespace tierpager {
 
-void executor::note_use_elsewhere(fence last_use) {
-  auto const known =
-      std::find_if(last_uses_.begin(), last_uses_.end(), [&](fence each) { return each.stream == last_use.stream; });
-  if (known == last_uses_.end()) {
-    last_uses_.insert(last_uses_.begin(), last_use);
-  } else {
-    known->sequence = std::max(known->sequence, last_use.sequence);
-    std::swap(*known, last_uses_.front());
-  }
-}
-
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
-void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
+[[gnu::noinline]] void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
   note_use(recorded);
   std::erase_if(unproven_, [&](unproven_use const& one) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
     if (one.stream != stream || one.key >= keys_before) return false;
@@ -30,43 +19,62 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
 
 // The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
 void executor::release(handle const& one, stream_ref stream) noexcept {
-  caller_id const caller = static_cast<caller_id>(one.caller_);
-  bool last = false;
-  if (one.tier_ == tier::vram && one.bytes_ > 0 && stream.get() != nullptr) [[likely]] {
-    std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+  if (one.tier_ == tier::ram || one.bytes_ == 0 || stream.get() == nullptr) [[unlikely]]
+    return release_unfenced(one);
+  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+  fence last_use;
+  {
     result<fence> const recorded = last_fence_of(stream, one.retirements_before_);
-    scoped_lock const lock(mutex_);
-    if (recorded.ok()) [[likely]] {
-      if (unproven_.empty()) [[likely]]
-        note_use(*recorded);
-      else
-        proved(stream, *recorded, keys_before);
-      core_->release_after(one.id_, caller, *recorded);
-    } else {
-      release_unproven(one, stream, recorded.error());
-    }
+    if (!recorded.ok()) [[unlikely]]
+      return release_unproven(one, stream, recorded.error());
+    last_use = *recorded;
+  }
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_, briefly);
+    if (unproven_.empty()) [[likely]]
+      note_use(last_use);
+    else
+      proved(stream, last_use, keys_before);
+    core_->release_after(one.id_, static_cast<caller_id>(one.caller_), last_use);
     dispatch();
     last = leave();
-  } else {
+  }
+  if (last) [[unlikely]]
+    delete this;
+}
+
+// Nothing was queued, or by the CPU: the use is over.
+[[gnu::noinline]] void executor::release_unfenced(handle const& one) noexcept {
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_, briefly);
+    core_->release(one.id_, one.tier_, static_cast<caller_id>(one.caller_), std::nullopt);
+    dispatch();
+    last = leave();
+  }
+  if (last) [[unlikely]]
+    delete this;
+}
+
+[[gnu::noinline]] void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
+  bool last = false;
+  {
     scoped_lock const lock(mutex_);
-    core_->release(one.id_, one.tier_, caller, std::nullopt);
+    std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
+    unproven_.push_back({stream, key});
+    unproven_keys_.store(key + 1, std::memory_order_release);
+    core_->release_unproven(one.id_, static_cast<caller_id>(one.caller_), key);
+    tell_if_lost(why);
     dispatch();
     last = leave();
   }
   if (last) delete this;
 }
 
-void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
-  std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
-  unproven_.push_back({stream, key});
-  unproven_keys_.store(key + 1, std::memory_order_release);
-  core_->release_unproven(one.id_, static_cast<caller_id>(one.caller_), key);
-  tell_if_lost(why);
-}
-
 // Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
 // where that one did, so the first such retirement is the one.
-result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
+[[gnu::noinline]] result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
   {
     scoped_lock const lock(mutex_);
     for (retired_stream const& one : retired_)
@@ -126,7 +134,8 @@ executor::~executor() {
       sleep_for(std::chrono::microseconds(50));
     }
   };
-  for (fence const use : last_uses_) wait_out(use);
+  for (std::uint32_t stream = 0; stream < last_uses_.size(); ++stream)
+    if (last_uses_[stream] > 0) wait_out({.stream = stream, .sequence = last_uses_[stream]});
   for (unproven_use const& one : unproven_)
     if (auto const recorded = device_->record(one.stream); recorded.ok()) wait_out(*recorded);
   if (vram_base_ != nullptr)  // also a copy whose call failed, and which may run after all

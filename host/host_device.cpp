@@ -98,6 +98,10 @@ result<fence> host_device::record(stream_ref stream) {
     std::uint64_t const name = queue.known_as.load(std::memory_order_relaxed);
     if (name >> 32U == serial_) return fence{.stream = static_cast<std::uint32_t>(name), .sequence = queue.pushed()};
   }
+  return record_elsewhere(stream);
+}
+
+[[gnu::noinline]] result<fence> host_device::record_elsewhere(stream_ref stream) {
   auto const known = find(stream);
   if (!known.ok()) return known.error();
   return fence{.stream = known->number, .sequence = known->queue->pushed()};

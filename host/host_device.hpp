@@ -73,6 +73,7 @@ class host_device final : public device {
   [[nodiscard]] std::uint64_t name_of(std::uint32_t number) const { return std::uint64_t{serial_} << 32U | number; }
   /// The stream's number, minted at first sight; an error for a retired one.
   result<known_stream> find(stream_ref stream) TIERPAGER_EXCLUDES(streams_mutex_);
+  result<fence> record_elsewhere(stream_ref stream) TIERPAGER_EXCLUDES(streams_mutex_);
   /// Null for a fence whose stream is gone; an error for one that was never minted here.
   result<queue_ref> queue_of(fence which) const TIERPAGER_EXCLUDES(streams_mutex_);
   [[nodiscard]] status check_vram(std::byte const* at, std::uint64_t bytes, char const* what) const;

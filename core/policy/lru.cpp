@@ -10,12 +10,16 @@ lru::lru(std::size_t tensors, bool exact) : links_(tensors + 1), exact_(exact) {
 
 void lru::touched(tensor_id id) {
   auto const index = static_cast<std::uint32_t>(index_of(id));
-  assert(index < head());
-  unlink(index);
-  std::uint32_t const latest = links_[head()].previous;
-  links_[index] = {latest, head()};
-  links_[latest].next = index;
-  links_[head()].previous = index;
+  std::uint32_t const end = head();
+  assert(index < end);
+  link* const links = links_.data();
+  auto const [previous, next] = links[index];
+  links[previous].next = next;
+  links[next].previous = previous;
+  std::uint32_t const latest = links[end].previous == index ? previous : links[end].previous;
+  links[index] = {latest, end};
+  links[latest].next = index;
+  links[end].previous = index;
 }
 
 void lru::erased(tensor_id id) {

@@ -1,4 +1,6 @@
 // Who leaves where every possible victim may be in use on a stream: the core's questions, and what the answers lead to.
+#include <algorithm>
+
 #include <tests/core/core_by_hand.hpp>
 
 namespace tierpager::test {
@@ -79,6 +81,31 @@ TEST_F(running_victims, are_asked_about_by_the_latest_fence_of_a_stream) {
   core_.passed(slow);
   load(third);
   EXPECT_EQ(take_asked(), (std::vector<fence>{blocked, late}));
+}
+
+TEST_F(running_victims, are_asked_about_by_the_latest_fence_of_every_stream) {
+  constexpr fence late{.stream = slow.stream, .sequence = slow.sequence + 1};
+  constexpr fence other{.stream = 3, .sequence = 1}, later{.stream = 3, .sequence = 2},
+      another{.stream = 4, .sequence = 1};
+  for (fence const last_use : {blocked, slow, other, another, late, later, blocked}) use(first, last_use);
+  use(second, blocked);
+  load(third);
+  std::vector<fence> asked = take_asked();
+  std::ranges::sort(asked);
+  EXPECT_EQ(asked, (std::vector<fence>{blocked, late, later, another}));
+}
+
+TEST_F(running_victims, are_not_asked_about_by_what_had_run_when_a_third_stream_used_them) {
+  constexpr fence other{.stream = 3, .sequence = 1};
+  use(first, slow);
+  use(first, blocked);
+  core_.passed(slow);
+  use(first, other);
+  use(second, other);
+  load(third);
+  std::vector<fence> asked = take_asked();
+  std::ranges::sort(asked);
+  EXPECT_EQ(asked, (std::vector<fence>{blocked, other}));
 }
 
 TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {

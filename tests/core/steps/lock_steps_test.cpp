@@ -31,11 +31,12 @@ using most_steps = std::map<std::string, std::uint64_t>;
 
 class counted_world {
  public:
-  counted_world(std::uint32_t tensors, char const* policy)
+  /// The model is `share` times the VRAM budget.
+  counted_world(std::uint32_t tensors, char const* policy, std::uint32_t share = 4)
       : model_(make_pattern_model(tensors, tensor_bytes)),
         sizes_(tensors, tensor_bytes),
         core_(model_.tensors,
-              {.vram = {.budget_bytes = tensors / 4 * tensor_bytes},
+              {.vram = {.budget_bytes = tensors / share * tensor_bytes},
                .ram = {.budget_bytes = tensors / 2 * tensor_bytes},
                .chunk_bytes = tensor_bytes},
               make_eviction_policy(policy, sizes_).value(), make_eviction_policy(policy, sizes_).value()) {}
@@ -162,6 +163,17 @@ TEST(lock_steps, under_auto_grow_only_where_the_plan_or_the_order_of_eviction_be
   EXPECT_LT(large.at_random.at("acquire"), 60 * many);
   EXPECT_LT(large.scans.at("take_plan_question"), 300 * many);
   EXPECT_LT(large.scans.at("planned"), 250 * many);
+}
+
+TEST(lock_steps, of_a_hit_are_few_where_a_plan_keeps_all_in_vram) {
+  counted_world world(few, "auto", 1);
+  world.declare_scan();
+  for (int pass = 0; pass < 3; ++pass) world.scan();
+  (void)world.take();
+  world.use(tensor_id{0});
+  std::uint64_t const first = world.take().at("acquire");
+  for (std::uint32_t i = 1; i < few; ++i) world.use(tensor_id{i});
+  EXPECT_LE(world.take().at("acquire"), 2 * first);
 }
 
 TEST(lock_steps, of_a_release_do_not_grow_with_streams_that_have_run) {
