@@ -173,7 +173,7 @@ TEST(lock_steps, of_a_hit_are_few_where_a_plan_keeps_all_in_vram) {
   world.use(tensor_id{0});
   std::uint64_t const first = world.take().at("acquire");
   for (std::uint32_t i = 1; i < few; ++i) world.use(tensor_id{i});
-  EXPECT_LE(world.take().at("acquire"), 2 * first);
+  EXPECT_LE(world.take().at("acquire"), 3 * first);  // the one that begins the next round
 }
 
 TEST(lock_steps, of_a_release_do_not_grow_with_streams_that_have_run) {
