@@ -19,12 +19,12 @@ class core_by_hand : public testing::Test {
   static constexpr std::uint64_t tensor_bytes = 4 * chunk_bytes;
   static constexpr std::uint32_t tensors = 4;
 
-  explicit core_by_hand(std::uint64_t ram_bytes = unlimited_bytes)
+  explicit core_by_hand(std::uint64_t ram_bytes = unlimited_bytes, char const* policy = "auto")
       : core_(model_.tensors,
               {.vram = {.budget_bytes = 2 * tensor_bytes},
                .ram = {.budget_bytes = ram_bytes},
                .chunk_bytes = chunk_bytes},
-              make_eviction_policy("auto", sizes_).value(), make_eviction_policy("auto", sizes_).value()) {}
+              make_eviction_policy(policy, sizes_).value(), make_eviction_policy(policy, sizes_).value()) {}
 
   void carry_out() {
     std::vector<command> next;
@@ -33,8 +33,10 @@ class core_by_hand : public testing::Test {
         if (auto const* remap = std::get_if<remap_command>(&one))
           core_.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
         if (auto const* read = std::get_if<read_command>(&one)) reads_.push_back(*read);
-        if (auto const* copy = std::get_if<copy_command>(&one))
+        if (auto const* copy = std::get_if<copy_command>(&one)) {
+          copied_after_.insert(copied_after_.end(), copy->after.begin(), copy->after.end());
           core_.copy_queued(copy->tensor, copy->chunk, {.stream = 0, .sequence = ++copies_});
+        }
         if (auto const* watch = std::get_if<watch_command>(&one); watch != nullptr && watch->until.stream == 0)
           core_.passed(watch->until);
         if (auto const* ask = std::get_if<ask_command>(&one)) asked_.push_back(ask->about);
@@ -63,6 +65,7 @@ class core_by_hand : public testing::Test {
   std::vector<std::uint64_t> sizes_ = std::vector<std::uint64_t>(tensors, tensor_bytes);
   residency core_;
   std::uint64_t copies_ = 0;
+  std::vector<fence> copied_after_;  // what copies so far have had to wait for
   std::vector<fence> asked_;
   bool reads_wait_ = false;
   std::vector<read_command> reads_;

@@ -117,5 +117,19 @@ TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {
   EXPECT_EQ(take_asked().size(), 2U);
 }
 
+// Under lru a hit is a plain one, and its release too.
+struct least_recent_victims : core_by_hand {
+  least_recent_victims() : core_by_hand(unlimited_bytes, "lru") {}
+};
+
+TEST_F(least_recent_victims, are_copied_over_behind_the_latest_fence_of_every_stream) {
+  constexpr fence late{.stream = slow.stream, .sequence = slow.sequence + 1};
+  for (fence const last_use : {slow, late, slow}) use(first, last_use);
+  use(second, late);
+  load(third);
+  ASSERT_FALSE(in_vram(first));
+  EXPECT_TRUE(std::ranges::count(copied_after_, late) > 0);
+}
+
 }  // namespace
 }  // namespace tierpager::test
