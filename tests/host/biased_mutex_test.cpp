@@ -103,17 +103,18 @@ TEST_P(biased_mutex_test, outlives_the_thread_it_is_biased_to) {
 
 TEST_P(biased_mutex_test, is_held_while_either_way_of_locking_is) {
   counted shared(GetParam());
-  for (bool const briefly : {true, false}) {
+  auto const take = [&](bool briefly) { briefly ? shared.lock.lock_briefly() : shared.lock.lock(); };
+  for (int const ways : {0, 1, 2, 3}) {
     for (int i = 0; i < 200; ++i) {  // biased, where it ever is
       shared.lock.lock_briefly();
       shared.lock.unlock();
     }
-    briefly ? shared.lock.lock_briefly() : shared.lock.lock();
+    take((ways & 1) != 0);
     std::atomic<bool> comes = false;
     std::uint64_t seen = 0;
     std::thread other([&] {
       comes = true;
-      shared.lock.lock();
+      take((ways & 2) != 0);
       seen = shared.value;
       shared.lock.unlock();
     });
