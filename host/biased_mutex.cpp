@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
@@ -30,6 +32,53 @@ int membarrier(int command) { return static_cast<int>(syscall(SYS_membarrier, co
 
 }  // namespace
 
+// Visitors of threads that have ended. Never destroyed, as threads may end after anything else.
+struct biased_mutex::visitor_pool {
+  static visitor_pool& only() {
+    static visitor_pool& one = *new visitor_pool;
+    return one;
+  }
+  visitor* take() {
+    std::scoped_lock const lock(mutex_);
+    if (free_.empty()) return new visitor;
+    visitor* const one = free_.back();
+    free_.pop_back();
+    return one;
+  }
+  void give_back(visitor* one) {
+    std::scoped_lock const lock(mutex_);
+    free_.push_back(one);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<visitor*> free_;
+};
+
+// Ends with its thread. What that thread locks still later is by a visitor that is not given back.
+struct biased_mutex::visit {
+  visit() { visitor_ = visitor_pool::only().take(); }
+  visit(visit const&) = delete;
+  visit& operator=(visit const&) = delete;
+  ~visit() {
+    over = true;
+    visitor_pool::only().give_back(std::exchange(visitor_, nullptr));
+  }
+  static constinit thread_local bool over;
+};
+
+constinit thread_local bool biased_mutex::visit::over = false;
+constinit thread_local biased_mutex::visitor* biased_mutex::visitor_ = nullptr;
+
+biased_mutex::visitor* biased_mutex::this_visitor() {
+  if (visitor_ == nullptr && visit::over) visitor_ = visitor_pool::only().take();
+  if (visitor_ == nullptr) {
+    thread_local visit const its;
+    (void)its;
+  }
+  return visitor_;
+}
+
 // Where the system has no such fence there is no bias.
 biased_mutex::biased_mutex(std::uint32_t locks_before_bias)
     : locks_before_bias_(locks_before_bias != never && membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0
@@ -48,9 +97,10 @@ void biased_mutex::lock_contended() {
   mutex_.lock();
 }
 
-void biased_mutex::lock_and_count(std::uint64_t self) {
+void biased_mutex::lock_and_count() {
+  visitor* const self = this_visitor();
   lock_mutex();
-  if (biased_to_.load(std::memory_order_relaxed) != nobody) end_bias_of_others();
+  if (biased_to_.load(std::memory_order_relaxed) != nullptr) end_bias_of_others();
   if (last_ != self) in_a_row_ = 0;
   last_ = self;
   if (in_a_row_ < locks_before_bias_ && ++in_a_row_ == locks_before_bias_)
@@ -59,10 +109,11 @@ void biased_mutex::lock_and_count(std::uint64_t self) {
 
 // From the fence on either its thread sees that the bias is gone, or this one that it is inside.
 void biased_mutex::end_bias_of_others() {
-  if (biased_to_.load(std::memory_order_relaxed) == this_thread_number()) return;
-  biased_to_.store(nobody, std::memory_order_relaxed);
+  visitor const* const its = biased_to_.load(std::memory_order_relaxed);
+  if (its == visitor_) return;
+  biased_to_.store(nullptr, std::memory_order_relaxed);
   membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-  for (unsigned looks = 0; inside_.load(std::memory_order_acquire); ++looks) {
+  for (unsigned looks = 0; its->inside.load(std::memory_order_acquire) == this; ++looks) {
     if (looks < looks_before_naps)
       pause();
     else

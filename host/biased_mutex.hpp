@@ -8,8 +8,6 @@
 #include <cstdint>
 #include <mutex>
 
-#include <host/thread_number.hpp>
-
 namespace tierpager {
 
 class biased_mutex {
@@ -23,50 +21,61 @@ class biased_mutex {
   void lock() {
     lock_mutex();
     in_a_row_ = 0;
-    if (biased_to_.load(std::memory_order_relaxed) != nobody) [[unlikely]]
+    if (biased_to_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
       end_bias_of_others();
   }
   /// The same for sections of nanoseconds, since who ends a bias looks again and again until the section is over.
   void lock_briefly() {
-    std::uint64_t const self = this_thread_number();
-    if (biased_to_.load(std::memory_order_relaxed) == self) [[likely]] {
-      inside_.store(true, std::memory_order_relaxed);
+    visitor* const self = visitor_;
+    if (self != nullptr && biased_to_.load(std::memory_order_relaxed) == self && !self->is_inside()) [[likely]] {
+      self->inside.store(this, std::memory_order_release);
       std::atomic_signal_fence(std::memory_order_seq_cst);  // the light half; the other is in end_bias_of_others
       if (biased_to_.load(std::memory_order_relaxed) == self) [[likely]] {
         by_bias_ = true;
         return;
       }
-      inside_.store(false, std::memory_order_release);
+      self->inside.store(nullptr, std::memory_order_release);
     }
-    lock_and_count(self);
+    lock_and_count();
   }
   void unlock() {
     if (by_bias_) {
       by_bias_ = false;
-      inside_.store(false, std::memory_order_release);
+      visitor_->inside.store(nullptr, std::memory_order_release);
     } else {
       mutex_.unlock();
     }
   }
 
  private:
-  static constexpr std::uint64_t nobody = 0;
+  /// What a thread is to mutexes: in which of those biased to it it is inside. It lies with the thread and not with a mutex, as
+  /// who was biased to before may still be about to look, and then to step back, while somebody else is inside. When a
+  /// thread ends, another may become what it was; its memory stays.
+  struct alignas(64) visitor {
+    [[nodiscard]] bool is_inside() const { return inside.load(std::memory_order_relaxed) != nullptr; }
+    std::atomic<biased_mutex const*> inside = nullptr;  // written by the thread
+  };
+  struct visitor_pool;
+  struct visit;
+  static visitor* this_visitor();
 
   void lock_mutex() {
     if (!mutex_.try_lock()) [[unlikely]]
       lock_contended();
   }
   void lock_contended();
-  void lock_and_count(std::uint64_t self);
+  void lock_and_count();
   void end_bias_of_others();
 
-  std::atomic<std::uint64_t> biased_to_ = nobody;  // written under mutex_; to a thread, by that thread alone
-  std::atomic<bool> inside_ = false;               // by the thread it is biased to, or was when that thread last looked
+  // In a shared library, too, it lies where the compiler knows it to, so that nothing is called for it.
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local visitor* visitor_;
+
+  std::atomic<visitor*> biased_to_ = nullptr;  // written under mutex_; to a thread, by that thread alone
   // What follows whoever holds the lock reads and writes.
   bool by_bias_ = false;
   std::uint32_t in_a_row_ = 0;
   std::uint32_t const locks_before_bias_;
-  std::uint64_t last_ = nobody;
+  visitor* last_ = nullptr;
   std::mutex mutex_;
 };
 
