@@ -15,7 +15,10 @@ class cuda_capture : public testing::Test {
   }
   void TearDown() override {
     if (events_[1] == nullptr) return;
-    for (cudaStream_t const one : streams_) cudaStreamDestroy(one);
+    for (cudaStream_t const one : streams_) {
+      cudaStreamSynchronize(one);  // what was queued has run, and is not under way still when the program ends
+      cudaStreamDestroy(one);
+    }
     for (cudaEvent_t const one : events_) cudaEventDestroy(one);
     cudaGetLastError();
   }
