@@ -52,7 +52,7 @@ class residency {
   records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
   /// The same where there is nothing to be looked at but the tensor, and nothing to be done after the hit: nearly always.
   template <tier where>
-  records::slot const* try_plain_hit(tensor_id id, caller_id caller);
+  records::slot const* try_plain_hit(tensor_id id, caller_id caller) noexcept;
   /// The same for all that is no plain hit.
   template <tier where>
   records::slot const* try_special_hit(tensor_id id, caller_id caller);
@@ -67,8 +67,8 @@ class residency {
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
-  /// The same for VRAM, with a fence.
-  void release_after(tensor_id id, caller_id caller, fence last_use);
+  /// The same for VRAM, with a fence. Whether anything may follow from it.
+  bool release_after(tensor_id id, caller_id caller, fence last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
   /// The uses left under that key lie before this fence.
@@ -215,7 +215,7 @@ class residency {
   inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
   inline void end_use(slot& one, tier where, caller_id caller);
   inline void add_use(slot& one, tensor_id id, fence last_use);
-  void release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use);
+  bool release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use);
   void add_use_elsewhere(slot& one, tensor_id id, fence last_use);
   void add_stream(slot& one, tensor_id id, fence last_use);
   [[nodiscard]] std::vector<fence> last_uses_of(tensor_id id) const;
@@ -356,7 +356,7 @@ class residency {
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump() {
-    if (!nothing_waits()) [[unlikely]]
+    if (!calm_ && !nothing_waits()) [[unlikely]]
       pump_on();
   }
   void pump_on();

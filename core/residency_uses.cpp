@@ -56,7 +56,7 @@ bool residency::looks_calm() const { return commands_.empty() && unproven_.empty
 
 // What `try_special_hit` comes to where nothing is special.
 template <tier where>
-records::slot const* residency::try_plain_hit(tensor_id id, caller_id caller) {
+records::slot const* residency::try_plain_hit(tensor_id id, caller_id caller) noexcept {
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size() || !calm()) [[unlikely]]
     return nullptr;
@@ -106,8 +106,8 @@ records::slot const* residency::try_hit(tensor_id id, tier where, caller_id call
   return vram ? try_special_hit<tier::vram>(id, caller) : try_special_hit<tier::ram>(id, caller);
 }
 
-template records::slot const* residency::try_plain_hit<tier::vram>(tensor_id id, caller_id caller);
-template records::slot const* residency::try_plain_hit<tier::ram>(tensor_id id, caller_id caller);
+template records::slot const* residency::try_plain_hit<tier::vram>(tensor_id id, caller_id caller) noexcept;
+template records::slot const* residency::try_plain_hit<tier::ram>(tensor_id id, caller_id caller) noexcept;
 template records::slot const* residency::try_special_hit<tier::vram>(tensor_id id, caller_id caller);
 template records::slot const* residency::try_special_hit<tier::ram>(tensor_id id, caller_id caller);
 
@@ -206,12 +206,15 @@ void residency::ended_on_course(tensor_id id) {
 }
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
-  if (last_use && where == tier::vram) return release_after(id, caller, *last_use);
-  unuse(id, where, caller);
-  ended(id, where);
+  if (last_use && where == tier::vram) {
+    (void)release_after(id, caller, *last_use);
+  } else {
+    unuse(id, where, caller);
+    ended(id, where);
+  }
 }
 
-void residency::release_after(tensor_id id, caller_id caller, fence last_use) {
+bool residency::release_after(tensor_id id, caller_id caller, fence last_use) {
   slot& one = slot_of(id, tier::vram);
   bool const ordinary = calm() && plain(one) && streams_.only(last_use.stream) && (!course_.kept() || course_.rests());
   if (!ordinary || one.streams == used_by::none || one.last_streams[0] != last_use.stream) [[unlikely]]
@@ -221,14 +224,16 @@ void residency::release_after(tensor_id id, caller_id caller, fence last_use) {
   if (--one.uses == 0) at(tier::vram).lasting_bytes -= one.footprint_bytes;
   if (course_.kept()) course_.released(id);  // which leaves the order as it is
   --held_by_caller_[static_cast<std::size_t>(caller)];
+  return false;
 }
 
-void residency::release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use) {
+bool residency::release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use) {
   if (!streams_.only(last_use.stream)) [[unlikely]]
     note_stream(last_use);
   add_use(one, id, last_use);
   end_use(one, tier::vram, caller);
   ended(id, tier::vram);
+  return has_commands();
 }
 
 void residency::note_stream(fence last_use) {

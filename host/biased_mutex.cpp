@@ -62,17 +62,18 @@ struct biased_mutex::visit {
   visit& operator=(visit const&) = delete;
   ~visit() {
     over = true;
-    visitor_pool::only().give_back(std::exchange(visitor_, nullptr));
+    visitor_pool::only().give_back(std::exchange(visitor_, &unknown_));
   }
   static constinit thread_local bool over;
 };
 
 constinit thread_local bool biased_mutex::visit::over = false;
-constinit thread_local biased_mutex::visitor* biased_mutex::visitor_ = nullptr;
+constinit biased_mutex::visitor biased_mutex::unknown_;
+constinit thread_local biased_mutex::visitor* biased_mutex::visitor_ = &unknown_;
 
 biased_mutex::visitor* biased_mutex::this_visitor() {
-  if (visitor_ == nullptr && visit::over) visitor_ = visitor_pool::only().take();
-  if (visitor_ == nullptr) {
+  if (visitor_ == &unknown_ && visit::over) visitor_ = visitor_pool::only().take();
+  if (visitor_ == &unknown_) {
     thread_local visit const its;
     (void)its;
   }

@@ -26,20 +26,11 @@ class biased_mutex {
   }
   /// The same for sections of nanoseconds, since who ends a bias looks again and again until the section is over.
   void lock_briefly() {
-    visitor* const self = visitor_;
-    if (self != nullptr && biased_to_.load(std::memory_order_relaxed) == self && !self->is_inside()) [[likely]] {
-      self->inside.store(this, std::memory_order_release);
-      std::atomic_signal_fence(std::memory_order_seq_cst);  // the light half; the other is in end_bias_of_others
-      if (biased_to_.load(std::memory_order_relaxed) == self) [[likely]] {
-        by_bias_ = true;
-        return;
-      }
-      self->inside.store(nullptr, std::memory_order_release);
-    }
-    lock_and_count();
+    if (!enter_by_bias()) [[unlikely]]
+      lock_and_count();
   }
   void unlock() {
-    if (by_bias_) {
+    if (by_bias_) [[likely]] {
       by_bias_ = false;
       visitor_->inside.store(nullptr, std::memory_order_release);
     } else {
@@ -58,7 +49,20 @@ class biased_mutex {
   struct visitor_pool;
   struct visit;
   static visitor* this_visitor();
+  static visitor unknown_;  // a thread that has taken no such mutex yet: never biased to
 
+  bool enter_by_bias() {
+    visitor* const self = visitor_;
+    if (biased_to_.load(std::memory_order_relaxed) != self || self->is_inside()) [[unlikely]]
+      return false;
+    self->inside.store(this, std::memory_order_release);
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // the light half; the other is in end_bias_of_others
+    if (biased_to_.load(std::memory_order_relaxed) != self) [[unlikely]] {
+      self->inside.store(nullptr, std::memory_order_release);
+      return false;
+    }
+    return by_bias_ = true;
+  }
   void lock_mutex() {
     if (!mutex_.try_lock()) [[unlikely]]
       lock_contended();

@@ -347,7 +347,7 @@ void executor::abandon() noexcept {
   bool last = false;
   {
     scoped_lock const lock(mutex_);
-    abandoned_ = true;
+    abandoned_ = last_matters_ = true;
     last = outstanding_ == 0;
   }
   if (last) delete this;

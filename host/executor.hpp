@@ -99,21 +99,27 @@ class executor {
     ++outstanding_;
     std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;
     std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
+    if (data == nullptr) stream = nullptr;  // what is empty is used nowhere
     return {this, data, place.bytes, stream, caller, retirements_.load(std::memory_order_relaxed), id, where};
   }
   /// The core and where its records lie stay as they are, so that this needs no lock.
   void expect(tensor_id id, tier where) const TIERPAGER_NO_THREAD_SAFETY_ANALYSIS { core_->expect(id, where); }
+  /// With the lock, which it unlocks.
   template <tier where>
-  handle acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait,
-                             scoped_lock& lock) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
+  handle acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait)
+      TIERPAGER_RELEASE(mutex_) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
   handle follow_up(handle one, stream_ref stream, scoped_lock& lock) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
     --outstanding_;
-    if (outstanding_ != 0) [[likely]]
+    if (!last_matters_) [[likely]]
       return false;
+    return outstanding_ == 0 && last_left();
+  }
+  [[gnu::noinline]] bool last_left() TIERPAGER_REQUIRES(mutex_) {
     retired_.clear();
+    last_matters_ = abandoned_;
     return abandoned_;
   }
 
@@ -190,8 +196,9 @@ class executor {
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
-  std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
-  std::atomic<std::uint64_t> retirements_ = 0;    // written under the lock
+  bool last_matters_ TIERPAGER_GUARDED_BY(mutex_) = false;  // something follows once nothing is outstanding
+  std::atomic<std::uint32_t> unproven_keys_ = 0;            // written under the lock
+  std::atomic<std::uint64_t> retirements_ = 0;              // written under the lock
   condition reader_wake_, copier_wake_, waiter_wake_;
 };
 

@@ -10,17 +10,22 @@ handle executor::acquire_one(tensor_id id, stream_ref stream, wait_options const
   if (trace_.attached() || (where == tier::vram && stream.names_no_one_stream())) [[unlikely]]
     return acquire_one_set(id, where, stream, wait);
   std::uint64_t const caller = this_caller();
-  scoped_lock lock(mutex_, briefly);
+  mutex_.lock_briefly();  // by hand, as nothing throws until it is unlocked
   records::slot const* const place = core_->try_plain_hit<where>(id, caller_of(caller));
-  if (place != nullptr) [[likely]]
-    return handle_to(*place, id, where, stream.get(), caller);
-  return acquire_one_special<where>(id, stream, wait, lock);
+  if (place == nullptr) [[unlikely]]
+    return acquire_one_special<where>(id, stream, wait);
+  ++outstanding_;
+  std::byte const* const data = (where == tier::vram ? vram_base_ : ram_base_) + place->range.offset;
+  std::uint64_t const bytes = place->bytes;
+  std::uint64_t const retirements = retirements_.load(std::memory_order_relaxed);
+  mutex_.unlock();
+  return {this, data, bytes, stream.get(), caller, retirements, id, where};
 }
 
-// Any other hit: on a course, or one whose copy may still run, or after which the core wants something. May unlock.
+// Any other hit: on a course, or one whose copy may still run, or after which the core wants something.
 template <tier where>
-[[gnu::noinline]] handle executor::acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait,
-                                                       scoped_lock& lock) {
+[[gnu::noinline]] handle executor::acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait) {
+  scoped_lock lock(mutex_, std::adopt_lock);
   std::uint64_t const caller = this_caller();
   records::slot const* const place = unproven_.empty() ? core_->try_special_hit<where>(id, caller_of(caller)) : nullptr;
   if (place == nullptr) [[unlikely]] {

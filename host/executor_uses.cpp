@@ -19,7 +19,7 @@ namespace tierpager {
 
 // The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
 void executor::release(handle const& one, stream_ref stream) noexcept {
-  if (one.tier_ == tier::ram || one.bytes_ == 0 || stream.get() == nullptr) [[unlikely]]
+  if (stream.get() == nullptr) [[unlikely]]
     return release_unfenced(one);
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   fence last_use;
@@ -36,8 +36,8 @@ void executor::release(handle const& one, stream_ref stream) noexcept {
       note_use(last_use);
     else
       proved(stream, last_use, keys_before);
-    core_->release_after(one.id_, static_cast<caller_id>(one.caller_), last_use);
-    dispatch();
+    bool const follows = core_->release_after(one.id_, static_cast<caller_id>(one.caller_), last_use);
+    if (follows) dispatch();
     last = leave();
   }
   if (last) [[unlikely]]
@@ -110,6 +110,7 @@ void executor::retire_stream(stream_ref stream) {
     core_->stream_retired(last);
     std::uint64_t const number = retirements_.load(std::memory_order_relaxed) + 1;
     if (outstanding_ > 0) retired_.push_back({stream, last, number});
+    last_matters_ = last_matters_ || outstanding_ > 0;
     retirements_.store(number, std::memory_order_release);
     dispatch();
   }

@@ -36,7 +36,7 @@ void handle::release() noexcept {
 void handle::release(stream_ref stream) noexcept {
   assert(!stream.names_no_one_stream());
   if (owner_ == nullptr) return;
-  stream_ = stream.get();
+  if (tier_ == tier::vram && bytes_ > 0) stream_ = stream.get();
   retirements_before_ = ~std::uint64_t{0};  // it exists, whatever was retired at that address
   release();
 }

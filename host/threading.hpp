@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include <host/biased_mutex.hpp>
@@ -35,6 +36,8 @@ class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
  public:
   explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   scoped_lock(annotated_mutex& mutex, briefly_t) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock_briefly(); }
+  /// Of a mutex that is locked already.
+  scoped_lock(annotated_mutex& mutex, std::adopt_lock_t) TIERPAGER_REQUIRES(mutex) : mutex_(mutex) {}
   scoped_lock(scoped_lock const&) = delete;
   scoped_lock& operator=(scoped_lock const&) = delete;
   ~scoped_lock() TIERPAGER_RELEASE() {

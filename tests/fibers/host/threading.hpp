@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <utility>
 
@@ -38,6 +39,7 @@ class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
  public:
   explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   scoped_lock(annotated_mutex& mutex, briefly_t) TIERPAGER_ACQUIRE(mutex) : scoped_lock(mutex) {}
+  scoped_lock(annotated_mutex& mutex, std::adopt_lock_t) TIERPAGER_REQUIRES(mutex) : mutex_(mutex) {}
   scoped_lock(scoped_lock const&) = delete;
   scoped_lock& operator=(scoped_lock const&) = delete;
   ~scoped_lock() TIERPAGER_RELEASE() {
