@@ -87,7 +87,7 @@ struct tier_state {
   /// Whatever the id is: only addresses are computed.
   void expect(tensor_id id) const {
     auto const first = reinterpret_cast<std::uintptr_t>(slots.data());
-    __builtin_prefetch(reinterpret_cast<void const*>(first + index_of(id) * sizeof(slot)), 1);
+    __builtin_prefetch(reinterpret_cast<void const*>(first + index_of(id) * sizeof(slot)), 1);  // NOLINT: as above
   }
   /// What the slot counts for in the sums below; no longer, before it changes.
   void count(slot const& one) {

@@ -57,27 +57,27 @@ struct biased_mutex::visitor_pool {
 
 // Ends with its thread. What that thread locks still later is by a visitor that is not given back.
 struct biased_mutex::visit {
-  visit() { visitor_ = visitor_pool::only().take(); }
+  visit() { current = visitor_pool::only().take(); }
   visit(visit const&) = delete;
   visit& operator=(visit const&) = delete;
   ~visit() {
     over = true;
-    visitor_pool::only().give_back(std::exchange(visitor_, &unknown_));
+    visitor_pool::only().give_back(std::exchange(current, &unknown));
   }
   static constinit thread_local bool over;
 };
 
 constinit thread_local bool biased_mutex::visit::over = false;
-constinit biased_mutex::visitor biased_mutex::unknown_;
-constinit thread_local biased_mutex::visitor* biased_mutex::visitor_ = &unknown_;
+constinit biased_mutex::visitor biased_mutex::unknown;
+constinit thread_local biased_mutex::visitor* biased_mutex::current = &unknown;
 
 biased_mutex::visitor* biased_mutex::this_visitor() {
-  if (visitor_ == &unknown_ && visit::over) visitor_ = visitor_pool::only().take();
-  if (visitor_ == &unknown_) {
+  if (current == &unknown && visit::over) current = visitor_pool::only().take();
+  if (current == &unknown) {
     thread_local visit const its;
     (void)its;
   }
-  return visitor_;
+  return current;
 }
 
 // Where the system has no such fence there is no bias.
@@ -111,7 +111,7 @@ void biased_mutex::lock_and_count() {
 // From the fence on either its thread sees that the bias is gone, or this one that it is inside.
 void biased_mutex::end_bias_of_others() {
   visitor const* const its = biased_to_.load(std::memory_order_relaxed);
-  if (its == visitor_) return;
+  if (its == current) return;
   biased_to_.store(nullptr, std::memory_order_relaxed);
   membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
   for (unsigned looks = 0; its->inside.load(std::memory_order_acquire) == this; ++looks) {

@@ -32,7 +32,7 @@ class biased_mutex {
   void unlock() {
     if (by_bias_) [[likely]] {
       by_bias_ = false;
-      visitor_->inside.store(nullptr, std::memory_order_release);
+      current->inside.store(nullptr, std::memory_order_release);
     } else {
       mutex_.unlock();
     }
@@ -49,10 +49,10 @@ class biased_mutex {
   struct visitor_pool;
   struct visit;
   static visitor* this_visitor();
-  static visitor unknown_;  // a thread that has taken no such mutex yet: never biased to
+  static visitor unknown;  // a thread that has taken no such mutex yet: never biased to
 
   bool enter_by_bias() {
-    visitor* const self = visitor_;
+    visitor* const self = current;
     if (biased_to_.load(std::memory_order_relaxed) != self || self->is_inside()) [[unlikely]]
       return false;
     self->inside.store(this, std::memory_order_release);
@@ -72,7 +72,7 @@ class biased_mutex {
   void end_bias_of_others();
 
   // In a shared library, too, it lies where the compiler knows it to, so that nothing is called for it.
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local visitor* visitor_;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local visitor* current;
 
   std::atomic<visitor*> biased_to_ = nullptr;  // written under mutex_; to a thread, by that thread alone
   // What follows whoever holds the lock reads and writes.
