@@ -23,7 +23,6 @@ std::uint32_t catalog::add_file(std::string path) {
 
 void catalog::reserve(std::size_t tensors) {
   tensors_.reserve(tensors);
-  hashes_.reserve(tensors);
   make_places(tensors);
 }
 
@@ -43,6 +42,7 @@ void catalog::make_places(std::size_t tensors) {
   constexpr std::size_t places_min = 16;
   std::size_t const wanted = std::bit_ceil(std::max(2 * tensors, places_min));
   if (wanted <= by_name_.size()) return;
+  hashes_.reserve(wanted / 2);
   by_name_.assign(wanted, 0);
   for (std::uint32_t i = 0; i < hashes_.size(); ++i) {
     std::size_t at = hashes_[i] & (wanted - 1);
@@ -62,10 +62,10 @@ result<tensor_id> catalog::add(tensor_info info) {
   std::uint32_t& place = by_name_[place_of(info.name, hash)];
   if (place != 0) return refuse("the name is taken");
   auto const id = static_cast<tensor_id>(tensors_.size());
-  place = static_cast<std::uint32_t>(index_of(id) + 1);
-  hashes_.push_back(hash);
   bytes_ += info.bytes;
   tensors_.push_back(std::move(info));
+  hashes_.push_back(hash);  // for which there is room, as there is a place
+  place = static_cast<std::uint32_t>(index_of(id) + 1);
   return id;
 }
 

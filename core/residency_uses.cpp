@@ -117,9 +117,9 @@ void residency::run_ahead_and_pump(tier where) {
   pump();
 }
 
-// Calls for the device tier are what an order is made of.
 [[gnu::noinline]] void residency::hit_on_course(tensor_id id) { on_course(std::span(&id, 1), tier::vram); }
 
+// Calls for the device tier are what an order is made of.
 void residency::on_course(std::span<tensor_id const> ids, tier where) {
   if (where != tier::vram || !course_.kept()) return;
   course_.acquired(ids);
@@ -168,22 +168,21 @@ void residency::add_use_elsewhere(slot& one, tensor_id id, fence last_use) {
 
 // Another stream than the slot has, though maybe one of those beyond. What is over by now is forgotten.
 void residency::add_stream(slot& one, tensor_id id, fence last_use) {
-  std::vector<fence> uses;
-  (void)any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram), [&](fence each) {
-    if (each.stream == last_use.stream)
-      last_use.sequence = std::max(last_use.sequence, each.sequence);
-    else if (!known_passed(each))
-      uses.push_back(each);
-    return false;
+  std::vector<fence>& uses = rest_of(id, tier::vram).last_uses;
+  if (one.streams != used_by::several) uses.clear();
+  for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(one.streams), one.last_streams.size()); ++i)
+    uses.push_back({.stream = one.last_streams[i], .sequence = one.last_sequences[i]});
+  std::erase_if(uses, [&](fence each) {
+    if (each.stream == last_use.stream) last_use.sequence = std::max(last_use.sequence, each.sequence);
+    return each.stream == last_use.stream || known_passed(each);
   });
   uses.push_back(last_use);
-  std::size_t const in_slot = std::min(uses.size(), one.last_streams.size());
-  for (std::size_t i = 0; i < in_slot; ++i) {
-    one.last_streams[i] = uses[i].stream;
-    one.last_sequences[i] = uses[i].sequence;
-  }
-  rest_of(id, tier::vram).last_uses.assign(uses.begin() + static_cast<std::ptrdiff_t>(in_slot), uses.end());
   one.streams = static_cast<used_by>(std::min(uses.size(), std::size_t{3}));
+  for (std::size_t i = 0; i < one.last_streams.size() && !uses.empty(); ++i) {
+    one.last_streams[i] = uses.back().stream;
+    one.last_sequences[i] = uses.back().sequence;
+    uses.pop_back();
+  }
 }
 
 std::vector<fence> residency::last_uses_of(tensor_id id) const {

@@ -12,20 +12,18 @@ void lru::touched(tensor_id id) {
   auto const index = static_cast<std::uint32_t>(index_of(id));
   std::uint32_t const end = head();
   assert(index < end);
-  link* const links = links_.data();
-  auto const [previous, next] = links[index];
-  links[previous].next = next;
-  links[next].previous = previous;
-  std::uint32_t const latest = links[end].previous == index ? previous : links[end].previous;
-  links[index] = {latest, end};
-  links[latest].next = index;
-  links[end].previous = index;
+  unlink(index);
+  std::uint32_t const latest = links_[end].previous;
+  links_[index] = {latest, end};
+  links_[latest].next = index;
+  links_[end].previous = index;
 }
 
 void lru::erased(tensor_id id) {
   auto const index = static_cast<std::uint32_t>(index_of(id));
   assert(index < head());
   unlink(index);
+  links_[index] = {index, index};
 }
 
 std::optional<tensor_id> lru::first_victim() const { return id_at(links_[head()].next); }
@@ -45,7 +43,6 @@ void lru::unlink(std::uint32_t index) {
   auto const [previous, next] = links_[index];
   links_[previous].next = next;
   links_[next].previous = previous;
-  links_[index] = {index, index};
 }
 
 }  // namespace tierpager

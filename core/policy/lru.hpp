@@ -28,7 +28,7 @@ class lru final : public eviction_policy {
   };
   [[nodiscard]] std::uint32_t head() const { return static_cast<std::uint32_t>(links_.size() - 1); }
   [[nodiscard]] std::optional<tensor_id> id_at(std::uint32_t index) const;
-  void unlink(std::uint32_t index);
+  void unlink(std::uint32_t index);  // from its neighbours; its own links are the caller's
 
   std::vector<link> links_;
   bool exact_;

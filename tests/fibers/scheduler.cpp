@@ -318,13 +318,6 @@ void lock(mutex& one) {
   take(one, "lock");
 }
 
-bool try_lock(mutex& one) {
-  give_way("before a lock that may fail");
-  if (one.owner != 0) return false;
-  take(one, "lock");
-  return true;
-}
-
 void unlock(mutex& one) {
   drop(one);
   if (under_way().unlock_gives_way()) give_way("unlock");

@@ -63,7 +63,6 @@ struct mutex {
   std::uint64_t owner = 0;
 };
 void lock(mutex& one);
-bool try_lock(mutex& one);
 void unlock(mutex& one);
 void expect_idle(mutex const& one);  // its destructor
 
