@@ -4,6 +4,11 @@
 #include <cassert>
 
 namespace tierpager {
+namespace {
+
+constexpr std::uint64_t ring_chunk_bytes_max = 4U << 20U;  // of the smallest ring that works
+
+}  // namespace
 
 residency::residency(catalog const& tensors, residency_options const& options,
                      std::unique_ptr<eviction_policy> vram_policy, std::unique_ptr<eviction_policy> ram_policy)
@@ -14,6 +19,9 @@ residency::residency(catalog const& tensors, residency_options const& options,
   options_.chunk_bytes = std::max(granule, round_down(options.chunk_bytes, granule));
   open_tier(tier::vram, std::move(vram_policy));
   open_tier(tier::ram, std::move(ram_policy));
+  // A ring of two chunks, or the whole of the largest tensor.
+  ring_floor_bytes_ = std::min(ring_slots * std::min(options_.chunk_bytes, ring_chunk_bytes_max),
+                               at(tier::ram).unpinned.empty() ? 0 : at(tier::ram).unpinned.rbegin()->first);
   for (tier where : both_tiers) {
     set_target(where);
     at(where).limit_bytes = at(where).target_bytes;
@@ -39,6 +47,7 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
     slot& each = one.slots[i];
     each.bytes = tensors_.tensors()[i].bytes;
     std::uint64_t const bytes = each.footprint_bytes = round_up(each.bytes, one.options.granule_bytes);
+    ++one.unpinned[bytes];
     total += bytes;
     largest = std::max(largest, bytes);
     if (bytes == 0) each.state = slot_state::resident;  // nothing to load, nothing to evict
@@ -90,6 +99,11 @@ bool residency::wants_copy(tensor_id id) const {
   return found != loads_.end() && !found->second.failed;
 }
 
+std::optional<fence> residency::ready(tensor_id id) const {
+  fence const copied = rest_of(id, tier::vram).ready;
+  return slot_of(id, tier::vram).copying && !has_passed(copied) ? std::optional(copied) : std::nullopt;
+}
+
 tier_statistics residency::stats_of(tier where) const {
   tier_state const& one = at(where);
   tier_statistics stats;
@@ -121,7 +135,7 @@ bool residency::idle() const {
     if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
   bool const drained =
       std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
-  return loads_.empty() && drained && !settle_asked_ && asked_.empty() && commands_.empty();
+  return loads_.empty() && drained && !stands_still() && !settle_asked_ && asked_.empty() && commands_.empty();
 }
 
 void residency::check() const {
@@ -133,12 +147,14 @@ void residency::check() const {
     std::uint64_t coming_bytes = 0;
     std::uint64_t pinned_bytes = 0;
     std::uint64_t resident_tensors = 0;
+    std::map<std::uint64_t, std::uint32_t> unpinned;
     for (std::size_t i = 0; i < one.slots.size(); ++i) {
       auto const id = static_cast<tensor_id>(i);
       slot const& each = one.slots[i];
       if (lasting(each)) lasting_bytes += footprint(id, where);
       if (coming(each)) coming_bytes += footprint(id, where);
       if (each.pinned) pinned_bytes += footprint(id, where);
+      if (!each.pinned) ++unpinned[footprint(id, where)];
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
       assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
@@ -146,7 +162,7 @@ void residency::check() const {
       assert(!each.ahead || (where == tier::vram && each.uses == 0 && each.state != slot_state::absent));
     }
     assert(lasting_bytes == one.lasting_bytes && coming_bytes == one.coming_bytes && pinned_bytes == one.pinned_bytes);
-    assert(resident_tensors == one.resident_tensors);
+    assert(resident_tensors == one.resident_tensors && unpinned == one.unpinned);
     assert(one.lying.size() ==
            static_cast<std::size_t>(
                std::count_if(one.slots.begin(), one.slots.end(), [](slot const& s) { return s.range.bytes > 0; })));

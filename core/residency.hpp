@@ -16,6 +16,7 @@
 
 #include <core/command.hpp>
 #include <core/course.hpp>
+#include <core/plan_question.hpp>
 #include <core/residency_options.hpp>
 #include <core/residency_records.hpp>
 #include <core/used_streams.hpp>
@@ -85,17 +86,19 @@ class residency {
   // Order and plan -------------------------------------------------------------------------------------------------
   /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
   void set_order(std::unique_ptr<known_cycle> order);
-  struct plan_question {
-    std::uint64_t epoch;
-    plan_request request;
-  };
   /// Whether there is a question to take, for next to nothing.
   [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
   /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after
   /// every acquire, and answered: what that acquire loads may wait for the plan to say where it belongs.
   std::optional<plan_question> take_plan_question();
+  /// Notes some more of what the question is about: to be called, without the lock in between, until it says that no more
+  /// is left. Till then hits go on, and nothing else does.
+  bool note_further(plan_question& into);
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
   void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
+  /// Whether some of a plan, or of the loss of one, is left to be taken up, after any call. The same goes as above.
+  [[nodiscard]] bool takes_up() const { return to_take_up_ > 0; }
+  bool take_up_further();
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 
   // Answers --------------------------------------------------------------------------------------------------------
@@ -128,13 +131,7 @@ class residency {
   [[nodiscard]] bool wants_copy(tensor_id id) const;
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
-  [[nodiscard]] std::optional<fence> ready(tensor_id id) const {
-    return copying(id) ? std::optional(rest_of(id, tier::vram).ready) : std::nullopt;
-  }
-  /// Whether there is one.
-  [[nodiscard]] bool copying(tensor_id id) const {
-    return slot_of(id, tier::vram).copying && !has_passed(rest_of(id, tier::vram).ready);
-  }
+  [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
   /// No load, remap, watch or settling under way, no request waiting.
@@ -226,9 +223,6 @@ class residency {
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
   room make_room(tier where, std::uint64_t bytes, tensor_id id, load& one);
-  static std::optional<tensor_id> ahead_only(tensor_id id, load const& one) {
-    return one.ahead ? std::optional(id) : std::nullopt;
-  }
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
   [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
@@ -248,8 +242,7 @@ class residency {
   [[nodiscard]] bool make_do(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);
   [[nodiscard]] std::uint64_t soft_limit(tier where) const;
-  [[nodiscard]] std::uint64_t ring_floor_bytes() const;
-  [[nodiscard]] std::uint64_t largest_unpinned(tier where) const;
+  void set_pinned(tensor_id id, tier where, bool pinned);
   [[nodiscard]] std::uint64_t needed_beside_pins(tier where) const;
   [[nodiscard]] std::uint64_t effective_of(tier where, std::uint64_t asked_bytes) const;
   [[nodiscard]] std::uint64_t target_of(tier where, std::uint64_t effective_bytes) const;
@@ -294,12 +287,19 @@ class residency {
   [[nodiscard]] std::vector<tensor_id> stalled();
   void fail_stalled(failure const& why);
 
-  // residency_plan.cpp: order, plan, running ahead
+  // residency_take_up.cpp: orders and plans
   void regard(tensor_id id, tier where);
-  void set_range(tensor_id id, tier where, byte_range range);
-  void take_up_plan();
+  [[nodiscard]] bool note_some(plan_request& wanted) const;
+  void take_up();
+  void regard_some();
+  void go_on_again();
   void follow_course();
+  [[nodiscard]] bool stands_still() const { return notes_ > 0 || takes_up(); }
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
+  [[nodiscard]] bool at_home(tensor_id id, tier where) const;
+
+  // residency_plan.cpp: places, running ahead
+  void set_range(tensor_id id, tier where, byte_range range);
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
@@ -312,9 +312,7 @@ class residency {
   [[nodiscard]] bool room_ahead(tensor_id id);
   [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
-  void run_ahead() {
-    if (course_.has_upcoming()) run_further_ahead();
-  }
+  void run_ahead();
   void run_further_ahead();
   bool load_ahead(tensor_id id);
   [[nodiscard]] bool ahead_comes() const;
@@ -350,9 +348,7 @@ class residency {
   }
   [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   void settle_if_needed();
-  [[nodiscard]] bool nothing_waits() const {
-    return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
-  }
+  [[nodiscard]] bool nothing_waits() const;
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump() {
@@ -366,6 +362,7 @@ class residency {
   residency_options options_;
   std::array<tier_state, 2> tiers_;
   byte_range scratch_;
+  std::uint64_t ring_floor_bytes_ = 0;  // the least RAM through which any tensor can reach the device
   /// No command is to be carried out, nobody waits, every use is proved: asked once. What may end that takes it back.
   bool calm_ = false;
   std::vector<command> commands_;
@@ -381,6 +378,9 @@ class residency {
   std::uint64_t doomed_bytes_ = 0;
   std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
   bool plan_comes_ = false;              // whoever acquired last makes it
+  std::uint32_t notes_ = 0;              // questions that are still being noted
+  std::size_t to_take_up_ = 0;           // tensors of both tiers that are still to be regarded anew
+  std::vector<request_id> held_back_;    // asked for while nothing is begun, in order
   bool out_of_turn_ = false;             // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;

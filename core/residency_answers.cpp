@@ -230,6 +230,10 @@ void residency::close() {
   reject_all({.code = errc::closed, .what = "the pager is closed"});
 }
 
+bool residency::nothing_waits() const {
+  return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
+}
+
 bool residency::somebody_waits() const {
   auto const asked_for = [this](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; };
   return !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
@@ -252,6 +256,7 @@ bool residency::nothing_comes() const {
 // Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump_on() {
+  if (stands_still()) return;
   go_on();
   while (somebody_waits() && nothing_comes()) {
     bool const turns_matter = in_step();

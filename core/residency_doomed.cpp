@@ -31,7 +31,7 @@ residency::stage_size residency::stage_size_of(tensor_id id) const {
 std::optional<tensor_id> residency::next_doomed(bool ahead) const {
   for (auto id = first_in_line(tier::ram); id; id = next_in_line(*id, tier::ram)) {
     slot const& one = slot_of(*id, tier::ram);
-    if (ahead && one.preferred) return std::nullopt;
+    if (ahead && at_home(*id, tier::ram)) return std::nullopt;
     bool const there = one.state != slot_state::absent || one.expected;
     if (there && !lasting(one) && !one.pinned && !one.doomed) return id;
   }

@@ -2,6 +2,7 @@
 // they come from in the executor.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <tierpager/budget.hpp>
@@ -25,7 +26,8 @@ struct residency_options {
   std::uint64_t chunk_bytes = 8U << 20U;
   std::uint64_t scratch_bytes = 0;  // at the start of the VRAM arena, for the caller's own use
   bool overcommit_pins = false;
-  transfer_rates rates = {};  // for plans; what is not known is zero
+  transfer_rates rates = {};          // for plans; what is not known is zero
+  std::size_t tensors_at_once = 256;  // that are noted or regarded for a plan in one call
 };
 
 }  // namespace tierpager

@@ -1,5 +1,5 @@
-// The plan carried out: who is preferred where, each tensor's own place in VRAM, and loads ahead of the program. What is
-// loaded ahead, and in which order, follows from the program's calls alone, not from when loads end.
+// The plan carried out: each tensor's own place in VRAM, and loads ahead of the program. What is loaded ahead, and in which
+// order, follows from the program's calls alone, not from when loads end.
 #include <algorithm>
 #include <cassert>
 
@@ -14,94 +14,6 @@ constexpr std::size_t looks_ahead_max = 256;  // in one call; the next one goes 
 bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
 
 }  // namespace
-
-// Order and plan ---------------------------------------------------------------------------------------------------
-
-void residency::set_order(std::unique_ptr<known_cycle> order) {
-  course_.declare(std::move(order));
-  follow_course();
-}
-
-std::optional<residency::plan_question> residency::take_plan_question() {
-  auto const asked = course_.take_question();
-  if (!asked) return std::nullopt;
-  tier_state const& vram = at(tier::vram);
-  tier_state const& ram = at(tier::ram);
-  plan_question question{.epoch = asked->epoch, .request = {}};
-  plan_request& wanted = question.request;
-  wanted.order = *asked->order;
-  wanted.vram_space.offset = scratch_.end();
-  wanted.vram_space.bytes =
-      (vram.options.can_remap ? vram.reserve_bytes : std::min(vram.reserve_bytes, vram.target_bytes)) - scratch_.end();
-  wanted.vram_budget_bytes = vram.target_bytes - std::min(vram.target_bytes, scratch_.bytes);
-  wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
-  wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes());
-  wanted.rates = options_.rates;
-  for (auto* each : {&wanted.vram_bytes, &wanted.ram_bytes}) each->reserve(tensors_.size());
-  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->reserve(tensors_.size());
-  wanted.vram_now.reserve(tensors_.size());
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    auto const id = static_cast<tensor_id>(i);
-    wanted.vram_bytes.push_back(footprint(id, tier::vram));
-    wanted.ram_bytes.push_back(footprint(id, tier::ram));
-    wanted.pinned_vram.push_back(vram.slots[i].pinned);
-    wanted.pinned_ram.push_back(ram.slots[i].pinned);
-    wanted.vram_now.push_back(lives_in_vram(id) ? vram.slots[i].range : byte_range{});
-    wanted.ram_now.push_back(ram.slots[i].state == slot_state::resident && !ram.slots[i].doomed);
-  }
-  return question;
-}
-
-// Not what merely passes through the present plan's ring.
-bool residency::lives_in_vram(tensor_id id) const {
-  slot const& one = slot_of(id, tier::vram);
-  memory_plan const* const plan = course_.plan();
-  bool const passes = plan != nullptr && !one.preferred && plan->homes[index_of(id)] != home::none;
-  return one.state == slot_state::resident && !one.ahead && !passes;
-}
-
-void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
-  bool const taken = course_.adopt(epoch, std::move(plan));
-  plan_comes_ = plan_comes_ && course_.plan_wanted();  // another one, or none any more
-  if (taken) {
-    take_up_plan();
-    run_ahead();
-  }
-  pump();
-}
-
-// Who is at home where from here on. Loads ahead that have no place yet were meant for the old places.
-void residency::take_up_plan() {
-  give_up_what_waits();
-  memory_plan const* const plan = course_.plan();
-  for (tier where : both_tiers) {
-    tier_state& of = at(where);
-    home const here = where == tier::vram ? home::vram : home::ram;
-    for (std::size_t i = tensors_.size(); i-- > 0;) {  // from the last: the front of a model is wanted next
-      of.slots[i].preferred = plan != nullptr && plan->homes[i] == here;
-      regard(static_cast<tensor_id>(i), where);
-    }
-  }
-}
-
-// The order may be another one since, or none: then the policy decides until there is a plan again.
-void residency::follow_course() {
-  if (course_.take_loss()) take_up_plan();
-}
-
-// Files a tensor among the tier's first victims, or takes it out from there.
-void residency::regard(tensor_id id, tier where) {
-  if (!course_.kept() || footprint(id, where) == 0) return;
-  slot& one = slot_of(id, where);
-  bool const promoted =
-      where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state != slot_state::absent;
-  bool const there = one.state != slot_state::absent || one.expected;
-  bool const guest = there && (course_.plan() != nullptr ? !one.preferred : promoted);
-  if (guest == one.guest) return;
-  one.guest = guest;
-  lru& guests = *at(where).guests;
-  guest ? guests.touched(id) : guests.erased(id);
-}
 
 // Places -----------------------------------------------------------------------------------------------------------
 
@@ -222,7 +134,8 @@ std::uint64_t residency::promised_vram_bytes() const {
 bool residency::room_ahead(tensor_id id) {
   tier_state const& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() || ahead_.size() >= ahead_tensors_max)
+  if (closed_ || lost_ || stands_still() || !vram.options.present || !vram.waiting.empty() ||
+      ahead_.size() >= ahead_tensors_max)
     return false;
   std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
   for (auto const& [each, one] : loads_) {  // what comes although whoever asked for it gave up
@@ -249,6 +162,10 @@ bool residency::room_ahead(tensor_id id) {
 bool residency::yields(tensor_id id) const {
   auto const& to = rest_of(id, tier::vram).gives_way_to;
   return to && (slot_of(*to, tier::vram).ahead || slot_of(*to, tier::vram).uses > 0);
+}
+
+void residency::run_ahead() {
+  if (course_.has_upcoming() && !stands_still()) run_further_ahead();
 }
 
 void residency::run_further_ahead() {

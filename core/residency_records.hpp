@@ -40,7 +40,6 @@ struct slot_marks {
 struct alignas(64) slot : slot_marks {
   slot_state state = slot_state::absent;
   used_by streams = used_by::none;
-  bool preferred = false;  // lives here by the plan
   std::uint32_t uses = 0;
   byte_range range;
   std::uint64_t footprint_bytes = 0;  // what it takes of the tier
@@ -116,6 +115,7 @@ struct tier_state {
   std::uint64_t lasting_bytes = 0;  // footprints of what may stay for long: used, fixed, unproven, scratch
   std::uint64_t coming_bytes = 0;   // of what is not, but loading
   std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
+  std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
   std::uint64_t quarantined_bytes = 0;
   std::uint64_t resident_bytes = 0, resident_tensors = 0;
   std::array<std::uint64_t, eviction_reasons> evictions{};

@@ -104,7 +104,9 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
   on_course(ids, where);
   plan_comes_ = where == tier::vram && course_.plan_wanted();
-  if (pass && joinable(ids, where) && find_room_for(ids, where)) {
+  if (stands_still()) {
+    held_back_.push_back(id);
+  } else if (pass && joinable(ids, where) && find_room_for(ids, where)) {
     admit(id, one);
   } else {
     at(where).waiting.push_back(id);
@@ -178,7 +180,7 @@ void residency::reject(request_id id, failure const& why) {
   if (found == requests_.end()) return;
   request const one = std::move(found->second);
   requests_.erase(found);
-  std::erase(at(one.where).waiting, id);
+  for (auto* queue : {&at(one.where).waiting, &held_back_}) std::erase(*queue, id);
   if (one.where == tier::vram)
     for (tensor_id each : one.ids) course_.released(each);
   if (one.admitted) {

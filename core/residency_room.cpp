@@ -5,12 +5,6 @@
 #include <core/residency.hpp>
 
 namespace tierpager {
-namespace {
-
-constexpr std::uint64_t ring_chunk_bytes_max = 4U << 20U;  // of the smallest ring that works
-
-}  // namespace
-
 bool residency::evictable(tensor_id id, tier where) const {
   slot const& one = slot_of(id, where);
   return one.state == slot_state::resident && !held(one);
@@ -124,7 +118,7 @@ void residency::ask_anew() {
 // ahead nobody leaves who is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
   tier_state& one = at(where);
-  std::optional<tensor_id> const ahead = ahead_only(id, for_it);
+  std::optional<tensor_id> const ahead = for_it.ahead ? std::optional(id) : std::nullopt;
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
   if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
@@ -132,7 +126,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
     if (asking) return room::draining;
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
-    if (ahead && (running || leaving.preferred || leaving.ahead || leaving.pinned)) return room::none;
+    if (ahead && (running || at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
     if (running && !std::exchange(for_it.asked_anew, true)) {
       ask_anew();
       return room::draining;
@@ -181,28 +175,25 @@ void residency::start_remap(tier where, std::optional<tensor_id> serves, remap_c
 
 // Pins -------------------------------------------------------------------------------------------------------------
 
-std::uint64_t residency::largest_unpinned(tier where) const {
-  std::uint64_t largest = 0;
-  for (std::size_t i = 0; i < tensors_.size(); ++i)
-    if (!at(where).slots[i].pinned) largest = std::max(largest, footprint(static_cast<tensor_id>(i), where));
-  return largest;
-}
-
-// The least RAM through which any tensor can reach the device: a ring of two chunks, or the whole of the largest.
-std::uint64_t residency::ring_floor_bytes() const {
-  std::uint64_t const chunk = std::min(options_.chunk_bytes, ring_chunk_bytes_max);
-  std::uint64_t largest = 0;
-  for (std::size_t i = 0; i < tensors_.size(); ++i)
-    largest = std::max(largest, footprint(static_cast<tensor_id>(i), tier::ram));
-  return std::min(ring_slots * chunk, largest);
+void residency::set_pinned(tensor_id id, tier where, bool pinned) {
+  tier_state& of = at(where);
+  std::uint64_t const bytes = footprint(id, where);
+  slot_of(id, where).pinned = pinned;
+  if (pinned) {
+    of.pinned_bytes += bytes;
+    if (auto const alike = of.unpinned.find(bytes); --alike->second == 0) of.unpinned.erase(alike);
+  } else {
+    of.pinned_bytes -= bytes;
+    ++of.unpinned[bytes];
+  }
 }
 
 std::uint64_t residency::needed_beside_pins(tier where) const {
   std::uint64_t const scratch =
       where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
   bool const staging = where == tier::ram && at(tier::vram).options.present;
-  std::uint64_t const largest = largest_unpinned(where);
-  return scratch + (staging ? std::min(ring_floor_bytes(), largest) : largest);
+  std::uint64_t const largest = at(where).unpinned.empty() ? 0 : at(where).unpinned.rbegin()->first;
+  return scratch + (staging ? std::min(ring_floor_bytes_, largest) : largest);
 }
 
 std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) const {
@@ -211,7 +202,7 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   std::uint64_t effective = at(where).options.present ? asked_bytes : 0;
   std::uint64_t const overhead = at(where).options.overhead_bytes;
   effective = std::max(effective, overhead);  // the device holds it whatever was asked for
-  if (staging) effective = std::max(effective, ring_floor_bytes() + overhead);
+  if (staging) effective = std::max(effective, ring_floor_bytes_ + overhead);
   if (options_.overcommit_pins)
     effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);
   return effective;
@@ -272,18 +263,13 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
   tier_state& one = at(where);
   std::vector<tensor_id> added;
   for (tensor_id id : ids) {
-    slot& each = slot_of(id, where);
-    if (each.pinned) continue;
-    each.pinned = true;
-    one.pinned_bytes += footprint(id, where);
+    if (slot_of(id, where).pinned) continue;
+    set_pinned(id, where, true);
     added.push_back(id);
   }
   status fine = pins_fit(where, one.pinned_bytes, effective_of(where, one.options.budget_bytes));
   if (!fine.ok()) {
-    for (tensor_id id : added) {
-      slot_of(id, where).pinned = false;
-      one.pinned_bytes -= footprint(id, where);
-    }
+    for (tensor_id id : added) set_pinned(id, where, false);
     return fine;
   }
   if (!added.empty()) {
@@ -311,8 +297,8 @@ void residency::fix_if_room(tensor_id id, tier where) {
 void residency::unpin(std::span<tensor_id const> ids, tier where) {
   for (tensor_id id : ids) {
     if (index_of(id) >= tensors_.size() || !slot_of(id, where).pinned) continue;
-    at(where).pinned_bytes -= footprint(id, where);
-    change(id, where, [](slot& one) { one.pinned = one.fixed = false; });
+    set_pinned(id, where, false);
+    change(id, where, [](slot& one) { one.fixed = false; });
     course_.conditions_changed();
   }
   if (options_.overcommit_pins) set_target(where);

@@ -93,7 +93,7 @@ records::slot const* residency::try_special_hit(tensor_id id, caller_id caller) 
   begin_use(one, id, where, caller);
   if (where == tier::vram) {
     if (one.copying) [[unlikely]]
-      one.copying = copying(id);
+      one.copying = ready(id).has_value();
     run_ahead_and_pump(where);
   }
   return &one;
@@ -201,7 +201,7 @@ inline void residency::ended(tensor_id id, tier where) {
 void residency::ended_on_course(tensor_id id) {
   course_.released(id);
   follow_course();
-  if (!slot_of(id, tier::vram).preferred) run_ahead();  // what is at home lies in nobody's way
+  if (!at_home(id, tier::vram)) run_ahead();  // what is at home lies in nobody's way
 }
 
 void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
@@ -232,7 +232,7 @@ bool residency::release_special_after(slot& one, tensor_id id, caller_id caller,
   add_use(one, id, last_use);
   end_use(one, tier::vram, caller);
   ended(id, tier::vram);
-  return has_commands();
+  return has_commands() || takes_up();
 }
 
 void residency::note_stream(fence last_use) {

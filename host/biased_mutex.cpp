@@ -19,6 +19,8 @@ constexpr unsigned pauses_first = 16, pauses_most = 128;
 constexpr unsigned naps_most = 4;
 constexpr std::chrono::nanoseconds nap{100};
 constexpr unsigned looks_before_naps = 1000;
+// About as long as the sections that somebody gives way between, so that who looks in finds it free every other time.
+constexpr unsigned pauses_giving_way = 64;
 
 void pause() {
 #if defined(__x86_64__)
@@ -87,6 +89,12 @@ biased_mutex::biased_mutex(std::uint32_t locks_before_bias)
                              : never) {}
 
 void biased_mutex::lock_contended() {
+  waiting_.fetch_add(1, std::memory_order_relaxed);
+  wait_and_lock();
+  waiting_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void biased_mutex::wait_and_lock() {
   for (unsigned pauses = pauses_first; pauses <= pauses_most; pauses *= 2) {
     for (unsigned i = 0; i < pauses; ++i) pause();
     if (mutex_.try_lock()) return;
@@ -96,6 +104,12 @@ void biased_mutex::lock_contended() {
     if (mutex_.try_lock()) return;
   }
   mutex_.lock();
+}
+
+void biased_mutex::give_way() {
+  unlock();
+  for (unsigned i = 0; i < pauses_giving_way && waiting_.load(std::memory_order_relaxed) > 0; ++i) pause();
+  lock();
 }
 
 void biased_mutex::lock_and_count() {

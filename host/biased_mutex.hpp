@@ -37,6 +37,8 @@ class biased_mutex {
       mutex_.unlock();
     }
   }
+  /// Unlocks and locks again, and leaves whoever waits some time to come in between.
+  void give_way();
 
  private:
   /// What a thread is to mutexes: in which of those biased to it it is inside. It lies with the thread and not with a mutex, as
@@ -68,6 +70,7 @@ class biased_mutex {
       lock_contended();
   }
   void lock_contended();
+  void wait_and_lock();
   void lock_and_count();
   void end_bias_of_others();
 
@@ -80,6 +83,7 @@ class biased_mutex {
   std::uint32_t in_a_row_ = 0;
   std::uint32_t const locks_before_bias_;
   visitor* last_ = nullptr;
+  std::atomic<std::uint32_t> waiting_ = 0;  // who was turned away once
   std::mutex mutex_;
 };
 

@@ -8,18 +8,30 @@ namespace tierpager {
 
 // Who changed the course makes the plan, on a snapshot and without the lock; others go on meanwhile.
 void executor::plan_if_wanted() {
+  take_up();
   while (core_->wants_plan()) {
-    auto const question = core_->take_plan_question();
+    auto question = core_->take_plan_question();
     if (!question) return;
+    while (core_->note_further(*question)) mutex_.give_way();
     mutex_.unlock();
+    std::uint64_t const epoch = question->epoch;
     std::optional<memory_plan> plan;
     try {
-      plan = make_plan(question->request);
+      plan = make_plan(std::move(*question));
     } catch (std::bad_alloc const&) {  // NOLINT(bugprone-empty-catch): without a plan the policy decides
     }
     mutex_.lock();
-    core_->planned(question->epoch, std::move(plan));
+    core_->planned(epoch, std::move(plan));
+    take_up();
   }
+}
+
+// One thread at a time; what another brings meanwhile is taken up by that one too.
+void executor::take_up() {
+  if (!core_->takes_up() || takes_up_) return;
+  takes_up_ = true;
+  while (core_->take_up_further()) mutex_.give_way();
+  takes_up_ = false;
 }
 
 void executor::set_order(std::span<tensor_id const> ids) {

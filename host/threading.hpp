@@ -22,6 +22,7 @@ class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
   void lock() TIERPAGER_ACQUIRE() { mutex_.lock(); }
   void lock_briefly() TIERPAGER_ACQUIRE() { mutex_.lock_briefly(); }
   void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
+  void give_way() TIERPAGER_REQUIRES(this) { mutex_.give_way(); }
 
  private:
   biased_mutex mutex_;

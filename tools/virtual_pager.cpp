@@ -46,6 +46,8 @@ void virtual_pager::expect(double at, command what) {
 
 // After every call of the core: what it asks for is given its time, and whoever waits is told.
 void virtual_pager::after_call() {
+  while (core_.take_up_further()) {
+  }
   core_.take_commands(commands_);
   for (command& one : commands_) {
     if (auto const* read = std::get_if<read_command>(&one)) {
@@ -83,7 +85,11 @@ void virtual_pager::note(command const& one) {
 
 // Takes no time: a pager's caller makes the plan before its call returns.
 void virtual_pager::plan_if_wanted() {
-  while (auto const question = core_.take_plan_question()) core_.planned(question->epoch, make_plan(question->request));
+  while (auto question = core_.take_plan_question()) {
+    while (core_.note_further(*question)) {
+    }
+    core_.planned(question->epoch, make_plan(*question));
+  }
 }
 
 void virtual_pager::set_order(std::span<tensor_id const> ids) {

@@ -8,13 +8,13 @@ constexpr tensor_id first{0};
 
 class awaited_plans : public core_by_hand {
  protected:
-  residency::plan_question declare_and_load(tensor_id id) {
+  plan_question declare_and_load(tensor_id id) {
     acquire_order order;
     for (std::uint32_t i = 0; i < tensors; ++i)
       order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
     order.calls = tensors;
     core_.set_order(std::make_unique<known_cycle>(std::move(order), tensors));
-    residency::plan_question asked = core_.take_plan_question().value();
+    plan_question asked = core_.take_plan_question().value();
     load(id);
     return asked;
   }
@@ -23,7 +23,7 @@ class awaited_plans : public core_by_hand {
 TEST_F(awaited_plans, say_where_the_load_goes) {
   auto const asked = declare_and_load(first);
   EXPECT_FALSE(in_vram(first));
-  auto plan = make_plan(asked.request);
+  auto plan = make_plan(asked);
   ASSERT_TRUE(plan);
   auto const place = plan->places[index_of(first)];
   core_.planned(asked.epoch, std::move(plan));
@@ -42,7 +42,7 @@ TEST_F(awaited_plans, hold_nothing_up_that_could_not_be_made) {
 TEST_F(awaited_plans, hold_nothing_up_that_come_for_an_order_given_up_meanwhile) {
   auto const asked = declare_and_load(first);
   core_.set_order({});
-  core_.planned(asked.epoch, make_plan(asked.request));
+  core_.planned(asked.epoch, make_plan(asked));
   carry_out();
   EXPECT_TRUE(in_vram(first));
 }

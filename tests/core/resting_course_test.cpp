@@ -17,7 +17,7 @@ class resting_course : public core_by_hand {
     }
     core_.set_order(std::make_unique<known_cycle>(std::move(order), tensors));
     auto const asked = core_.take_plan_question().value();
-    core_.planned(asked.epoch, make_plan(asked.request));
+    core_.planned(asked.epoch, make_plan(asked));
     for (int pass = 0; pass < 3; ++pass) {
       use_on_one_stream(first);
       use_on_one_stream(second);

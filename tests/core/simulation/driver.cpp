@@ -134,6 +134,7 @@ void driver::obey(tell_evicted_command const& command) {
 }
 
 void driver::obey(tell_loading_command const& command) {
+  ++loads_told_;
   if (trace_ != nullptr)
     note("    -> " + text(command.tensor) + " for " + text(command.where) +
          (command.from_disk ? " from the file" : "") + (command.ahead ? " ahead" : ""));

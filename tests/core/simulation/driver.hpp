@@ -57,7 +57,7 @@ class driver {
 
   // Answers ---------------------------------------------------------------------------------------------------------
   struct pending_answer {
-    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan } what;
+    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan, take_up } what;
     std::size_t index;
   };
   /// Oldest first within a kind. Empty: the core waits for callers alone.
@@ -99,7 +99,7 @@ class driver {
   void obey(reject_command const& command);
   void obey(tell_evicted_command const& command);
   void obey(tell_loading_command const& command);
-  [[nodiscard]] std::optional<memory_plan> any_plan(plan_request const& request);
+  [[nodiscard]] std::optional<memory_plan> any_plan(plan_question const& asked);
   void answer_read(std::size_t index, bool fails);
   void answer_copy(bool fails);
   void answer_remap(tier where, bool fails);
@@ -107,6 +107,8 @@ class driver {
   void answer_passed(std::uint32_t stream);
   void answer_ask(std::size_t index);
   void answer_plan(std::size_t index);
+  void note_further(plan_question& asked);
+  void take_up_further();
   void release_everything();
   void full_pass();
 
@@ -124,7 +126,8 @@ class driver {
   std::array<std::deque<fence>, streams> watches_;
   std::vector<fence> asks_;
   std::size_t settles_ = 0;
-  std::deque<residency::plan_question> plans_;
+  std::deque<plan_question> plans_;
+  std::uint64_t loads_told_ = 0;
   std::uint64_t latest_epoch_ = 0;         // of those asked
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;

@@ -18,6 +18,7 @@ std::vector<driver::pending_answer> driver::pending_answers() const {
   for (std::size_t i = 0; i < asks_.size(); ++i) all.push_back({pending_answer::kind::ask, i});
   if (settles_ > 0) all.push_back({pending_answer::kind::settle, 0});
   for (std::size_t i = 0; i < plans_.size(); ++i) all.push_back({pending_answer::kind::plan, i});
+  if (core_->takes_up()) all.push_back({pending_answer::kind::take_up, 0});
   for (std::uint32_t i = 0; i < streams; ++i) {
     if (!lost_ && device_.can_run(i)) all.push_back({pending_answer::kind::device, i});
     if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front())))
@@ -36,6 +37,7 @@ void driver::give(pending_answer which, bool may_fail) {
     case pending_answer::kind::passed: return answer_passed(static_cast<std::uint32_t>(which.index));
     case pending_answer::kind::ask: return answer_ask(which.index);
     case pending_answer::kind::plan: return answer_plan(which.index);
+    case pending_answer::kind::take_up: return take_up_further();
     case pending_answer::kind::device: return device_.run_one(static_cast<std::uint32_t>(which.index));
   }
 }
@@ -112,8 +114,8 @@ void driver::answer_settle(bool fails) {
 }
 
 // A plan is advice: whatever it says, no promise is broken. So half of them are anything at all.
-std::optional<memory_plan> driver::any_plan(plan_request const& request) {
-  if (choices_.happens(50)) return make_plan(request);
+std::optional<memory_plan> driver::any_plan(plan_question const& asked) {
+  if (choices_.happens(50)) return make_plan(asked);
   if (choices_.happens(10)) return std::nullopt;
   memory_plan plan;
   std::uint64_t const granule = setup_.options.vram.granule_bytes;
@@ -127,12 +129,39 @@ std::optional<memory_plan> driver::any_plan(plan_request const& request) {
   return plan;
 }
 
+// What stands at one moment, though it is noted in several calls: nothing comes to lie where something else was noted.
+void driver::note_further(plan_question& asked) {
+  begin("note more for a plan");
+  std::uint64_t const loads = loads_told_;
+  bool const more = core_->note_further(asked);
+  if (more != (asked.request.vram_bytes.size() < setup_.tensors.size())) broken("notes for a plan ended too early");
+  end();
+  if (more && loads_told_ != loads) broken("a load began while notes for a plan were taken");
+  std::vector<byte_range> lying = asked.request.vram_now;
+  std::ranges::sort(lying, {}, &byte_range::offset);
+  std::uint64_t end_of_last = 0;
+  for (byte_range const each : lying) {
+    if (each.bytes == 0) continue;
+    if (each.offset < end_of_last) broken("two tensors are noted in one place");
+    end_of_last = each.end();
+  }
+}
+
+void driver::take_up_further() {
+  begin("take up more of a plan");
+  std::uint64_t const loads = loads_told_;
+  bool const more = core_->take_up_further();
+  end();
+  if (more && loads_told_ != loads) broken("a load began while a plan was taken up");
+}
+
 void driver::answer_plan(std::size_t index) {
-  residency::plan_question const asked = std::move(plans_[index]);
+  if (plans_[index].request.vram_bytes.size() < setup_.tensors.size()) return note_further(plans_[index]);
+  plan_question const asked = std::move(plans_[index]);
   plans_.erase(plans_.begin() + static_cast<std::ptrdiff_t>(index));
   begin("plan");
   std::vector<std::uint64_t> const none;
-  auto plan = any_plan(asked.request);
+  auto plan = any_plan(asked);
   if (trace_ != nullptr && plan)
     for (std::size_t i = 0; i < plan->homes.size(); ++i)
       note("  t" + std::to_string(i) + " home " + std::to_string(static_cast<int>(plan->homes[i])) + " at " +

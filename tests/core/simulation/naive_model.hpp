@@ -92,8 +92,8 @@ class naive_model {
     std::array<load, 2> loads;
     std::array<held, 2> holds;
     std::array<bool, 2> resident{};
-    bool ahead = false;     // its last load began before it was asked for
-    bool given_up = false;  // one before did, and may have been given up
+    bool ahead = false;                                              // its last load began before it was asked for
+    bool given_up = false;                                           // one before did, and may have been given up
     std::array<bool, 2> immovable{};                                 // acquired or loaded while pinned
     std::optional<std::pair<std::uint64_t, std::uint64_t>> address;  // the generation last granted, and its offset
   };

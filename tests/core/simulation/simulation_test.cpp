@@ -55,6 +55,13 @@ TEST(simulation, orders_plans_and_loads_ahead) {
   expect_no_violation(1'050'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .orders = true, .odd_devices = true});
 }
 
+TEST(simulation, plans_in_portions) {
+  expect_no_violation(2'000'000, 2'000, {.mixed_sizes = true, .orders = true, .in_portions = true});
+  expect_no_violation(2'010'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .orders = true, .in_portions = true});
+  expect_no_violation(2'020'000, 1'000, {.tiny_budgets = true, .orders = true, .in_portions = true});
+  expect_no_violation(2'030'000, 1'000, {.orders = true, .in_portions = true, .odd_devices = true});
+}
+
 // Seeds beyond those above that once found something.
 TEST(regressions, a_load_ahead_that_was_given_up_in_a_ring_is_over_before_it_is_asked_for) {
   expect_no_violation(1'060'336, 1, {.fail_calls = true, .mixed_sizes = true, .orders = true});

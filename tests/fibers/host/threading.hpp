@@ -26,6 +26,10 @@ class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
   void lock() TIERPAGER_ACQUIRE() { fibers::lock(mutex_); }
   void lock_briefly() TIERPAGER_ACQUIRE() { lock(); }
   void unlock() TIERPAGER_RELEASE() { fibers::unlock(mutex_); }
+  void give_way() TIERPAGER_REQUIRES(this) {
+    fibers::unlock(mutex_);
+    fibers::lock(mutex_);
+  }
 
  private:
   friend class condition;
