@@ -9,7 +9,9 @@ namespace tierpager {
 namespace {
 
 constexpr std::size_t ahead_tensors_max = 256;
-constexpr std::size_t looks_ahead_max = 256;  // in one call; the next one goes on from there
+// In one call; the next one goes on from there. A look may end with a load, which looks at all that is ahead already.
+constexpr std::size_t looks_ahead_max = 256;
+constexpr std::size_t loads_begun_max = 16;
 
 bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
 
@@ -170,6 +172,7 @@ void residency::run_ahead() {
 
 void residency::run_further_ahead() {
   std::size_t looks = 0;
+  std::size_t begun = 0;
   for (auto next = course_.upcoming(); next && looks < looks_ahead_max; next = course_.upcoming(), ++looks) {
     auto const range = planned_range(*next);
     slot const& one = slot_of(*next, tier::vram);
@@ -185,6 +188,7 @@ void residency::run_further_ahead() {
       return;
     if (!load_ahead(*next)) return;
     course_.advance();
+    if (++begun == loads_begun_max) return;
   }
 }
 

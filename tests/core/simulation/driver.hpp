@@ -109,6 +109,10 @@ class driver {
   void answer_plan(std::size_t index);
   void note_further(plan_question& asked);
   void take_up_further();
+  [[nodiscard]] bool is_noted(plan_question const& asked) const {
+    return asked.request.vram_bytes.size() == setup_.tensors.size();
+  }
+  [[nodiscard]] bool stands_still() const;
   void release_everything();
   void full_pass();
 
@@ -127,7 +131,8 @@ class driver {
   std::vector<fence> asks_;
   std::size_t settles_ = 0;
   std::deque<plan_question> plans_;
-  std::uint64_t loads_told_ = 0;
+  std::uint64_t loads_told_ = 0, loads_before_ = 0;
+  bool stood_still_ = false;               // as the event began
   std::uint64_t latest_epoch_ = 0;         // of those asked
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;

@@ -132,11 +132,8 @@ std::optional<memory_plan> driver::any_plan(plan_question const& asked) {
 // What stands at one moment, though it is noted in several calls: nothing comes to lie where something else was noted.
 void driver::note_further(plan_question& asked) {
   begin("note more for a plan");
-  std::uint64_t const loads = loads_told_;
-  bool const more = core_->note_further(asked);
-  if (more != (asked.request.vram_bytes.size() < setup_.tensors.size())) broken("notes for a plan ended too early");
+  if (core_->note_further(asked) == is_noted(asked)) broken("notes for a plan ended too early");
   end();
-  if (more && loads_told_ != loads) broken("a load began while notes for a plan were taken");
   std::vector<byte_range> lying = asked.request.vram_now;
   std::ranges::sort(lying, {}, &byte_range::offset);
   std::uint64_t end_of_last = 0;
@@ -149,14 +146,16 @@ void driver::note_further(plan_question& asked) {
 
 void driver::take_up_further() {
   begin("take up more of a plan");
-  std::uint64_t const loads = loads_told_;
-  bool const more = core_->take_up_further();
+  if (core_->take_up_further() != core_->takes_up()) broken("a plan is said to be taken up, and is not");
   end();
-  if (more && loads_told_ != loads) broken("a load began while a plan was taken up");
+}
+
+bool driver::stands_still() const {
+  return core_->takes_up() || !std::ranges::all_of(plans_, [&](plan_question const& each) { return is_noted(each); });
 }
 
 void driver::answer_plan(std::size_t index) {
-  if (plans_[index].request.vram_bytes.size() < setup_.tensors.size()) return note_further(plans_[index]);
+  if (!is_noted(plans_[index])) return note_further(plans_[index]);
   plan_question const asked = std::move(plans_[index]);
   plans_.erase(plans_.begin() + static_cast<std::ptrdiff_t>(index));
   begin("plan");
