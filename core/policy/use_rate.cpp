@@ -8,7 +8,8 @@ use_rate::use_rate(std::span<std::uint64_t const> tensor_bytes)
     : counts_(tensor_bytes.size()),
       shadows_(counts_, tensor_bytes),
       line_places_(tensor_bytes.size(), not_in_line),
-      heap_(tensor_bytes.size()) {
+      heap_(tensor_bytes.size()),
+      aside_(tensor_bytes.size()) {
   line_.reserve(tensor_bytes.size());
 }
 
@@ -19,14 +20,35 @@ void use_rate::touched(tensor_id id) {
   bool const pass_ended = counts_.touched(index);
   shadows_.touched(index, first_use);
   if (pass_ended) follow(shadows_.pass_ended(order_));
-  if (!heap_.contains(index) && line_places_[index] == not_in_line) insert(index);
+  if (ranked(index)) return;
+  aside_[index] = false;
+  insert(index);
 }
 
 void use_rate::erased(tensor_id id) {
   auto const index = static_cast<std::uint32_t>(id);
   assert(index < line_places_.size());
-  if (heap_.contains(index)) heap_.erase(index);
-  if (line_places_[index] != not_in_line) take_from_line(line_places_[index]);
+  aside_[index] = false;
+  take_out(index);
+}
+
+void use_rate::set_aside(tensor_id id) {
+  auto const index = static_cast<std::uint32_t>(id);
+  assert(index < line_places_.size() && (ranked(index) || aside_[index]));
+  aside_[index] = true;
+  take_out(index);
+}
+
+void use_rate::put_back(tensor_id id) {
+  auto const index = static_cast<std::uint32_t>(id);
+  if (!aside_[index]) return;
+  aside_[index] = false;
+  insert(index);
+}
+
+void use_rate::take_out(std::uint32_t id) {
+  if (heap_.contains(id)) heap_.erase(id);
+  if (line_places_[id] != not_in_line) take_from_line(line_places_[id]);
 }
 
 void use_rate::follow(std::size_t order) {
@@ -74,7 +96,7 @@ std::optional<tensor_id> use_rate::first_victim() const { return line_at(0); }
 
 std::optional<tensor_id> use_rate::victim_after(tensor_id id) const {
   auto const index = static_cast<std::uint32_t>(id);
-  assert(heap_.contains(index) || line_places_[index] != not_in_line);
+  assert(ranked(index));
   while (line_places_[index] == not_in_line)
     if (!line_at(line_.size())) break;
   return line_at(line_places_[index] + 1);

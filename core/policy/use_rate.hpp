@@ -23,6 +23,8 @@ class use_rate final : public eviction_policy {
   void resized(std::uint64_t capacity_bytes) override { shadows_.resized(capacity_bytes); }
   void touched(tensor_id id) override;
   void erased(tensor_id id) override;
+  void set_aside(tensor_id id) override;
+  void put_back(tensor_id id) override;
   [[nodiscard]] std::optional<tensor_id> first_victim() const override;
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override;
 
@@ -32,6 +34,8 @@ class use_rate final : public eviction_policy {
  private:
   static constexpr std::uint32_t not_in_line = ~std::uint32_t{0};
   [[nodiscard]] rank_heap::rank rank_now(std::uint32_t id) const { return counts_.rank_of(id, order_); }
+  [[nodiscard]] bool ranked(std::uint32_t id) const { return heap_.contains(id) || line_places_[id] != not_in_line; }
+  void take_out(std::uint32_t id);
   [[nodiscard]] std::optional<tensor_id> line_at(std::size_t place) const;
   void insert(std::uint32_t id) const;
   void take_from_line(std::size_t place) const;
@@ -47,6 +51,7 @@ class use_rate final : public eviction_policy {
   mutable std::vector<rank_heap::entry> line_;
   mutable std::vector<std::uint32_t> line_places_;  // of each tensor
   mutable rank_heap heap_;
+  std::vector<bool> aside_;  // in, but neither in line nor in the heap
 };
 
 }  // namespace tierpager
