@@ -96,9 +96,10 @@ class residency {
   bool note_further(plan_question& into);
   /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
   void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
-  /// Whether some of a plan, or of the loss of one, is left to be taken up, after any call. The same goes as above.
-  [[nodiscard]] bool takes_up() const { return to_take_up_ > 0; }
-  bool take_up_further();
+  /// Whether a call has left some of its work undone: of taking up a plan or its loss, or of a search for a victim. To be
+  /// finished bit by bit, as above.
+  [[nodiscard]] bool is_unfinished() const { return to_take_up_ > 0 || search_is_unfinished_; }
+  bool finish_some();
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 
   // Answers --------------------------------------------------------------------------------------------------------
@@ -167,6 +168,7 @@ class residency {
     at(where).uncount(one);
     how(one);
     at(where).count(one);
+    if (one.aside && !records::lasting(one)) put_back(one, id, where);
   }
   template <class Command>
   void emit(Command&& what) {
@@ -210,7 +212,7 @@ class residency {
   void touch(tensor_id id, tier where);
   inline void touch(slot& one, tensor_id id, tier where);
   inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
-  inline void end_use(slot& one, tier where, caller_id caller);
+  inline void end_use(slot& one, tensor_id id, tier where, caller_id caller);
   inline void add_use(slot& one, tensor_id id, fence last_use);
   bool release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use);
   void add_use_elsewhere(slot& one, tensor_id id, fence last_use);
@@ -224,15 +226,13 @@ class residency {
   enum class room : std::uint8_t { there, draining, none };
   room make_room(tier where, std::uint64_t bytes, tensor_id id, load& one);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
-  [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
-  [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
+  std::optional<tensor_id> first_in_line(tier where);
+  std::optional<tensor_id> next_in_line(tensor_id id, tier where);
+  std::optional<tensor_id> passing_over_lasting(std::optional<tensor_id> next, tier where);
+  [[nodiscard]] std::optional<tensor_id> next_listed(tensor_id id, tier where) const;
+  void put_back(slot& one, tensor_id id, tier where);
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
-  struct victim_choice {
-    std::optional<tensor_id> victim;
-    bool asking = false;   // an answer comes first
-    bool running = false;  // a stream still uses it, and so it is with all others
-  };
-  [[nodiscard]] victim_choice choose_victim(tier where);
+  [[nodiscard]] records::victim_choice choose_victim(tier where);
   void ask_anew();
   enum class use_state : std::uint8_t { over, running, unknown };
   [[nodiscard]] use_state last_use_of(tensor_id id) const;
@@ -294,7 +294,7 @@ class residency {
   void regard_some();
   void go_on_again();
   void follow_course();
-  [[nodiscard]] bool stands_still() const { return notes_ > 0 || takes_up(); }
+  [[nodiscard]] bool stands_still() const { return notes_ > 0 || to_take_up_ > 0; }
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] bool at_home(tensor_id id, tier where) const;
 
@@ -323,13 +323,9 @@ class residency {
 
   // residency_doomed.cpp
   [[nodiscard]] std::uint64_t promised_ram_bytes() const;
-  struct stage_size {
-    std::uint64_t bytes;
-    std::uint64_t ring_chunk;  // of its chunks; zero: whole
-  };
-  [[nodiscard]] stage_size stage_size_of(tensor_id id) const;
+  [[nodiscard]] records::stage_size stage_size_of(tensor_id id) const;
   [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
-  [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead) const;
+  [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead);
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
   [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
@@ -381,7 +377,9 @@ class residency {
   std::uint32_t notes_ = 0;              // questions that are still being noted
   std::size_t to_take_up_ = 0;           // tensors of both tiers that are still to be regarded anew
   std::vector<request_id> held_back_;    // asked for while nothing is begun, in order
-  bool out_of_turn_ = false;             // nothing else could go on
+  std::size_t passed_over_ = 0;          // in the present search for a victim
+  bool search_is_unfinished_ = false;
+  bool out_of_turn_ = false;  // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

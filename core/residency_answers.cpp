@@ -244,7 +244,7 @@ bool residency::somebody_waits() const {
 // No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
 // for callers.
 bool residency::nothing_comes() const {
-  if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
+  if (settle_asked_ || !asked_.empty() || plan_comes_ || search_is_unfinished_) return false;
   for (tier where : both_tiers)
     if (at(where).remap || at(where).arena->draining()) return false;
   if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))

@@ -16,7 +16,7 @@ std::uint64_t residency::promised_ram_bytes() const {
 }
 
 // Whole where RAM has room for it beside what may stay for long, else in a ring of two chunks.
-residency::stage_size residency::stage_size_of(tensor_id id) const {
+records::stage_size residency::stage_size_of(tensor_id id) const {
   tier_state const& ram = at(tier::ram);
   slot const& own = slot_of(id, tier::ram);
   std::uint64_t const others =
@@ -28,7 +28,7 @@ residency::stage_size residency::stage_size_of(tensor_id id) const {
   return {.bytes = ring_slots * chunk, .ring_chunk = chunk};
 }
 
-std::optional<tensor_id> residency::next_doomed(bool ahead) const {
+std::optional<tensor_id> residency::next_doomed(bool ahead) {
   for (auto id = first_in_line(tier::ram); id; id = next_in_line(*id, tier::ram)) {
     slot const& one = slot_of(*id, tier::ram);
     if (ahead && at_home(*id, tier::ram)) return std::nullopt;

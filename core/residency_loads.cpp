@@ -279,7 +279,7 @@ std::optional<tier_arena::placement> residency::place_in_one_piece(std::uint64_t
 
 // Somebody may still let go of VRAM: a caller who holds some and waits for nothing, a load that goes on, an answer.
 bool residency::may_be_released() const {
-  if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
+  if (settle_asked_ || search_is_unfinished_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
   std::array<bool, 256> waits{};
   for (auto const& [id, each] : requests_) waits[static_cast<std::size_t>(each.caller)] = true;
   for (std::size_t caller = 0; caller < held_by_caller_.size(); ++caller)

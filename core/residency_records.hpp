@@ -34,6 +34,8 @@ struct slot_marks {
   bool copying : 1 = false;   // VRAM: its own copy is not known to be over
   bool expected : 1 = false;  // RAM: to be read, and not staged yet
   bool doomed : 1 = false;    // RAM: its place is promised to what is expected
+  bool aside : 1 = false;     // no victim while it lasts, so the tier's lists may have set it aside
+  std::uint8_t unused : 7 = 0;
 };
 
 /// One tensor in one tier: all that a hit looks at, in one cache line.
@@ -52,7 +54,7 @@ static_assert(sizeof(slot) == 64);
 
 /// Resident, and nothing more to be said of it: what is nearly always hit.
 inline bool plain(slot const& one) {
-  return one.state == slot_state::resident && std::bit_cast<std::uint8_t>(static_cast<slot_marks>(one)) == 0;
+  return one.state == slot_state::resident && std::bit_cast<std::uint16_t>(static_cast<slot_marks>(one)) == 0;
 }
 /// It may stay for long.
 inline bool lasting(slot const& one) {
@@ -179,6 +181,18 @@ struct ram_drain {
 struct quarantine {
   byte_range range;
   bool settling = false;
+};
+
+/// Who leaves next, if anybody.
+struct victim_choice {
+  std::optional<tensor_id> victim;
+  bool asking = false;   // an answer, or the rest of a search, comes first
+  bool running = false;  // a stream still uses it, and so it is with all others
+};
+/// What a tensor takes of RAM on its way.
+struct stage_size {
+  std::uint64_t bytes;
+  std::uint64_t ring_chunk;  // of its chunks; zero: whole
 };
 
 }  // namespace tierpager::records

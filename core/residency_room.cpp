@@ -18,13 +18,41 @@ std::uint64_t residency::soft_limit(tier where) const {
   return std::min(one.limit_bytes, round_down(asked, one.options.granule_bytes));
 }
 
-// Who leaves first: the guests, then the rest in the policy's order.
-std::optional<tensor_id> residency::first_in_line(tier where) const {
-  if (auto const guest = at(where).guests->first_victim()) return guest;
-  return at(where).policy->first_victim();
+// Who leaves first: the guests, then the rest in the policy's order, but for those that may stay for long.
+std::optional<tensor_id> residency::first_in_line(tier where) {
+  passed_over_ = 0;
+  auto const guest = at(where).guests->first_victim();
+  return passing_over_lasting(guest ? guest : at(where).policy->first_victim(), where);
 }
 
-std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) const {
+std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) {
+  return passing_over_lasting(next_listed(id, where), where);
+}
+
+// They are set aside as they are met, so that nobody meets them again while they last. Where they are very many the search
+// goes on in another call.
+std::optional<tensor_id> residency::passing_over_lasting(std::optional<tensor_id> next, tier where) {
+  tier_state& of = at(where);
+  while (next && lasting(slot_of(*next, where))) {
+    search_is_unfinished_ = ++passed_over_ > options_.tensors_at_once;
+    if (search_is_unfinished_) return std::nullopt;
+    tensor_id const id = *next;
+    next = next_listed(id, where);
+    slot& one = slot_of(id, where);
+    one.aside = true;
+    of.policy->set_aside(id);
+    if (one.guest) of.guests->set_aside(id);
+  }
+  return next;
+}
+
+void residency::put_back(slot& one, tensor_id id, tier where) {
+  one.aside = false;
+  at(where).policy->put_back(id);
+  if (one.guest) at(where).guests->put_back(id);
+}
+
+std::optional<tensor_id> residency::next_listed(tensor_id id, tier where) const {
   tier_state const& of = at(where);
   bool const guest = slot_of(id, where).guest;
   if (guest)
@@ -48,6 +76,7 @@ std::optional<tensor_id> residency::find_victim(tier where) {
     fix_if_room(*victim, where);
     if (!last_resort && evictable(*victim, where)) last_resort = victim;
   }
+  if (search_is_unfinished_) return std::nullopt;
   return was_ahead ? was_ahead : last_resort;
 }
 
@@ -77,11 +106,12 @@ void residency::ask(tensor_id id) {
 
 // Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
 // slow stream every later copy would wait too, and that stream may be waiting for the caller of this very acquire.
-residency::victim_choice residency::choose_victim(tier where) {
+records::victim_choice residency::choose_victim(tier where) {
   constexpr unsigned looks_max = 64;
   constexpr unsigned asks_max = 8;
   eviction_policy const& policy = *at(where).policy;
   auto const first = find_victim(where);
+  if (search_is_unfinished_) return {.victim = {}, .asking = true};
   if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
   if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
   unsigned asks = 0;

@@ -100,12 +100,12 @@ void residency::take_up() {
   regard_some();
 }
 
-bool residency::take_up_further() {
-  if (to_take_up_ == 0) return false;
-  regard_some();
-  if (to_take_up_ > 0) return true;
-  go_on_again();
-  return false;
+bool residency::finish_some() {
+  if (!is_unfinished()) return false;
+  search_is_unfinished_ = false;
+  if (to_take_up_ > 0) regard_some();
+  if (to_take_up_ == 0) go_on_again();
+  return is_unfinished();
 }
 
 // VRAM, then RAM; either from the last, as the front of a model is wanted next.

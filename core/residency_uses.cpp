@@ -32,7 +32,7 @@ inline void residency::begin_use(slot& one, tensor_id id, tier where, caller_id 
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
-inline void residency::end_use(slot& one, tier where, caller_id caller) {
+inline void residency::end_use(slot& one, tensor_id id, tier where, caller_id caller) {
   assert(one.uses > 0);
   tier_state& of = at(where);
   --one.uses;
@@ -41,6 +41,8 @@ inline void residency::end_use(slot& one, tier where, caller_id caller) {
     if (one.state == slot_state::loading) [[unlikely]]
       of.coming_bytes += one.footprint_bytes;
   }
+  if (one.aside && !lasting(one)) [[unlikely]]
+    put_back(one, id, where);
   --held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
@@ -143,7 +145,7 @@ void residency::use(tensor_id id, tier where, caller_id caller) {
   begin_use(slot_of(id, where), id, where, caller);
 }
 
-void residency::unuse(tensor_id id, tier where, caller_id caller) { end_use(slot_of(id, where), where, caller); }
+void residency::unuse(tensor_id id, tier where, caller_id caller) { end_use(slot_of(id, where), id, where, caller); }
 
 void residency::share(tensor_id id, tier where, caller_id caller) {
   assert(slot_of(id, where).uses > 0);
@@ -230,9 +232,9 @@ bool residency::release_special_after(slot& one, tensor_id id, caller_id caller,
   if (!streams_.only(last_use.stream)) [[unlikely]]
     note_stream(last_use);
   add_use(one, id, last_use);
-  end_use(one, tier::vram, caller);
+  end_use(one, id, tier::vram, caller);
   ended(id, tier::vram);
-  return has_commands() || takes_up();
+  return has_commands() || is_unfinished();
 }
 
 void residency::note_stream(fence last_use) {

@@ -108,7 +108,7 @@ tensor_id executor::id_of(std::string_view name) const {
 // Commands ---------------------------------------------------------------------------------------------------------
 
 void executor::carry_out() {
-  take_up();
+  finish();
   core_->take_commands(commands_);
   for (command& one : commands_) take(one);
   commands_.clear();

@@ -78,7 +78,7 @@ class executor {
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {
-    if (core_->has_commands() || core_->takes_up()) [[unlikely]]
+    if (core_->has_commands() || core_->is_unfinished()) [[unlikely]]
       carry_out();
   }
   void carry_out() TIERPAGER_REQUIRES(mutex_);
@@ -86,7 +86,7 @@ class executor {
   void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
   void plan_if_wanted() TIERPAGER_REQUIRES(mutex_);
-  void take_up() TIERPAGER_REQUIRES(mutex_);
+  void finish() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
@@ -195,7 +195,7 @@ class executor {
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;         // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
-  bool takes_up_ TIERPAGER_GUARDED_BY(mutex_) = false;  // a caller has the core take up a plan
+  bool finishes_ TIERPAGER_GUARDED_BY(mutex_) = false;  // somebody has the core finish what a call began
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool last_matters_ TIERPAGER_GUARDED_BY(mutex_) = false;  // something follows once nothing is outstanding

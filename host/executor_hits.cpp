@@ -33,7 +33,7 @@ template <tier where>
     return acquire_one_set(id, where, stream, wait);
   }
   bool const ordered = where == tier::ram || !place->copying;
-  if (ordered && !core_->has_commands() && !core_->wants_plan() && !core_->takes_up()) [[likely]]
+  if (ordered && !core_->has_commands() && !core_->wants_plan() && !core_->is_unfinished()) [[likely]]
     return handle_to(*place, id, where, stream.get(), caller);
   return follow_up(handle_to(*place, id, where, stream.get(), caller), stream, lock);
 }

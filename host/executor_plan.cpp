@@ -8,7 +8,7 @@ namespace tierpager {
 
 // Who changed the course makes the plan, on a snapshot and without the lock; others go on meanwhile.
 void executor::plan_if_wanted() {
-  take_up();
+  finish();
   while (core_->wants_plan()) {
     auto question = core_->take_plan_question();
     if (!question) return;
@@ -22,16 +22,16 @@ void executor::plan_if_wanted() {
     }
     mutex_.lock();
     core_->planned(epoch, std::move(plan));
-    take_up();
+    finish();
   }
 }
 
-// One thread at a time; what another brings meanwhile is taken up by that one too.
-void executor::take_up() {
-  if (!core_->takes_up() || takes_up_) return;
-  takes_up_ = true;
-  while (core_->take_up_further()) mutex_.give_way();
-  takes_up_ = false;
+// Bit by bit, others come in between. One thread at a time: what another leaves unfinished meanwhile is that one's too.
+void executor::finish() {
+  if (!core_->is_unfinished() || finishes_) return;
+  finishes_ = true;
+  while (core_->finish_some()) mutex_.give_way();
+  finishes_ = false;
 }
 
 void executor::set_order(std::span<tensor_id const> ids) {

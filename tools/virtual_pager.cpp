@@ -46,7 +46,7 @@ void virtual_pager::expect(double at, command what) {
 
 // After every call of the core: what it asks for is given its time, and whoever waits is told.
 void virtual_pager::after_call() {
-  while (core_.take_up_further()) {
+  while (core_.finish_some()) {
   }
   core_.take_commands(commands_);
   for (command& one : commands_) {

@@ -57,7 +57,7 @@ class driver {
 
   // Answers ---------------------------------------------------------------------------------------------------------
   struct pending_answer {
-    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan, take_up } what;
+    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan, unfinished } what;
     std::size_t index;
   };
   /// Oldest first within a kind. Empty: the core waits for callers alone.
@@ -108,7 +108,7 @@ class driver {
   void answer_ask(std::size_t index);
   void answer_plan(std::size_t index);
   void note_further(plan_question& asked);
-  void take_up_further();
+  void finish_some();
   [[nodiscard]] bool is_noted(plan_question const& asked) const {
     return asked.request.vram_bytes.size() == setup_.tensors.size();
   }

@@ -18,7 +18,7 @@ std::vector<driver::pending_answer> driver::pending_answers() const {
   for (std::size_t i = 0; i < asks_.size(); ++i) all.push_back({pending_answer::kind::ask, i});
   if (settles_ > 0) all.push_back({pending_answer::kind::settle, 0});
   for (std::size_t i = 0; i < plans_.size(); ++i) all.push_back({pending_answer::kind::plan, i});
-  if (core_->takes_up()) all.push_back({pending_answer::kind::take_up, 0});
+  if (core_->is_unfinished()) all.push_back({pending_answer::kind::unfinished, 0});
   for (std::uint32_t i = 0; i < streams; ++i) {
     if (!lost_ && device_.can_run(i)) all.push_back({pending_answer::kind::device, i});
     if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front())))
@@ -37,7 +37,7 @@ void driver::give(pending_answer which, bool may_fail) {
     case pending_answer::kind::passed: return answer_passed(static_cast<std::uint32_t>(which.index));
     case pending_answer::kind::ask: return answer_ask(which.index);
     case pending_answer::kind::plan: return answer_plan(which.index);
-    case pending_answer::kind::take_up: return take_up_further();
+    case pending_answer::kind::unfinished: return finish_some();
     case pending_answer::kind::device: return device_.run_one(static_cast<std::uint32_t>(which.index));
   }
 }
@@ -144,14 +144,15 @@ void driver::note_further(plan_question& asked) {
   }
 }
 
-void driver::take_up_further() {
+void driver::finish_some() {
   begin("take up more of a plan");
-  if (core_->take_up_further() != core_->takes_up()) broken("a plan is said to be taken up, and is not");
+  if (core_->finish_some() != core_->is_unfinished()) broken("a plan is said to be taken up, and is not");
   end();
 }
 
 bool driver::stands_still() const {
-  return core_->takes_up() || !std::ranges::all_of(plans_, [&](plan_question const& each) { return is_noted(each); });
+  return core_->is_unfinished() ||
+         !std::ranges::all_of(plans_, [&](plan_question const& each) { return is_noted(each); });
 }
 
 void driver::answer_plan(std::size_t index) {

@@ -82,7 +82,7 @@ class counted_world {
     most = std::max(most, steps - before);
   }
   void plan() {
-    take_up();
+    finish();
     while (core_.wants_plan()) {
       std::optional<plan_question> question;
       counted("take_plan_question", [&] { question = core_.take_plan_question(); });
@@ -90,11 +90,11 @@ class counted_world {
       std::uint64_t const epoch = question->epoch;
       auto made = make_plan(std::move(*question));
       counted("planned", [&] { core_.planned(epoch, std::move(made)); });
-      take_up();
+      finish();
     }
   }
-  void take_up() {
-    for (bool more = core_.takes_up(); more;) counted("take_up_further", [&] { more = core_.take_up_further(); });
+  void finish() {
+    for (bool more = core_.is_unfinished(); more;) counted("finish_some", [&] { more = core_.finish_some(); });
   }
   void carry_out() {
     plan();
