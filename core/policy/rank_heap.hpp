@@ -1,35 +1,26 @@
-// The residents of a tier, real or shadow, by rank, lowest first: a binary heap over dense ids. Ranks may grow unnoticed
-// and are looked at again when they come to the top, so that a hit costs nothing here. No allocation after construction.
-// Not thread-safe.
+// The residents of a shadow tier by rank, lowest first: a binary heap over dense ids. Ranks may grow unnoticed and are
+// looked at again when they come to the top, so that a hit costs nothing here. Logarithmic time a call; no allocation
+// after construction. Not thread-safe.
 #pragma once
 
 #include <cassert>
 #include <cstdint>
-#include <utility>
 #include <vector>
+
+#include <core/policy/eviction_rank.hpp>
 
 namespace tierpager {
 
 class rank_heap {
  public:
-  /// Lower leaves first; of equals, the one used last.
-  struct rank {
-    double key = 0;
-    std::uint64_t last_use = 0;
-    friend bool operator<(rank const& left, rank const& right) {
-      return left.key != right.key ? left.key < right.key : left.last_use > right.last_use;
-    }
-  };
   struct entry {
-    rank ranked;
+    eviction_rank ranked;
     std::uint32_t id = 0;
   };
 
   explicit rank_heap(std::size_t ids) : places_(ids, absent) { entries_.reserve(ids); }
 
-  [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] bool contains(std::uint32_t id) const { return places_[id] != absent; }
-  [[nodiscard]] std::vector<entry> const& entries() const { return entries_; }
 
   void insert(entry one) {
     assert(!contains(one.id));
@@ -45,24 +36,24 @@ class rank_heap {
     if (at < entries_.size()) put(at, last);
   }
 
-  /// Takes out the lowest. Whose rank is `outdated(id, rank)` is ranked anew; `rank_now(id)` is never lower than it was.
+  /// Takes out the lowest. Whose rank is `outdated(id, last_use)` is ranked anew, ranked_anew_max of them at most;
+  /// `rank_now(id)` is never lower than it was.
   template <class Outdated, class RankNow>
-  entry pop(Outdated&& outdated, RankNow&& rank_now) {
-    while (outdated(entries_.front().id, entries_.front().ranked)) {
-      std::uint32_t const id = entries_.front().id;
-      put(0, {.ranked = rank_now(id), .id = id});
+  entry pop(Outdated const& outdated, RankNow const& rank_now) {
+    entry lowest;
+    for (unsigned ranked_anew = 0; ranked_anew <= ranked_anew_max; ++ranked_anew) {
+      entry const& top = entries_.front();
+      if (!outdated(top.id, top.ranked.last_use)) {
+        lowest = top;
+        break;
+      }
+      if (ranked_anew == ranked_anew_max) break;
+      entry const fresh{.ranked = rank_now(top.id), .id = top.id};
+      put(0, fresh);
+      if (ranked_anew == 0 || fresh.ranked < lowest.ranked) lowest = fresh;
     }
-    entry const lowest = entries_.front();
     erase(lowest.id);
     return lowest;
-  }
-
-  /// All ranks anew.
-  template <class RankNow>
-  void rank_all(RankNow&& rank_now) {
-    for (entry& one : entries_) one.ranked = rank_now(one.id);
-    for (std::size_t at = entries_.size() / 2; at-- > 0;) sift_down(at, entries_[at]);
-    for (std::size_t at = 0; at < entries_.size(); ++at) places_[entries_[at].id] = static_cast<std::uint32_t>(at);
   }
 
  private:

@@ -56,7 +56,9 @@ void shadow_tiers::resized(std::uint64_t capacity_bytes) {
 
 void shadow_tiers::make_room(std::size_t order, std::uint64_t bytes) {
   shadow& of = shadows_[order];
-  auto const outdated = [&](std::uint32_t at, auto const& known) { return counts_.outdated(sample_[at].id, known); };
+  auto const outdated = [&](std::uint32_t at, std::uint64_t last_use) {
+    return counts_.outdated(sample_[at].id, last_use);
+  };
   auto const rank_now = [&](std::uint32_t at) { return counts_.rank_of(sample_[at].id, order); };
   while (of.used_bytes + bytes > capacity_bytes_) {
     std::uint32_t const victim = of.residents.pop(outdated, rank_now).id;

@@ -46,7 +46,7 @@ bool use_counts::touched(std::uint32_t id) {
 
 // All counts of one half-life decay alike, so their order holds between uses: the key is the count brought back to pass
 // 0, as a logarithm.
-rank_heap::rank use_counts::rank_of(std::uint32_t id, std::size_t order) const {
+eviction_rank use_counts::rank_of(std::uint32_t id, std::size_t order) const {
   usage const& one = tensors_[id];
   if (order == 0) return {.key = static_cast<double>(one.last_use), .last_use = one.last_use};
   double const count = static_cast<double>(one.counts[order - 1]);

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <core/policy/rank_heap.hpp>
+#include <core/policy/eviction_rank.hpp>
 
 namespace tierpager {
 
@@ -25,9 +25,9 @@ class use_counts {
   bool touched(std::uint32_t id);
   [[nodiscard]] bool ever_used(std::uint32_t id) const { return tensors_[id].last_use > 0; }
   /// Grows with each use of the tensor, and with nothing else.
-  [[nodiscard]] rank_heap::rank rank_of(std::uint32_t id, std::size_t order) const;
-  [[nodiscard]] bool outdated(std::uint32_t id, rank_heap::rank const& known) const {
-    return tensors_[id].last_use != known.last_use;
+  [[nodiscard]] eviction_rank rank_of(std::uint32_t id, std::size_t order) const;
+  [[nodiscard]] bool outdated(std::uint32_t id, std::uint64_t last_use) const {
+    return tensors_[id].last_use != last_use;
   }
 
  private:

@@ -3,11 +3,12 @@
 // residency core. Knows only what was acquired, how large it is, and the tier's room. No allocation after construction.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include <core/policy/rank_heap.hpp>
+#include <core/policy/rank_tree.hpp>
 #include <core/policy/shadow_tiers.hpp>
 #include <core/policy/use_counts.hpp>
 #include <tierpager/eviction_policy.hpp>
@@ -16,6 +17,11 @@ namespace tierpager {
 
 class use_rate final : public eviction_policy {
  public:
+  /// So many ids are looked at in the touch that decides on another order, and in each touch after it.
+  static constexpr std::uint32_t first_portion = 256, next_portion = 64;
+  /// Each that comes in brings so many outdated ranks up to date, so that an eviction seldom meets more than it may.
+  static constexpr unsigned brought_up_a_newcomer = 16;
+
   /// What each tensor takes of the tier. Nothing is learned until `resized` says how large that is.
   explicit use_rate(std::span<std::uint64_t const> tensor_bytes);
 
@@ -30,28 +36,29 @@ class use_rate final : public eviction_policy {
 
   /// The order followed: 0 is LRU, others as in half_lives_passes. For tests and reports.
   [[nodiscard]] std::size_t order() const { return order_; }
+  /// The order that will be followed once all are ranked by it. For tests and reports.
+  [[nodiscard]] std::size_t aim() const { return aim_; }
 
  private:
-  static constexpr std::uint32_t not_in_line = ~std::uint32_t{0};
-  [[nodiscard]] rank_heap::rank rank_now(std::uint32_t id) const { return counts_.rank_of(id, order_); }
-  [[nodiscard]] bool ranked(std::uint32_t id) const { return heap_.contains(id) || line_places_[id] != not_in_line; }
-  void take_out(std::uint32_t id);
-  [[nodiscard]] std::optional<tensor_id> line_at(std::size_t place) const;
-  void insert(std::uint32_t id) const;
-  void take_from_line(std::size_t place) const;
-  void shorten_line() const;
-  void follow(std::size_t order);
+  enum class standing : std::uint8_t { absent, ranked, aside };
+  [[nodiscard]] rank_tree& tree() const { return trees_[tree_]; }
+  [[nodiscard]] rank_tree& coming_tree() { return trees_[1 - tree_]; }
+  [[nodiscard]] bool is_in_coming(std::uint32_t id) const { return aim_ != order_ && id < looked_at_; }
+  void rank(std::uint32_t id);
+  void take_out(std::uint32_t id, standing left);
+  void aim_at(std::size_t order);
+  void change_over();
 
   use_counts counts_;
   shadow_tiers shadows_;
   std::size_t order_ = use_order_at_first;
-  // The residents: those that were asked for stand in line, lowest first, so that asking again for the next is cheap; the
-  // others are in the heap. None in the heap ranks below the last in line. A use leaves both as they are: whoever is met
-  // with an outdated rank goes back to the heap.
-  mutable std::vector<rank_heap::entry> line_;
-  mutable std::vector<std::uint32_t> line_places_;  // of each tensor
-  mutable rank_heap heap_;
-  std::vector<bool> aside_;  // in, but neither in line nor in the heap
+  std::size_t aim_ = use_order_at_first;
+  // Whoever is ranked is in the tree of the order followed, and while another is aimed at in that one's tree too, as far
+  // as the ids have been looked at. A use leaves both as they are: who is met with an outdated rank is ranked anew.
+  mutable std::array<rank_tree, 2> trees_;
+  std::size_t tree_ = 0;         // of the order followed
+  std::uint32_t looked_at_ = 0;  // ids below are
+  std::vector<standing> standings_;
 };
 
 }  // namespace tierpager
