@@ -100,6 +100,8 @@ class residency {
   /// finished bit by bit, as above.
   [[nodiscard]] bool is_unfinished() const { return to_take_up_ > 0 || search_is_unfinished_; }
   bool finish_some();
+  /// Whether nothing but hits goes on until a plan is noted or taken up.
+  [[nodiscard]] bool stands_still() const { return notes_ > 0 || to_take_up_ > 0; }
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 
   // Answers --------------------------------------------------------------------------------------------------------
@@ -294,7 +296,6 @@ class residency {
   void regard_some();
   void go_on_again();
   void follow_course();
-  [[nodiscard]] bool stands_still() const { return notes_ > 0 || to_take_up_ > 0; }
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] bool at_home(tensor_id id, tier where) const;
 

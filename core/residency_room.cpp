@@ -34,7 +34,7 @@ std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) {
 std::optional<tensor_id> residency::passing_over_lasting(std::optional<tensor_id> next, tier where) {
   tier_state& of = at(where);
   while (next && lasting(slot_of(*next, where))) {
-    search_is_unfinished_ = ++passed_over_ > options_.tensors_at_once;
+    search_is_unfinished_ = ++passed_over_ > options_.passed_over_at_once;
     if (search_is_unfinished_) return std::nullopt;
     tensor_id const id = *next;
     next = next_listed(id, where);

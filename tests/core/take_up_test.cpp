@@ -152,7 +152,7 @@ TEST(plans_in_portions, lead_to_the_same_loads_and_evictions) {
 TEST(plans_in_portions, let_hits_pass_and_hold_back_what_is_not_there) {
   world in(1);
   in.lose_plan();
-  ASSERT_TRUE(in.core_.is_unfinished());
+  ASSERT_TRUE(in.core_.stands_still());
   std::uint32_t here = 0;
   while (!in.core_.resident(tensor_id{here}, tier::vram)) ++here;
   std::uint32_t absent = 0;
@@ -162,7 +162,7 @@ TEST(plans_in_portions, let_hits_pass_and_hold_back_what_is_not_there) {
   EXPECT_FALSE(held_back.granted);
   EXPECT_FALSE(in.core_.has_commands()) << "a load has begun";
   EXPECT_TRUE(in.core_.acquire(std::span(&hit, 1), tier::vram, caller_id{2}).value().granted);
-  EXPECT_TRUE(in.core_.is_unfinished());
+  EXPECT_TRUE(in.core_.stands_still());
   EXPECT_FALSE(in.core_.idle());
   in.go_on();
   EXPECT_TRUE(in.granted_[held_back.request]);
@@ -178,7 +178,7 @@ TEST(plans_in_portions, can_be_waited_for_no_longer) {
   auto const cancelled = in.core_.acquire(std::span(&miss, 1), tier::vram, caller_id{1}).value();
   auto const closed = in.core_.acquire(std::span(&miss, 1), tier::vram, caller_id{1}).value();
   in.core_.cancel(cancelled.request, {.code = errc::cancelled, .what = "no longer wanted"});
-  ASSERT_TRUE(in.core_.is_unfinished());
+  ASSERT_TRUE(in.core_.stands_still());
   in.core_.close();
   in.go_on();
   EXPECT_TRUE(in.rejected_[cancelled.request]);
@@ -198,11 +198,11 @@ TEST(plans_in_portions, begin_again_where_another_is_lost_or_made_meanwhile) {
   while (in.core_.note_further(question)) {
   }
   in.core_.planned(question.epoch, make_plan(question));
-  EXPECT_TRUE(in.core_.is_unfinished());
+  EXPECT_TRUE(in.core_.stands_still());
   std::size_t portions = 1;
   while (in.core_.finish_some()) ++portions;
   EXPECT_EQ(portions, 2 * tensors - 1);  // but for the first
-  EXPECT_FALSE(in.core_.is_unfinished());
+  EXPECT_FALSE(in.core_.stands_still());
   in.go_on();
   for (int pass = 0; pass < 3; ++pass)
     for (tensor_id const id : few) in.use(id);

@@ -60,7 +60,7 @@ void driver::note(std::string const& line) {
 void driver::begin(std::string const& line) {
   if (trace_ != nullptr) note(line);
   model_.begin_event();
-  stood_still_ = stands_still();
+  stood_still_ = core_->stands_still();
   loads_before_ = loads_told_;
 }
 
@@ -74,7 +74,7 @@ void driver::end() {
     latest_epoch_ = question->epoch;
     plans_.push_back(std::move(*question));
   }
-  if (stood_still_ && stands_still() && loads_told_ != loads_before_)
+  if (stood_still_ && core_->stands_still() && loads_told_ != loads_before_)
     broken("a load began while a plan was noted or taken up");
   model_.check_all();
 }

@@ -112,7 +112,6 @@ class driver {
   [[nodiscard]] bool is_noted(plan_question const& asked) const {
     return asked.request.vram_bytes.size() == setup_.tensors.size();
   }
-  [[nodiscard]] bool stands_still() const;
   void release_everything();
   void full_pass();
 

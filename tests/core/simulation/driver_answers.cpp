@@ -150,11 +150,6 @@ void driver::finish_some() {
   end();
 }
 
-bool driver::stands_still() const {
-  return core_->is_unfinished() ||
-         !std::ranges::all_of(plans_, [&](plan_question const& each) { return is_noted(each); });
-}
-
 void driver::answer_plan(std::size_t index) {
   if (!is_noted(plans_[index])) return note_further(plans_[index]);
   plan_question const asked = std::move(plans_[index]);

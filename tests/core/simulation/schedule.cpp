@@ -197,7 +197,10 @@ setup random_setup(chooser& choices, profile const& kind) {
   if (!kind.no_vram && choices.happens(20))
     options.scratch_bytes =
         choices.choose(static_cast<std::uint32_t>(std::min<std::uint64_t>(options.vram.budget_bytes / 2, 16) + 1));
-  if (kind.in_portions) options.tensors_at_once = 1 + choices.choose(4);
+  if (kind.in_portions) {
+    options.tensors_at_once = 1 + choices.choose(4);
+    options.passed_over_at_once = 1 + choices.choose(3);
+  }
   return made;
 }
 

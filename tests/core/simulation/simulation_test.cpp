@@ -60,6 +60,8 @@ TEST(simulation, plans_in_portions) {
   expect_no_violation(2'010'000, 2'000, {.fail_calls = true, .mixed_sizes = true, .orders = true, .in_portions = true});
   expect_no_violation(2'020'000, 1'000, {.tiny_budgets = true, .orders = true, .in_portions = true});
   expect_no_violation(2'030'000, 1'000, {.orders = true, .in_portions = true, .odd_devices = true});
+  expect_no_violation(2'040'000, 1'000, {.fail_calls = true, .mixed_sizes = true, .in_portions = true});
+  expect_no_violation(2'050'000, 1'000, {.prefer_idle = true, .in_portions = true, .odd_devices = true});
 }
 
 // Seeds beyond those above that once found something.

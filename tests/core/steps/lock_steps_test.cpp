@@ -56,6 +56,28 @@ class counted_world {
     core_.take_commands(next);
     later ? runs_.push_back(last) : core_.passed(last);
   }
+  void hold(tensor_id id) {
+    ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok());
+    carry_out();
+  }
+  void pin(tensor_id id, tier where) {
+    counted("pin", [&] { ASSERT_TRUE(core_.pin(std::span(&id, 1), where).ok()); });
+    carry_out();
+  }
+  void unpin(tensor_id id, tier where) {
+    counted("unpin", [&] { core_.unpin(std::span(&id, 1), where); });
+    carry_out();
+  }
+  // One tensor less, and one more again.
+  void change_budgets() {
+    for (tier const where : {tier::vram, tier::ram}) {
+      tier_statistics const& now = where == tier::vram ? core_.stats().vram : core_.stats().ram;
+      for (std::uint64_t const bytes : {now.budget_bytes - tensor_bytes, now.budget_bytes}) {
+        counted("set_budget", [&] { ASSERT_TRUE(core_.set_budget(where, bytes).ok()); });
+        carry_out();
+      }
+    }
+  }
   void let_all_run() {
     for (fence const each : std::exchange(runs_, {})) core_.passed(each);
   }
@@ -167,6 +189,37 @@ TEST(lock_steps, under_auto_grow_only_where_the_plan_or_the_order_of_eviction_be
   expect_alike(small.scans, large.scans, {"release"});
   EXPECT_LT(large.scans.at("release"), 2000 * 256);
   EXPECT_LT(large.at_random.at("acquire"), 60 * many);
+}
+
+// One in 16 is held, and one in 16 of either tier is pinned: searches for victims meet them all.
+most_steps play_beside_held_and_pinned(std::uint32_t tensors, char const* policy) {
+  counted_world world(tensors, policy);
+  for (std::uint32_t i = 0; i < tensors; i += 16) {
+    world.hold(tensor_id{i});
+    world.pin(tensor_id{i + 1}, tier::vram);
+    world.use(tensor_id{i + 1});
+    world.pin(tensor_id{i + 2}, tier::ram);
+    world.use(tensor_id{i + 2});
+  }
+  world.scan();
+  std::mt19937 random(2);
+  for (std::uint32_t i = 0; i < tensors; ++i) {
+    world.use(tensor_id{static_cast<std::uint32_t>(random() % tensors)});
+    if (i % 16 == 0) world.change_budgets();
+  }
+  for (std::uint32_t i = 0; i < tensors; i += 16) {
+    world.unpin(tensor_id{i + 1}, tier::vram);
+    world.unpin(tensor_id{i + 2}, tier::ram);
+  }
+  world.scan();
+  return world.take();
+}
+
+TEST(lock_steps, do_not_grow_with_what_is_held_and_pinned) {
+  for (char const* const policy : {"lru", "auto"}) {
+    SCOPED_TRACE(policy);
+    expect_alike(play_beside_held_and_pinned(few, policy), play_beside_held_and_pinned(many, policy));
+  }
 }
 
 TEST(lock_steps, of_a_hit_are_few_where_a_plan_keeps_all_in_vram) {
