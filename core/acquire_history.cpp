@@ -27,11 +27,20 @@ std::uint32_t acquire_history::earlier(std::uint32_t ago) const {
   return index_in(symbol(ago + one.earlier)) == index_in(one.symbol) ? ago + one.earlier : 0;
 }
 
-std::uint32_t acquire_history::repeats(std::uint32_t period, std::uint32_t limit) const {
-  limit = period < size() ? std::min(limit, size() - period) : 0;
-  std::uint32_t count = 0;
-  while (count < limit && symbol(count + 1) == symbol(count + 1 + period)) ++count;
-  return count;
+// Of what is held still, how long it was held the time before is the best guess, while it is not exceeded.
+std::uint32_t acquire_history::latest_hold(std::uint32_t ago, std::uint32_t period) const {
+  if (std::uint32_t const now = held(ago); now != 0) return now;
+  std::uint32_t const before = ago + period;
+  bool const known = before <= size() && index_in(symbol(before)) == index_in(symbol(ago));
+  return known && held(before) >= ago ? held(before) : period;
+}
+
+std::uint32_t acquire_history::repeats(std::uint32_t period, std::uint32_t limit, std::uint32_t skipped) const {
+  std::uint64_t const oldest = std::uint64_t{period} + skipped;
+  limit = oldest < size() ? std::min(limit, static_cast<std::uint32_t>(size() - oldest)) : 0;
+  std::uint32_t count = skipped;
+  while (count < skipped + limit && symbol(count + 1) == symbol(count + 1 + period)) ++count;
+  return count - skipped;
 }
 
 }  // namespace tierpager

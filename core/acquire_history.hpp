@@ -41,8 +41,12 @@ class acquire_history {
   [[nodiscard]] std::uint32_t held(std::uint32_t ago) const { return at(ago).held; }
   /// How long ago the same tensor's entry before that one was; 0 where that is no longer known.
   [[nodiscard]] std::uint32_t earlier(std::uint32_t ago) const;
-  /// How many of the latest entries, `limit` at most, equal those `period` before them.
-  [[nodiscard]] std::uint32_t repeats(std::uint32_t period, std::uint32_t limit) const;
+  /// Of an entry that comes every `period`: for how long it was held the last time that this is known; a whole period
+  /// where it is not.
+  [[nodiscard]] std::uint32_t latest_hold(std::uint32_t ago, std::uint32_t period) const;
+  /// How many entries in a row, `limit` at most, equal those `period` before them, from the one `skipped` before the
+  /// latest on backwards.
+  [[nodiscard]] std::uint32_t repeats(std::uint32_t period, std::uint32_t limit, std::uint32_t skipped = 0) const;
   /// The number of entries that can be asked about.
   [[nodiscard]] std::uint32_t size() const { return clock_ - first_ < capacity() ? clock_ - first_ : capacity(); }
   [[nodiscard]] std::uint32_t capacity() const { return mask_ + 1; }

@@ -1,7 +1,6 @@
 #include <core/cycle_finder.hpp>
 
 #include <algorithm>
-#include <cassert>
 
 namespace tierpager {
 namespace {
@@ -65,7 +64,8 @@ void cycle_finder::forget_refusals() {
 }
 
 cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
-  std::uint64_t const saved = std::uint64_t{history.clock() - saved_at_} * comparisons_per_entry + savings_;
+  std::uint32_t const since = history.clock() - saved_at_;
+  std::uint64_t const saved = std::uint64_t{since} * comparisons_per_entry + savings_;
   savings_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(saved, history.capacity()));
   saved_at_ = history.clock();
   if (running_) {
@@ -77,74 +77,68 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
     if (running_.matched >= shortest_match) doubt(running_.period);
     running_ = {};
   }
-  // Looking back misses nothing by being late.
-  if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
-  return restart(history, entries, most_of_it);
+  drop_broken(history, entries, since);
+  if (candidates_.empty()) {
+    // Looking back misses nothing by being late.
+    if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
+    restart(history);
+  }
+  return compare(history, entries, most_of_it);
 }
 
-std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit) {
-  std::uint32_t const count = history.repeats(period, std::min(limit, savings_));
+std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
+                                    std::uint32_t skipped) {
+  std::uint32_t const count = history.repeats(period, std::min(limit, savings_), skipped);
   savings_ -= count;
   return count;
 }
 
-cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
-  running_ = {};
+void cycle_finder::restart(acquire_history const& history) {
   std::uint32_t ago = history.earlier(1);
-  for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
-    std::uint32_t const period = ago - 1;
-    if (refused(period)) continue;
-    std::uint32_t const wanted = std::max(enough(history, period, most_of_it), entries);
-    std::uint32_t const matched = repeats(history, period, wanted);
-    if (matched < entries) continue;
-    if (matched >= wanted && (history.symbol(period) & call_begins) != 0) return running_ = {period, matched};
-    if (matched > running_.matched) running_ = {period, matched};
+  for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago))
+    if (!refused(ago - 1)) candidates_.push_back({.period = ago - 1});
+}
+
+// `since` the last look, a course may have foretold calls.
+void cycle_finder::drop_broken(acquire_history const& history, std::uint32_t entries, std::uint32_t since) {
+  if (since > std::max(entries, work_a_call_)) candidates_.clear();
+  std::erase_if(candidates_, [&](candidate& one) {
+    if (history.repeats(one.period, since) == since) {
+      one.matched += since;
+      return false;
+    }
+    if (one.open && one.matched >= shortest_match) doubt(one.period);
+    return true;
+  });
+}
+
+// The first that is compared to its end and is enough; or that with the most goes on to be compared as running_.
+cycle_finder::repetition cycle_finder::compare(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+  bool open = false;
+  for (candidate& one : candidates_) {
+    std::uint32_t const wanted = std::max(enough(history, one.period, most_of_it), entries);
+    extend(history, one, entries, wanted);
+    if (!open && one.matched >= wanted && (history.symbol(one.period) & call_begins) != 0) {
+      running_ = {one.period, one.matched};
+      candidates_.clear();
+      return running_;
+    }
+    open = open || one.open;
   }
+  if (open) return {};
+  for (candidate const& one : candidates_)
+    if (one.matched >= entries && one.matched > running_.matched) running_ = {one.period, one.matched};
+  candidates_.clear();
   return {};
 }
 
-namespace {
-
-// The latest `period` entries as a round, and which of them are known to belong to a part that is repeated.
-struct round_of_entries {
-  acquire_history const& history;
-  std::uint32_t period;
-  std::vector<bool> repeated;  // by how long ago
-
-  [[nodiscard]] bool same(std::uint32_t ago, std::uint32_t part) const {
-    std::uint32_t const here = ago % period, before = (ago + part) % period;
-    return !repeated[here] && history.symbol(here + 1) == history.symbol(before + 1);
-  }
-};
-
-}  // namespace
-
-bool better_whole(acquire_history const& history, std::uint32_t period, std::vector<std::uint32_t> shorter) {
-  std::ranges::sort(shorter);
-  round_of_entries round{history, period, std::vector<bool>(period)};
-  std::uint32_t saved_in_turn = 0, saved_whole = 1;
-  for (std::uint32_t const part : shorter) {
-    assert(part > 0);
-    if (part > period / 2) break;
-    std::uint32_t start = 0;  // between two runs
-    while (start < period && round.same(start, part)) ++start;
-    if (start == period) return false;  // nothing but that part
-    std::uint32_t run = 0;
-    for (std::uint32_t ago = start + 1; ago <= start + period; ++ago) {
-      if (round.same(ago, part)) {
-        ++run;
-        continue;
-      }
-      if (run >= part) {
-        std::uint32_t const times = 1 + run / part;
-        saved_in_turn += times - 1;
-        saved_whole = std::max(saved_whole, times);
-        for (std::uint32_t k = ago - run; k < ago + part; ++k) round.repeated[k % period] = true;
-      }
-      run = 0;
-    }
-  }
-  return saved_in_turn <= saved_whole;
+void cycle_finder::extend(acquire_history const& history, candidate& one, std::uint32_t entries, std::uint32_t wanted) {
+  if (!one.open) return;
+  std::uint32_t const rest = wanted - std::min(wanted, one.matched);
+  std::uint32_t const most = one.period <= work_a_call_ ? rest : std::min(rest, std::max(entries, work_a_call_));
+  std::uint32_t const count = repeats(history, one.period, most, one.matched);
+  one.matched += count;
+  one.open = count == most && one.matched < wanted;
 }
 
 }  // namespace tierpager

@@ -1,6 +1,7 @@
 // Finds that what is acquired repeats: compares the latest entries with those a period before, where the period is the
 // distance to an earlier entry of the same tensor. Not thread-safe. What a call may compare is saved up by the calls
-// before it, so that no stream of acquires makes it do more than a fixed amount of work per entry.
+// before it, so that no stream of acquires makes it do more than a fixed amount of work per entry; and no single call
+// does more than a fixed amount.
 #pragma once
 
 #include <array>
@@ -19,15 +20,24 @@ class cycle_finder {
     [[nodiscard]] explicit operator bool() const { return period != 0; }
   };
 
+  /// Of periods longer than `work_a_call`, one call compares no more entries than that; the next ones go on.
+  explicit cycle_finder(std::uint32_t work_a_call) : work_a_call_(work_a_call) {}
+
   /// After each call of `entries` entries that no cycle foretold: the shortest period of which enough was seen again.
   /// `most_of_it`: enough is three quarters of it at least.
   [[nodiscard]] repetition look(acquire_history const& history, std::uint32_t entries, bool most_of_it);
   /// As the history's, of what may be compared still.
-  [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit);
+  [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
+                                      std::uint32_t skipped = 0);
   /// A cycle is followed now: what was being compared is no longer of interest.
   void rest() {
     running_ = {};
+    candidates_.clear();
     fruitless_ = 0;
+  }
+  /// The same, but for what one call was too short for.
+  void rest_between_looks() {
+    if (candidates_.empty()) rest();
   }
   /// That period did not hold, and is believed later next time; or, until `forget`, never again.
   void doubt(std::uint32_t period);
@@ -46,19 +56,23 @@ class cycle_finder {
   [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const;
   [[nodiscard]] bool refused(std::uint32_t period) const;
   doubted& note_of(std::uint32_t period);
-  repetition restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  struct candidate {
+    std::uint32_t period = 0;
+    std::uint32_t matched = 0;
+    bool open = true;  // what is before that is still to be compared
+  };
+  void restart(acquire_history const& history);
+  void drop_broken(acquire_history const& history, std::uint32_t entries, std::uint32_t since);
+  repetition compare(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  void extend(acquire_history const& history, candidate& one, std::uint32_t entries, std::uint32_t wanted);
 
+  std::uint32_t work_a_call_;
   repetition running_;
-  std::array<doubted, 8> doubts_;  // the latest first
-  std::uint32_t savings_ = 0;      // comparisons that may be made
-  std::uint32_t saved_at_ = 0;     // clock
-  std::uint32_t fruitless_ = 0;    // calls in which nothing was being compared
+  std::vector<candidate> candidates_;  // for running_, the shortest first, while not all of them are compared
+  std::array<doubted, 8> doubts_;      // the latest first
+  std::uint32_t savings_ = 0;          // comparisons that may be made
+  std::uint32_t saved_at_ = 0;         // clock
+  std::uint32_t fruitless_ = 0;        // calls in which nothing was being compared
 };
-
-/// Whether following a cycle as long as `period` is better than following the shorter ones it consists of in turn.
-/// `shorter` are their periods. Where a part comes n times in a row, following it alone saves up to a budget of bytes
-/// for each time but the first, in which it has to come in; following the whole saves that for each time of the one part
-/// that comes most often, whose tensors then stay while the others pass.
-bool better_whole(acquire_history const& history, std::uint32_t period, std::vector<std::uint32_t> shorter);
 
 }  // namespace tierpager

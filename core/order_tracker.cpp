@@ -1,12 +1,12 @@
 #include <core/order_tracker.hpp>
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 #include <vector>
 
 #include <core/acquire_history.hpp>
 #include <core/cycle_finder.hpp>
+#include <core/cycle_learning.hpp>
 
 namespace tierpager {
 namespace {
@@ -20,11 +20,13 @@ constexpr std::uint32_t skipped_entries_max = 8;
 constexpr std::uint32_t sure_match = 8;
 constexpr int trust_max = 2;
 constexpr int distrust_max = -3;
+// Calls of large sets take longer anyway, and there are few of them in a round: it has to suffice for a cycle.
+constexpr std::uint32_t work_an_entry = 16;
 
 }  // namespace
 
 struct order_tracker::state {
-  explicit state(std::size_t tensor_count) : tensors(tensor_count), history(tensor_count) {}
+  state(std::size_t tensors, std::uint32_t most_work) : history(tensors), finder(most_work), work_a_call(most_work) {}
 
   // One call that is not what the course foretells, or any call where there is no course.
   void miss(std::uint32_t entries);
@@ -32,25 +34,32 @@ struct order_tracker::state {
   void wrap();
   bool skip_ahead(std::uint32_t entries);
   bool find_place(std::uint32_t entries);
-  bool adopt(cycle_finder::repetition const& found);
-  bool is_part(cycle_finder::repetition const& found);
-  bool reconsider_holds();
+  bool find_cycle(std::uint32_t entries);
+  bool learn(std::uint32_t entries);
+  void take_up(cycle_learning& ended);
+  void remake_holds(std::uint32_t entries);
 
   [[nodiscard]] std::uint32_t wanted_match(known_cycle const& one, std::uint32_t entries) const;
-  [[nodiscard]] std::uint32_t latest_hold(std::uint32_t ago, std::uint32_t period) const;
-  [[nodiscard]] std::vector<std::uint32_t> shorter_periods(std::uint32_t period) const;
-  known_cycle& learn(std::uint32_t period);
+  [[nodiscard]] std::uint32_t possible_whole(std::uint32_t period, bool elsewhere) const;
+  [[nodiscard]] work_portion portion(std::uint32_t entries, std::uint32_t extent) const;
   known_cycle& keep(std::unique_ptr<known_cycle> one);
   void forget_declared();
   void follow(known_cycle& one, std::uint32_t next);
   void leave();
   void lose();
 
-  std::size_t tensors;
   acquire_history history;
   cycle_finder finder;
+  std::uint32_t work_a_call;
   std::vector<std::unique_ptr<known_cycle>> cycles;  // the one followed last comes first
   std::uint64_t version = 0;
+  std::unique_ptr<cycle_learning> learning;  // under way
+  struct remake {
+    cycle_holds holds;
+    std::uint32_t round_end;  // clock: the holds of the round before that are taken
+    bool grow;
+  };
+  std::optional<remake> remaking;  // under way; of the course
 
   // Where a course is held.
   known_cycle* course = nullptr;
@@ -71,8 +80,12 @@ void order_tracker::state::advance(std::uint32_t entries) {
   untried = false;
   if (strikes != 0) --strikes;
   if (position == size) wrap();
+  if (remaking) remake_holds(entries);
+  if (learning) (void)learn(entries);
 }
 
+// Each time that holds are looked at again, twice as many rounds have to differ; and after the second, they only grow:
+// so a program whose holds vary settles on the longest.
 void order_tracker::state::wrap() {
   position = 0;
   std::uint32_t const held = history.clock() - held_since;
@@ -82,46 +95,57 @@ void order_tracker::state::wrap() {
     finder.trust(size);
   }
   // The last round has to be on record without a gap.
-  if (holds_differ && history.clock() - last_miss >= size && history.size() >= size) {
-    if (--course->remake_wait == 0 && reconsider_holds()) ++version;
-  }
-}
-
-// Each time that holds are looked at again, twice as many rounds have to differ; and after the second, they only grow:
-// so a program whose holds vary settles on the longest.
-bool order_tracker::state::reconsider_holds() {
+  if (!holds_differ || remaking || history.clock() - last_miss < size || history.size() < size) return;
+  if (--course->remake_wait != 0) return;
   holds_differ = false;
-  bool const grow = course->remakes >= 2;
-  course->remake_wait = 1U << std::min(++course->remakes, 20U);
-  std::vector<std::uint32_t> holds(size);
-  for (std::uint32_t i = 0; i < size; ++i) {
-    holds[i] = latest_hold(size - i, size);
-    if (grow) holds[i] = std::max(holds[i], course->hold(i));
-  }
-  return course->set_holds(std::move(holds));
+  course->remake_wait = 1;  // in case that it is not brought to its end
+  remaking = remake{.holds = cycle_holds(*course), .round_end = history.clock(), .grow = course->remakes >= 2};
 }
 
-// Of what is held still, how long it was held the time before is the best guess, while it is not exceeded.
-std::uint32_t order_tracker::state::latest_hold(std::uint32_t ago, std::uint32_t period) const {
-  if (std::uint32_t const held = history.held(ago); held != 0) return held;
-  std::uint32_t const before = ago + period;
-  bool const known = before <= history.size() && index_in(history.symbol(before)) == index_in(history.symbol(ago));
-  return known && history.held(before) >= ago ? history.held(before) : period;
+void order_tracker::state::remake_holds(std::uint32_t entries) {
+  auto work = portion(entries, size);
+  std::uint32_t const since = history.clock() - remaking->round_end;
+  for (std::uint32_t i = remaking->holds.count(); i < size; ++i) {
+    if (!work.take()) return;
+    std::uint32_t const ago = size - i + since;
+    std::uint32_t hold = ago <= history.size() ? history.latest_hold(ago, size) : course->hold(i);
+    if (remaking->grow) hold = std::max(hold, course->hold(i));
+    remaking->holds.add(hold);
+  }
+  course->remake_wait = 1U << std::min(++course->remakes, 20U);
+  if (course->set_holds(std::move(remaking->holds))) ++version;
+  remaking.reset();
+}
+
+work_portion order_tracker::state::portion(std::uint32_t entries, std::uint32_t extent) const {
+  if (extent <= work_a_call) return work_portion::unlimited();
+  return work_portion(std::max<std::uint64_t>(work_a_call, std::uint64_t{entries} * work_an_entry));
 }
 
 void order_tracker::state::miss(std::uint32_t entries) {
   last_miss = history.clock();
-  // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
-  bool const elsewhere = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
-  auto const found = finder.look(history, entries, elsewhere);
-  if (found && !(elsewhere && is_part(found)) && adopt(found)) return;
+  if (find_cycle(entries)) return;
   if (course != nullptr) {
-    finder.rest();
+    finder.rest_between_looks();
     strikes += strikes_a_miss;
     if (skip_ahead(entries)) return;
   }
   if (find_place(entries)) return;
   if (course != nullptr && strikes > strikes_max) lose();
+}
+
+// Whether one is taken up now that the program is seen to repeat.
+bool order_tracker::state::find_cycle(std::uint32_t entries) {
+  if (learning) {
+    if (learn(entries)) return true;
+    if (learning) return false;
+  }
+  // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
+  bool const elsewhere = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
+  auto const found = finder.look(history, entries, elsewhere);
+  if (!found) return false;
+  learning = std::make_unique<cycle_learning>(history, found.period, cycles, possible_whole(found.period, elsewhere));
+  return learn(entries);
 }
 
 // The program left something out.
@@ -146,7 +170,8 @@ bool order_tracker::state::find_place(std::uint32_t entries) {
   known_cycle* best = nullptr;
   known_cycle::place there, here;
   for (auto const& one : cycles) {
-    if (one.get() != course && one->trust <= distrust_max) continue;  // until it is found to repeat
+    // Not until it is found to repeat, nor while another is.
+    if (one.get() != course && (one->trust <= distrust_max || learning)) continue;
     std::uint32_t const wanted = wanted_match(*one, entries);
     auto const found = one->find_latest(history, std::max(wanted, 2 * sure_match + entries));
     if (found.matched < entries) continue;
@@ -172,57 +197,49 @@ std::uint32_t order_tracker::state::wanted_match(known_cycle const& one, std::ui
   return one.trust > 0 ? entries : std::max(entries, std::min(one.size(), sure_match));
 }
 
-bool order_tracker::state::adopt(cycle_finder::repetition const& found) {
-  for (auto const& one : cycles) {
-    std::uint32_t next = 0;
-    if (one->size() != found.period || !one->is_latest(history, next)) continue;
-    if (one.get() == course)
-      position = next;
-    else
-      follow(*one, next);
-    return true;
+// A known cycle of which the course consists in part, as of drafts, may come once more often than usual without being
+// all that is to come.
+std::uint32_t order_tracker::state::possible_whole(std::uint32_t period, bool elsewhere) const {
+  auto const its = [=](auto const& one) { return one->size() == period; };
+  return elsewhere && period < size && std::ranges::any_of(cycles, its) ? size : 0;
+}
+
+// Goes on with what is being learned, if the program still repeats it. Whether a cycle is taken up.
+bool order_tracker::state::learn(std::uint32_t entries) {
+  std::uint32_t const period = learning->period();
+  if (history.repeats(period, entries) < entries) {
+    finder.doubt(period);
+    learning.reset();
+    return false;
   }
-  if (!better_whole(history, found.period, shorter_periods(found.period))) {
-    finder.refuse(found.period);
+  auto const outcome = learning->go_on(finder, portion(entries, learning->extent()));
+  if (outcome == cycle_learning::outcome::under_way) {
     finder.rest();
     return false;
   }
-  known_cycle& learned = learn(found.period);
-  finder.forget_refusals();
-  follow(learned, learned.left_at);
-  last_miss = history.clock() - size;  // all of it is on record
+  auto const ended = std::move(learning);
+  if (outcome == cycle_learning::outcome::better_parts) {
+    finder.refuse(period);
+    finder.rest();
+  }
+  if (outcome != cycle_learning::outcome::known && outcome != cycle_learning::outcome::learned) return false;
+  take_up(*ended);
   return true;
 }
 
-// A known cycle of which the course consists in part, as of drafts, may come once more often than usual without being
-// all that is to come.
-bool order_tracker::state::is_part(cycle_finder::repetition const& found) {
-  auto const its = [&](auto const& one) { return one->size() == found.period; };
-  return found.period < size && std::ranges::any_of(cycles, its) && finder.repeats(history, found.period, size) < size;
-}
-
-std::vector<std::uint32_t> order_tracker::state::shorter_periods(std::uint32_t period) const {
-  std::vector<std::uint32_t> shorter;
-  for (auto const& one : cycles)
-    if (one->size() < period) shorter.push_back(one->size());
-  return shorter;
-}
-
-// The cycle begins where its repetition did, as a pass of the program does more often than not.
-known_cycle& order_tracker::state::learn(std::uint32_t period) {
-  std::uint32_t const matched = history.repeats(period, period);
-  bool const from_match = matched < period && (history.symbol(matched) & call_begins) != 0;
-  std::uint32_t const start = from_match ? matched : period;
-  std::vector<acquire_symbol> symbols(period);
-  std::vector<std::uint32_t> holds(period);
-  for (std::uint32_t i = 0; i < period; ++i) {
-    std::uint32_t const ago = i < start ? start - i : start + period - i;
-    symbols[i] = history.symbol(ago);
-    holds[i] = latest_hold(ago, period);
+void order_tracker::state::take_up(cycle_learning& ended) {
+  std::uint32_t const next = ended.next();
+  if (ended.known() == nullptr) {
+    known_cycle& learned = keep(ended.take_learned());
+    learned.left_at = next;
+    finder.forget_refusals();
+    follow(learned, next);
+    last_miss = history.clock() - size;  // all of it is on record
+  } else if (ended.known() == course) {
+    position = next;
+  } else {
+    follow(*ended.known(), next);
   }
-  known_cycle& learned = keep(std::make_unique<known_cycle>(std::move(symbols), std::move(holds), tensors));
-  learned.left_at = from_match ? start : 0;
-  return learned;
 }
 
 known_cycle& order_tracker::state::keep(std::unique_ptr<known_cycle> one) {
@@ -256,6 +273,7 @@ void order_tracker::state::follow(known_cycle& one, std::uint32_t next) {
 void order_tracker::state::leave() {
   if (course == nullptr) return;
   course->left_at = position;
+  remaking.reset();
   if (!proven) {
     if (course->trust > distrust_max) --course->trust;
     finder.doubt(size);
@@ -278,13 +296,15 @@ void order_tracker::state::forget_declared() {
   cycles.erase(found);
 }
 
-order_tracker::order_tracker(std::size_t tensors) : state_(std::make_unique<state>(tensors)) {}
+order_tracker::order_tracker(std::size_t tensors, std::uint32_t work_a_call)
+    : state_(std::make_unique<state>(tensors, work_a_call)) {}
 order_tracker::order_tracker(order_tracker&&) noexcept = default;
 order_tracker& order_tracker::operator=(order_tracker&&) noexcept = default;
 order_tracker::~order_tracker() = default;
 
 void order_tracker::declare(std::unique_ptr<known_cycle> order) {
   auto& its = *state_;
+  its.learning.reset();
   its.forget_declared();
   if (order == nullptr) return;
   order->declared = true;
@@ -320,7 +340,7 @@ void order_tracker::acquired(std::span<tensor_id const> ids) {
 bool order_tracker::acquired_next(tensor_id id) {
   auto& its = *state_;
   acquire_symbol const one = static_cast<std::uint32_t>(index_of(id)) | call_begins;
-  if (its.course == nullptr || its.position + 1 >= its.size || its.expected[its.position] != one ||
+  if (its.course == nullptr || its.learning || its.position + 1 >= its.size || its.expected[its.position] != one ||
       (its.expected[its.position + 1] & call_begins) == 0)
     return false;
   its.history.append(one);
