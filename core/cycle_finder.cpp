@@ -64,10 +64,11 @@ void cycle_finder::forget_refusals() {
 }
 
 cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
-  std::uint32_t const since = history.clock() - saved_at_;
-  std::uint64_t const saved = std::uint64_t{since} * comparisons_per_entry + savings_;
-  savings_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(saved, history.capacity()));
-  saved_at_ = history.clock();
+  if (comparing()) {
+    auto const found = go_on(history, entries);
+    if (found || running_ || comparing()) return found;
+  }
+  save_up(history);
   if (running_) {
     if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {
       running_.matched += entries;
@@ -77,13 +78,29 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
     if (running_.matched >= shortest_match) doubt(running_.period);
     running_ = {};
   }
-  drop_broken(history, entries, since);
-  if (candidates_.empty()) {
-    // Looking back misses nothing by being late.
-    if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
-    restart(history);
-  }
-  return compare(history, entries, most_of_it);
+  // Looking back misses nothing by being late.
+  if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
+  restart(history, entries, most_of_it);
+  return compare(history, entries);
+}
+
+cycle_finder::repetition cycle_finder::go_on(acquire_history const& history, std::uint32_t entries) {
+  save_up(history);
+  std::erase_if(candidates_, [&](candidate& one) {
+    if (history.repeats(one.period, entries) == entries) {
+      one.matched += entries;
+      return false;
+    }
+    if (one.open && one.matched >= shortest_match) doubt(one.period);
+    return true;
+  });
+  return compare(history, entries);
+}
+
+void cycle_finder::save_up(acquire_history const& history) {
+  std::uint64_t const saved = std::uint64_t{history.clock() - saved_at_} * comparisons_per_entry + savings_;
+  savings_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(saved, history.capacity()));
+  saved_at_ = history.clock();
 }
 
 std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
@@ -93,32 +110,21 @@ std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_
   return count;
 }
 
-void cycle_finder::restart(acquire_history const& history) {
+void cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
   std::uint32_t ago = history.earlier(1);
-  for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago))
-    if (!refused(ago - 1)) candidates_.push_back({.period = ago - 1});
-}
-
-// `since` the last look, a course may have foretold calls.
-void cycle_finder::drop_broken(acquire_history const& history, std::uint32_t entries, std::uint32_t since) {
-  if (since > std::max(entries, work_a_call_)) candidates_.clear();
-  std::erase_if(candidates_, [&](candidate& one) {
-    if (history.repeats(one.period, since) == since) {
-      one.matched += since;
-      return false;
-    }
-    if (one.open && one.matched >= shortest_match) doubt(one.period);
-    return true;
-  });
+  for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
+    std::uint32_t const period = ago - 1;
+    if (refused(period)) continue;
+    candidates_.push_back({.period = period, .wanted = std::max(enough(history, period, most_of_it), entries)});
+  }
 }
 
 // The first that is compared to its end and is enough; or that with the most goes on to be compared as running_.
-cycle_finder::repetition cycle_finder::compare(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+cycle_finder::repetition cycle_finder::compare(acquire_history const& history, std::uint32_t entries) {
   bool open = false;
   for (candidate& one : candidates_) {
-    std::uint32_t const wanted = std::max(enough(history, one.period, most_of_it), entries);
-    extend(history, one, entries, wanted);
-    if (!open && one.matched >= wanted && (history.symbol(one.period) & call_begins) != 0) {
+    extend(history, one, entries);
+    if (!open && one.matched >= one.wanted && (history.symbol(one.period) & call_begins) != 0) {
       running_ = {one.period, one.matched};
       candidates_.clear();
       return running_;
@@ -132,13 +138,13 @@ cycle_finder::repetition cycle_finder::compare(acquire_history const& history, s
   return {};
 }
 
-void cycle_finder::extend(acquire_history const& history, candidate& one, std::uint32_t entries, std::uint32_t wanted) {
+void cycle_finder::extend(acquire_history const& history, candidate& one, std::uint32_t entries) {
   if (!one.open) return;
-  std::uint32_t const rest = wanted - std::min(wanted, one.matched);
+  std::uint32_t const rest = one.wanted - std::min(one.wanted, one.matched);
   std::uint32_t const most = one.period <= work_a_call_ ? rest : std::min(rest, std::max(entries, work_a_call_));
   std::uint32_t const count = repeats(history, one.period, most, one.matched);
   one.matched += count;
-  one.open = count == most && one.matched < wanted;
+  one.open = count == most && one.matched < one.wanted;
 }
 
 }  // namespace tierpager

@@ -26,6 +26,9 @@ class cycle_finder {
   /// After each call of `entries` entries that no cycle foretold: the shortest period of which enough was seen again.
   /// `most_of_it`: enough is three quarters of it at least.
   [[nodiscard]] repetition look(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  /// Whether a look took more than one call may compare. Then `go_on` takes the next calls, foretold or not.
+  [[nodiscard]] bool comparing() const { return !candidates_.empty(); }
+  [[nodiscard]] repetition go_on(acquire_history const& history, std::uint32_t entries);
   /// As the history's, of what may be compared still.
   [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
                                       std::uint32_t skipped = 0);
@@ -37,7 +40,7 @@ class cycle_finder {
   }
   /// The same, but for what one call was too short for.
   void rest_between_looks() {
-    if (candidates_.empty()) rest();
+    if (!comparing()) rest();
   }
   /// That period did not hold, and is believed later next time; or, until `forget`, never again.
   void doubt(std::uint32_t period);
@@ -58,13 +61,14 @@ class cycle_finder {
   doubted& note_of(std::uint32_t period);
   struct candidate {
     std::uint32_t period = 0;
+    std::uint32_t wanted = 0;
     std::uint32_t matched = 0;
-    bool open = true;  // what is before that is still to be compared
+    bool open = true;  // more of it is to be compared
   };
-  void restart(acquire_history const& history);
-  void drop_broken(acquire_history const& history, std::uint32_t entries, std::uint32_t since);
-  repetition compare(acquire_history const& history, std::uint32_t entries, bool most_of_it);
-  void extend(acquire_history const& history, candidate& one, std::uint32_t entries, std::uint32_t wanted);
+  void save_up(acquire_history const& history);
+  void restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  repetition compare(acquire_history const& history, std::uint32_t entries);
+  void extend(acquire_history const& history, candidate& one, std::uint32_t entries);
 
   std::uint32_t work_a_call_;
   repetition running_;

@@ -74,6 +74,8 @@ cycle_learning::outcome cycle_learning::go_on(cycle_finder& finder, work_portion
   return outcome::learned;
 }
 
+std::uint32_t cycle_learning::next() const { return (next_ + round_.moved()) % period(); }
+
 bool cycle_learning::count_part(cycle_finder& finder, work_portion& work) {
   while (repeated_ < part_of_) {
     std::uint32_t const most = work.take(part_of_ - repeated_);

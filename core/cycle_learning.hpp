@@ -3,10 +3,12 @@
 // nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include <core/cycle_finder.hpp>
 #include <core/cycle_holds.hpp>
@@ -43,7 +45,7 @@ class cycle_learning {
   /// The cycle that was learned. It begins where its repetition did, as a pass of the program does more often than not.
   [[nodiscard]] std::unique_ptr<known_cycle> take_learned() { return std::move(learned_); }
   /// Of either: what is to be expected next, by now.
-  [[nodiscard]] std::uint32_t next() const { return (next_ + round_.moved()) % round_.period(); }
+  [[nodiscard]] std::uint32_t next() const;
 
  private:
   enum class phase : std::uint8_t { is_part, is_known, is_whole, find_start, take_entries, index, take_holds };

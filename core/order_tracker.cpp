@@ -32,15 +32,18 @@ struct order_tracker::state {
   void miss(std::uint32_t entries);
   void advance(std::uint32_t entries);
   void wrap();
+  [[nodiscard]] bool busy() const { return learning || remaking || finder.comparing(); }
+  void go_on(std::uint32_t entries);
   bool skip_ahead(std::uint32_t entries);
   bool find_place(std::uint32_t entries);
   bool find_cycle(std::uint32_t entries);
+  bool learn(cycle_finder::repetition const& found, std::uint32_t entries);
   bool learn(std::uint32_t entries);
   void take_up(cycle_learning& ended);
   void remake_holds(std::uint32_t entries);
 
   [[nodiscard]] std::uint32_t wanted_match(known_cycle const& one, std::uint32_t entries) const;
-  [[nodiscard]] std::uint32_t possible_whole(std::uint32_t period, bool elsewhere) const;
+  [[nodiscard]] std::uint32_t possible_whole(std::uint32_t period) const;
   [[nodiscard]] work_portion portion(std::uint32_t entries, std::uint32_t extent) const;
   known_cycle& keep(std::unique_ptr<known_cycle> one);
   void forget_declared();
@@ -53,6 +56,7 @@ struct order_tracker::state {
   std::uint32_t work_a_call;
   std::vector<std::unique_ptr<known_cycle>> cycles;  // the one followed last comes first
   std::uint64_t version = 0;
+  bool on_course = false;  // what is looked for began with a tensor that the course has at another place
   std::unique_ptr<cycle_learning> learning;  // under way
   struct remake {
     cycle_holds holds;
@@ -80,8 +84,18 @@ void order_tracker::state::advance(std::uint32_t entries) {
   untried = false;
   if (strikes != 0) --strikes;
   if (position == size) wrap();
+  if (busy()) go_on(entries);
+}
+
+// With what the calls before were too short for.
+void order_tracker::state::go_on(std::uint32_t entries) {
   if (remaking) remake_holds(entries);
-  if (learning) (void)learn(entries);
+  if (learning) {
+    (void)learn(entries);
+  } else if (finder.comparing()) {
+    (void)learn(finder.go_on(history, entries), entries);
+    finder.rest_between_looks();
+  }
 }
 
 // Each time that holds are looked at again, twice as many rounds have to differ; and after the second, they only grow:
@@ -141,10 +155,14 @@ bool order_tracker::state::find_cycle(std::uint32_t entries) {
     if (learning) return false;
   }
   // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
-  bool const elsewhere = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
-  auto const found = finder.look(history, entries, elsewhere);
+  if (!finder.comparing())
+    on_course = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
+  return learn(finder.look(history, entries, on_course), entries);
+}
+
+bool order_tracker::state::learn(cycle_finder::repetition const& found, std::uint32_t entries) {
   if (!found) return false;
-  learning = std::make_unique<cycle_learning>(history, found.period, cycles, possible_whole(found.period, elsewhere));
+  learning = std::make_unique<cycle_learning>(history, found.period, cycles, possible_whole(found.period));
   return learn(entries);
 }
 
@@ -199,9 +217,9 @@ std::uint32_t order_tracker::state::wanted_match(known_cycle const& one, std::ui
 
 // A known cycle of which the course consists in part, as of drafts, may come once more often than usual without being
 // all that is to come.
-std::uint32_t order_tracker::state::possible_whole(std::uint32_t period, bool elsewhere) const {
+std::uint32_t order_tracker::state::possible_whole(std::uint32_t period) const {
   auto const its = [=](auto const& one) { return one->size() == period; };
-  return elsewhere && period < size && std::ranges::any_of(cycles, its) ? size : 0;
+  return course != nullptr && on_course && period < size && std::ranges::any_of(cycles, its) ? size : 0;
 }
 
 // Goes on with what is being learned, if the program still repeats it. Whether a cycle is taken up.
@@ -340,8 +358,8 @@ void order_tracker::acquired(std::span<tensor_id const> ids) {
 bool order_tracker::acquired_next(tensor_id id) {
   auto& its = *state_;
   acquire_symbol const one = static_cast<std::uint32_t>(index_of(id)) | call_begins;
-  if (its.course == nullptr || its.learning || its.position + 1 >= its.size || its.expected[its.position] != one ||
-      (its.expected[its.position + 1] & call_begins) == 0)
+  if (its.course == nullptr || its.position + 1 >= its.size || its.expected[its.position] != one ||
+      (its.expected[its.position + 1] & call_begins) == 0 || its.busy())
     return false;
   its.history.append(one);
   its.advance(1);

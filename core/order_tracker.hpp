@@ -32,7 +32,7 @@ class order_tracker {
   /// for ever. Both are cheap while a cycle is followed and holds.
   void acquired(std::span<tensor_id const> ids);
   /// The same for one tensor alone, if that is just what is expected, not the last of the cycle, and nothing is being
-  /// learned; else false, and nothing has changed.
+  /// learned: `version` stays. Else false, and nothing has changed.
   bool acquired_next(tensor_id id);
   /// One use of the tensor ended (every use of a handle, also of shared ones, which were not acquired).
   void released(tensor_id id);
