@@ -52,9 +52,9 @@ bool whole_or_parts::find_runs(work_portion& work) {
       continue;
     }
     if (run_ >= part) {
-      for (; noted_ < run_ + part; ++noted_) {
+      while (noted_ < run_ + part) {
+        repeated_[(ago_ - run_ + noted_++) % round_.period()] = true;
         if (!work.take()) return false;
-        repeated_[(ago_ - run_ + noted_) % round_.period()] = true;
       }
       std::uint32_t const times = 1 + run_ / part;
       saved_in_turn_ += times - 1;
