@@ -147,12 +147,13 @@ class counted_world {
   most_steps most_;
 };
 
-// Eight times the tensors, and no call takes twice as long: trees are a few levels deeper. But for the linear ones.
-void expect_alike(most_steps const& small, most_steps const& large, std::set<std::string> const& linear = {}) {
+// Eight times the tensors, and no call takes twice as long: trees are a few levels deeper. What a constant bounds that the
+// small world does not reach stays below that.
+void expect_alike(most_steps const& small, most_steps const& large, most_steps const& bounded = {}) {
   for (auto const& [call, most] : large) {
-    if (linear.contains(call)) continue;
     ASSERT_TRUE(small.contains(call)) << call;
-    EXPECT_LT(most, 2 * small.at(call)) << call;
+    auto const bound = bounded.find(call);
+    EXPECT_LT(most, bound != bounded.end() ? bound->second : 2 * small.at(call)) << call;
   }
 }
 
@@ -182,13 +183,10 @@ TEST(lock_steps, under_lru_do_not_grow_with_the_model) {
   expect_alike(small.scans, large.scans);
 }
 
-TEST(lock_steps, under_auto_grow_only_where_the_plan_or_the_order_of_eviction_becomes_another) {
+TEST(lock_steps, under_auto_do_not_grow_with_the_model) {
   played const small = play(few, "auto"), large = play(many, "auto");
-  expect_alike(small.at_random, large.at_random, {"acquire"});  // when a pass ends, all may be ranked anew
-  // A release looks at all that is loaded ahead, 256 tensors at most.
-  expect_alike(small.scans, large.scans, {"release"});
-  EXPECT_LT(large.scans.at("release"), 2000 * 256);
-  EXPECT_LT(large.at_random.at("acquire"), 60 * many);
+  expect_alike(small.at_random, large.at_random);
+  expect_alike(small.scans, large.scans);
 }
 
 // One in 16 is held, and one in 16 of either tier is pinned: searches for victims meet them all.
@@ -218,7 +216,9 @@ most_steps play_beside_held_and_pinned(std::uint32_t tensors, char const* policy
 TEST(lock_steps, do_not_grow_with_what_is_held_and_pinned) {
   for (char const* const policy : {"lru", "auto"}) {
     SCOPED_TRACE(policy);
-    expect_alike(play_beside_held_and_pinned(few, policy), play_beside_held_and_pinned(many, policy));
+    // 256 ranks brought up to date, 1,000 blocks each.
+    expect_alike(play_beside_held_and_pinned(few, policy), play_beside_held_and_pinned(many, policy),
+                 {{"read_done", 256 * 1200}});
   }
 }
 
