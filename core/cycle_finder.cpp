@@ -68,6 +68,7 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
     auto const found = go_on(history, entries);
     if (found || running_ || comparing()) return found;
   }
+  wanted_most_ = most_of_it;
   save_up(history);
   if (running_) {
     if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {

@@ -29,6 +29,8 @@ class cycle_finder {
   /// Whether a look took more than one call may compare. Then `go_on` takes the next calls, foretold or not.
   [[nodiscard]] bool comparing() const { return !candidates_.empty(); }
   [[nodiscard]] repetition go_on(acquire_history const& history, std::uint32_t entries);
+  /// Whether what was found last was found by a look for most of it.
+  [[nodiscard]] bool wanted_most() const { return wanted_most_; }
   /// As the history's, of what may be compared still.
   [[nodiscard]] std::uint32_t repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
                                       std::uint32_t skipped = 0);
@@ -71,6 +73,7 @@ class cycle_finder {
   void extend(acquire_history const& history, candidate& one, std::uint32_t entries);
 
   std::uint32_t work_a_call_;
+  bool wanted_most_ = false;
   repetition running_;
   std::vector<candidate> candidates_;  // for running_, the shortest first, while not all of them are compared
   std::array<doubted, 8> doubts_;      // the latest first

@@ -56,7 +56,6 @@ struct order_tracker::state {
   std::uint32_t work_a_call;
   std::vector<std::unique_ptr<known_cycle>> cycles;  // the one followed last comes first
   std::uint64_t version = 0;
-  bool on_course = false;  // what is looked for began with a tensor that the course has at another place
   std::unique_ptr<cycle_learning> learning;  // under way
   struct remake {
     cycle_holds holds;
@@ -155,8 +154,7 @@ bool order_tracker::state::find_cycle(std::uint32_t entries) {
     if (learning) return false;
   }
   // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
-  if (!finder.comparing())
-    on_course = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
+  bool const on_course = course != nullptr && (proven || !course->declared) && course->contains(history.symbol(1));
   return learn(finder.look(history, entries, on_course), entries);
 }
 
@@ -219,7 +217,7 @@ std::uint32_t order_tracker::state::wanted_match(known_cycle const& one, std::ui
 // all that is to come.
 std::uint32_t order_tracker::state::possible_whole(std::uint32_t period) const {
   auto const its = [=](auto const& one) { return one->size() == period; };
-  return course != nullptr && on_course && period < size && std::ranges::any_of(cycles, its) ? size : 0;
+  return course != nullptr && finder.wanted_most() && period < size && std::ranges::any_of(cycles, its) ? size : 0;
 }
 
 // Goes on with what is being learned, if the program still repeats it. Whether a cycle is taken up.
