@@ -30,7 +30,13 @@ struct order_tracker::state {
 
   // One call that is not what the course foretells, or any call where there is no course.
   void miss(std::uint32_t entries);
+  // One that is. The step alone is enough where the cycle goes on and nothing is under way.
   void advance(std::uint32_t entries);
+  void step(std::uint32_t entries) {
+    position += entries;
+    untried = false;
+    if (strikes != 0) --strikes;
+  }
   void wrap();
   [[nodiscard]] bool busy() const { return learning || remaking || finder.comparing(); }
   void go_on(std::uint32_t entries);
@@ -79,9 +85,7 @@ struct order_tracker::state {
 };
 
 void order_tracker::state::advance(std::uint32_t entries) {
-  position += entries;
-  untried = false;
-  if (strikes != 0) --strikes;
+  step(entries);
   if (position == size) wrap();
   if (busy()) go_on(entries);
 }
@@ -360,7 +364,7 @@ bool order_tracker::acquired_next(tensor_id id) {
       (its.expected[its.position + 1] & call_begins) == 0 || its.busy())
     return false;
   its.history.append(one);
-  its.advance(1);
+  its.step(1);
   return true;
 }
 
