@@ -11,11 +11,10 @@ offset_arena::offset_arena(std::uint64_t bytes) : bytes_(bytes) {
 
 std::optional<std::uint64_t> offset_arena::allocate(std::uint64_t bytes) {
   assert(bytes > 0);
-  auto const fits = free_by_bytes_.lower_bound({0, bytes});
-  if (fits == free_by_bytes_.end()) return std::nullopt;
-  std::uint64_t const offset = fits->offset;
-  take(free_by_offset_.find(*fits), {offset, bytes});
-  return offset;
+  auto const fits = smallest_free(bytes);
+  if (!fits) return std::nullopt;
+  take(free_by_offset_.find(*fits), {fits->offset, bytes});
+  return fits->offset;
 }
 
 bool offset_arena::allocate_at(byte_range range) {
@@ -49,6 +48,22 @@ void offset_arena::free(byte_range range) {
 
 std::uint64_t offset_arena::largest_free_bytes() const {
   return free_by_bytes_.empty() ? 0 : free_by_bytes_.rbegin()->bytes;
+}
+
+std::optional<byte_range> offset_arena::smallest_free(std::uint64_t bytes) const {
+  auto const fits = free_by_bytes_.lower_bound({0, bytes});
+  return fits == free_by_bytes_.end() ? std::nullopt : std::optional(*fits);
+}
+
+std::optional<byte_range> offset_arena::free_around(byte_range range) const {
+  auto const found = around(range);
+  return found == free_by_offset_.end() ? std::nullopt : std::optional(*found);
+}
+
+offset_arena::ranges_by_offset::const_iterator offset_arena::first_beyond(std::uint64_t offset) const {
+  auto const after = free_by_offset_.upper_bound({offset, 0});
+  if (after == free_by_offset_.begin()) return after;
+  return std::prev(after)->end() > offset ? std::prev(after) : after;
 }
 
 bool offset_arena::is_free(byte_range range) const { return around(range) != free_by_offset_.end(); }

@@ -21,6 +21,7 @@ class offset_arena {
     }
   };
   using ranges_by_offset = std::set<byte_range, by_offset>;
+  using ranges_by_bytes = std::set<byte_range, by_bytes>;
 
  public:
   /// All of [0, bytes) is free.
@@ -37,12 +38,20 @@ class offset_arena {
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint64_t free_bytes() const { return free_bytes_; }
   [[nodiscard]] std::uint64_t largest_free_bytes() const;
+  /// The smallest free range of at least so many bytes, the lowest among equals.
+  [[nodiscard]] std::optional<byte_range> smallest_free(std::uint64_t bytes) const;
+  /// The free range that holds all of this one.
+  [[nodiscard]] std::optional<byte_range> free_around(byte_range range) const;
   /// Whether every byte of the range is free.
   [[nodiscard]] bool is_free(byte_range range) const;
 
   /// The free ranges in the order of their addresses. Any other call but a question ends the iteration.
   [[nodiscard]] ranges_by_offset::const_iterator begin() const { return free_by_offset_.begin(); }
   [[nodiscard]] ranges_by_offset::const_iterator end() const { return free_by_offset_.end(); }
+  /// The first of them that reaches beyond that offset.
+  [[nodiscard]] ranges_by_offset::const_iterator first_beyond(std::uint64_t offset) const;
+  /// The same ranges by size, the smallest first.
+  [[nodiscard]] ranges_by_bytes const& by_size() const { return free_by_bytes_; }
 
  private:
   [[nodiscard]] ranges_by_offset::const_iterator around(byte_range range) const;
@@ -53,7 +62,7 @@ class offset_arena {
   std::uint64_t bytes_;
   std::uint64_t free_bytes_ = 0;
   ranges_by_offset free_by_offset_;
-  std::set<byte_range, by_bytes> free_by_bytes_;
+  ranges_by_bytes free_by_bytes_;
 };
 
 }  // namespace tierpager

@@ -6,6 +6,8 @@
 namespace tierpager {
 namespace {
 
+constexpr unsigned windows_tried = 16;
+
 bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
 
 byte_range intersection(byte_range a, byte_range b) {
@@ -42,7 +44,7 @@ std::optional<tier_arena::placement> tier_arena::place(std::uint64_t bytes, std:
     return placement{range, {}, {}, fences_in(range)};
   }
   if (!may_remap) return std::nullopt;
-  auto const where = best_window(bytes);
+  auto const where = good_window(bytes);
   if (!where) return std::nullopt;
   return take_within(where->range, where->idle_bytes, limit_bytes);
 }
@@ -69,9 +71,9 @@ std::optional<tier_arena::placement> tier_arena::take_within(byte_range range, s
   return take(range, std::move(decommits));
 }
 
-// Where the fewest bytes must be committed: a window of free space that starts or ends with an idle range, or starts
-// a free range; the lowest address among equals. Linear in the free ranges, but only met when memory is committed.
-std::optional<tier_arena::window> tier_arena::best_window(std::uint64_t bytes) const {
+// Where few bytes must be committed: of the free windows that start or end with one of the largest idle ranges, the one
+// with the most idle bytes, the lowest of equals; else where a small free range begins.
+std::optional<tier_arena::window> tier_arena::good_window(std::uint64_t bytes) const {
   std::optional<window> best;
   auto consider = [&](byte_range free, std::uint64_t offset) {
     if (offset < free.offset || offset + bytes > free.end()) return;
@@ -80,22 +82,40 @@ std::optional<tier_arena::window> tier_arena::best_window(std::uint64_t bytes) c
                         (candidate.idle_bytes == best->idle_bytes && offset < best->range.offset);
     if (better) best = candidate;
   };
-  for (byte_range free : space_) {
-    if (free.bytes < bytes) continue;
-    consider(free, free.offset);
-    for (byte_range idle : idle_) {
-      if (!overlap(idle, free)) continue;
-      consider(free, idle.offset);
-      if (idle.end() >= bytes) consider(free, idle.end() - bytes);
-    }
+  unsigned tried = 0;
+  for (auto idle = idle_.by_size().rbegin(); idle != idle_.by_size().rend() && tried < windows_tried; ++idle, ++tried) {
+    byte_range const free = space_.free_around(*idle).value();
+    consider(free, idle->offset);
+    if (idle->end() >= bytes) consider(free, idle->end() - bytes);
   }
+  if (best) return best;
+  if (auto const free = space_.smallest_free(bytes)) consider(*free, free->offset);
   return best;
 }
 
 std::uint64_t tier_arena::idle_within(byte_range range) const {
   std::uint64_t bytes = 0;
-  for (byte_range idle : idle_) bytes += intersection(idle, range).bytes;
+  for (auto idle = idle_.first_beyond(range.offset); idle != idle_.end() && idle->offset < range.end(); ++idle)
+    bytes += intersection(*idle, range).bytes;
   return bytes;
+}
+
+// What must not be given back: what streams may still use, and `except`. From the highest address down, none touching
+// the next.
+std::vector<byte_range> tier_arena::kept(byte_range except) const {
+  std::vector<byte_range> all;
+  for (drain const& one : draining_) all.push_back(one.range);
+  if (except.bytes > 0) all.push_back(except);
+  std::sort(all.begin(), all.end(), [](byte_range a, byte_range b) { return a.end() > b.end(); });
+  std::vector<byte_range> merged;
+  for (byte_range each : all) {
+    if (merged.empty() || each.end() < merged.back().offset) {
+      merged.push_back(each);
+    } else if (each.offset < merged.back().offset) {
+      merged.back() = {each.offset, merged.back().end() - each.offset};
+    }
+  }
+  return merged;
 }
 
 // Idle parts outside `except` that no stream uses, from the highest address down, at most `bytes` of them.
@@ -107,17 +127,15 @@ std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range 
     chosen.push_back({to - part, part});
     bytes -= part;
   };
-  std::vector<byte_range> kept;  // what an idle range must not lose, in address order
-  for (drain const& one : draining_) kept.push_back(one.range);
-  if (except.bytes > 0) kept.push_back(except);
-  std::sort(kept.begin(), kept.end(), [](byte_range a, byte_range b) { return a.end() > b.end(); });
-  std::vector<byte_range> const idle(idle_.begin(), idle_.end());
-  for (auto at = idle.rbegin(); at != idle.rend() && bytes > 0; ++at) {
+  std::vector<byte_range> const keep = kept(except);
+  std::size_t next = 0;  // the first that may reach below the idle ranges looked at
+  for (auto at = idle_.end(); at != idle_.begin() && bytes > 0;) {
+    --at;
     std::uint64_t to = at->end();
-    for (byte_range keep : kept) {
-      if (!overlap(keep, {at->offset, to - at->offset})) continue;
-      choose(keep.end(), to);
-      to = std::max(keep.offset, at->offset);
+    while (next < keep.size() && keep[next].offset >= to) ++next;
+    for (std::size_t i = next; i < keep.size() && keep[i].end() > at->offset; ++i) {
+      choose(keep[i].end(), to);
+      to = std::max(keep[i].offset, at->offset);
     }
     choose(at->offset, to);
   }
@@ -146,8 +164,8 @@ tier_arena::placement tier_arena::take(byte_range range, std::vector<byte_range>
     committed -= given.bytes;
   }
   std::vector<byte_range> reused;
-  for (byte_range idle : idle_)
-    if (byte_range const part = intersection(idle, range); part.bytes > 0) reused.push_back(part);
+  for (auto idle = idle_.first_beyond(range.offset); idle != idle_.end() && idle->offset < range.end(); ++idle)
+    reused.push_back(intersection(*idle, range));
   std::uint64_t at = range.offset;
   for (byte_range part : reused) {
     if (part.offset > at) placed.commits.push_back({at, part.offset - at});

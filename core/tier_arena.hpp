@@ -64,10 +64,10 @@ class tier_arena {
     byte_range range;
     std::uint64_t idle_bytes;
   };
-  [[nodiscard]] std::optional<window> best_window(std::uint64_t bytes) const;
+  [[nodiscard]] std::optional<window> good_window(std::uint64_t bytes) const;
   [[nodiscard]] std::uint64_t idle_within(byte_range range) const;
+  [[nodiscard]] std::vector<byte_range> kept(byte_range except) const;
   [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, byte_range except) const;
-  [[nodiscard]] bool drains(byte_range range) const;
   [[nodiscard]] std::vector<fence> fences_in(byte_range range) const;
   std::optional<placement> take_within(byte_range range, std::uint64_t idle_bytes, std::uint64_t limit_bytes);
   placement take(byte_range range, std::vector<byte_range> decommits);
