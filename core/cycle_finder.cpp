@@ -81,8 +81,7 @@ cycle_finder::repetition cycle_finder::look(acquire_history const& history, std:
   }
   // Looking back misses nothing by being late.
   if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
-  restart(history, entries, most_of_it);
-  return compare(history, entries);
+  return restart(history, entries, most_of_it);
 }
 
 cycle_finder::repetition cycle_finder::go_on(acquire_history const& history, std::uint32_t entries) {
@@ -111,13 +110,34 @@ std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_
   return count;
 }
 
-void cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+// The candidates are kept only if one of them is to be compared further; else, what `compare` would come to.
+cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
+  std::array<candidate, occurrences_tried> tried_so_far;
+  std::size_t count = 0;
+  bool open = false;
   std::uint32_t ago = history.earlier(1);
   for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
     std::uint32_t const period = ago - 1;
     if (refused(period)) continue;
-    candidates_.push_back({.period = period, .wanted = std::max(enough(history, period, most_of_it), entries)});
+    candidate one{.period = period, .wanted = std::max(enough(history, period, most_of_it), entries)};
+    extend(history, one, entries);
+    if (!open && is_enough(history, one)) return running_ = {one.period, one.matched};
+    tried_so_far[count++] = one;
+    open = open || one.open;
   }
+  std::span const all(tried_so_far.data(), count);
+  if (open) return candidates_.assign(all.begin(), all.end()), repetition{};
+  run_with_most(all, entries);
+  return {};
+}
+
+bool cycle_finder::is_enough(acquire_history const& history, candidate const& one) {
+  return one.matched >= one.wanted && (history.symbol(one.period) & call_begins) != 0;
+}
+
+void cycle_finder::run_with_most(std::span<candidate const> all, std::uint32_t entries) {
+  for (candidate const& one : all)
+    if (one.matched >= entries && one.matched > running_.matched) running_ = {one.period, one.matched};
 }
 
 // The first that is compared to its end and is enough; or that with the most goes on to be compared as running_.
@@ -125,7 +145,7 @@ cycle_finder::repetition cycle_finder::compare(acquire_history const& history, s
   bool open = false;
   for (candidate& one : candidates_) {
     extend(history, one, entries);
-    if (!open && one.matched >= one.wanted && (history.symbol(one.period) & call_begins) != 0) {
+    if (!open && is_enough(history, one)) {
       running_ = {one.period, one.matched};
       candidates_.clear();
       return running_;
@@ -133,8 +153,7 @@ cycle_finder::repetition cycle_finder::compare(acquire_history const& history, s
     open = open || one.open;
   }
   if (open) return {};
-  for (candidate const& one : candidates_)
-    if (one.matched >= entries && one.matched > running_.matched) running_ = {one.period, one.matched};
+  run_with_most(candidates_, entries);
   candidates_.clear();
   return {};
 }

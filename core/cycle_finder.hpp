@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <core/acquire_history.hpp>
@@ -68,7 +69,9 @@ class cycle_finder {
     bool open = true;  // more of it is to be compared
   };
   void save_up(acquire_history const& history);
-  void restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  repetition restart(acquire_history const& history, std::uint32_t entries, bool most_of_it);
+  [[nodiscard]] static bool is_enough(acquire_history const& history, candidate const& one);
+  void run_with_most(std::span<candidate const> all, std::uint32_t entries);
   repetition compare(acquire_history const& history, std::uint32_t entries);
   void extend(acquire_history const& history, candidate& one, std::uint32_t entries);
 

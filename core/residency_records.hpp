@@ -24,7 +24,7 @@ enum class slot_state : std::uint8_t { absent, loading, resident };
 
 enum class used_by : std::uint8_t { none, one_stream, two_streams, several };
 
-/// What is special about a tensor in a tier.
+/// Whether a tensor is in a tier, and what is special about it there.
 struct slot_marks {
   bool unproven : 1 = false;  // VRAM: there are uses whose fence could not be recorded
   bool pinned : 1 = false;    // the user's pin set
@@ -35,12 +35,12 @@ struct slot_marks {
   bool expected : 1 = false;  // RAM: to be read, and not staged yet
   bool doomed : 1 = false;    // RAM: its place is promised to what is expected
   bool aside : 1 = false;     // no victim while it lasts, so the tier's lists may have set it aside
-  std::uint8_t unused : 7 = 0;
+  slot_state state : 2 = slot_state::absent;
+  std::uint8_t unused : 5 = 0;
 };
 
 /// One tensor in one tier: all that a hit looks at, in one cache line.
 struct alignas(64) slot : slot_marks {
-  slot_state state = slot_state::absent;
   used_by streams = used_by::none;
   std::uint32_t uses = 0;
   byte_range range;
@@ -54,7 +54,8 @@ static_assert(sizeof(slot) == 64);
 
 /// Resident, and nothing more to be said of it: what is nearly always hit.
 inline bool plain(slot const& one) {
-  return one.state == slot_state::resident && std::bit_cast<std::uint16_t>(static_cast<slot_marks>(one)) == 0;
+  auto const what_is_plain = std::bit_cast<std::uint16_t>(slot_marks{.state = slot_state::resident});
+  return std::bit_cast<std::uint16_t>(static_cast<slot_marks>(one)) == what_is_plain;
 }
 /// It may stay for long.
 inline bool lasting(slot const& one) {
@@ -117,7 +118,6 @@ struct tier_state {
   std::uint64_t lasting_bytes = 0;  // footprints of what may stay for long: used, fixed, unproven, scratch
   std::uint64_t coming_bytes = 0;   // of what is not, but loading
   std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
-  std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
   std::uint64_t quarantined_bytes = 0;
   std::uint64_t resident_bytes = 0, resident_tensors = 0;
   std::array<std::uint64_t, eviction_reasons> evictions{};
@@ -131,6 +131,7 @@ struct tier_state {
   std::optional<remap_command> remap;        // under way
   std::optional<tensor_id> remap_for;        // whose placement it serves
   bool shrink_failed = false;                // memory could not be given back: not tried again until something changes
+  std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
 };
 
 struct request {

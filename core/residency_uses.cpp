@@ -60,7 +60,7 @@ bool residency::looks_calm() const { return commands_.empty() && unproven_.empty
 template <tier where>
 records::slot const* residency::try_plain_hit(tensor_id id, caller_id caller) noexcept {
   tier_state& of = at(where);
-  if (!of.open || index_of(id) >= of.slots.size() || !calm()) [[unlikely]]
+  if (!of.open || index_of(id) >= of.slots.size() || !calm_) [[unlikely]]
     return nullptr;
   slot& one = of.slots[index_of(id)];
   if (!plain(one) || one.footprint_bytes == 0) [[unlikely]]
@@ -83,6 +83,7 @@ records::slot const* residency::try_special_hit(tensor_id id, caller_id caller) 
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size()) [[unlikely]]
     return nullptr;
+  (void)calm();  // which the next one may find
   slot& one = of.slots[index_of(id)];
   if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) [[unlikely]]
     return nullptr;
@@ -217,7 +218,7 @@ void residency::release(tensor_id id, tier where, caller_id caller, std::optiona
 
 bool residency::release_after(tensor_id id, caller_id caller, fence last_use) {
   slot& one = slot_of(id, tier::vram);
-  bool const ordinary = calm() && plain(one) && streams_.only(last_use.stream) && (!course_.kept() || course_.rests());
+  bool const ordinary = calm_ && plain(one) && streams_.only(last_use.stream) && (!course_.kept() || course_.rests());
   if (!ordinary || one.streams == used_by::none || one.last_streams[0] != last_use.stream) [[unlikely]]
     return release_special_after(one, id, caller, last_use);
   assert(one.uses > 0);
@@ -229,6 +230,7 @@ bool residency::release_after(tensor_id id, caller_id caller, fence last_use) {
 }
 
 bool residency::release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use) {
+  (void)calm();  // as above
   if (!streams_.only(last_use.stream)) [[unlikely]]
     note_stream(last_use);
   add_use(one, id, last_use);

@@ -1,13 +1,12 @@
 // Least recently acquired leaves first. A doubly linked list over dense ids, held in one vector: constant time a touch, a
-// logarithm of those set aside where there are any. Only set_aside and put_back allocate. Not thread-safe; called by the
+// logarithm of those set aside where there are any. No allocation after construction. Not thread-safe; called by the
 // residency core. Decides only the rank.
 #pragma once
 
 #include <cstdint>
-#include <set>
-#include <utility>
 #include <vector>
 
+#include <core/policy/id_sequences.hpp>
 #include <tierpager/eviction_policy.hpp>
 
 namespace tierpager {
@@ -26,34 +25,27 @@ class lru final : public eviction_policy {
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override;
 
  private:
-  // A link to itself, both ways, means "not in", or where it is marked, "set aside". The last element is the list's head:
-  // its `next` is the least recently touched, its `previous` the most recently, its stamp the latest given.
+  // A link to itself, both ways, means "not in the list". The last element is the list's head: its `next` is the least
+  // recently touched, its `previous` the most recently.
   struct link {
     std::uint32_t previous, next;
-    std::uint64_t stamp;  // grows with each touch, and along the list; the lowest bit is the mark
   };
-  using stamped = std::pair<std::uint64_t, std::uint32_t>;  // and the index
-  static constexpr std::uint64_t mark = 1;
   [[nodiscard]] std::uint32_t head() const { return static_cast<std::uint32_t>(links_.size() - 1); }
-  [[nodiscard]] bool marked(std::uint32_t index) const { return (links_[index].stamp & mark) != 0; }
-  [[nodiscard]] bool listed(std::uint32_t index) const { return links_[index].next != index; }
-  [[nodiscard]] bool is_aside(std::uint32_t index) const { return !listed(index) && marked(index); }
-  [[nodiscard]] stamped key_of(std::uint32_t index) const;
   [[nodiscard]] std::optional<tensor_id> id_at(std::uint32_t index) const;
+  [[nodiscard]] bool is_aside(std::uint32_t index) const { return gaps_[index] == aside; }
   void unlink(std::uint32_t index);  // from its neighbours; its own links are the caller's
-  void append(std::uint32_t index);
+  void link_before(std::uint32_t next, std::uint32_t index);
+  void touched_beside_gaps(std::uint32_t index);
   void take_out(std::uint32_t index);
-  void mark_follower(std::uint32_t index);
-  void move_mark(std::uint32_t from, std::uint32_t to);
-  void unmark(std::uint32_t index);
-  [[nodiscard]] bool any_aside_between(std::uint64_t after, std::uint64_t before) const;
-  [[nodiscard]] std::uint64_t stamp_before(std::uint32_t index) const;
+  void set_gap(std::uint32_t index, id_sequences::sequence to);
 
   std::vector<link> links_;
-  // Who is set aside leaves a gap in the list. Whoever follows a gap, the head too, is marked and found here by its stamp,
-  // so that what is put back finds its place. Where nobody is set aside nobody is marked, and a touch looks no further.
-  std::set<std::uint64_t> aside_;  // their stamps
-  std::set<stamped> followers_;
+  // Who is set aside is in the gap before whoever follows it in the list, the head too. The gaps are in order as well, so
+  // that what is put back finds its place. A gap goes to the next one when who follows it moves.
+  static constexpr std::uint32_t aside = id_sequences::none - 1;
+  id_sequences sequences_;
+  std::vector<id_sequences::sequence> gaps_;  // by who follows it; `aside` for who is in one
+  std::uint32_t asides_ = 0;
   bool exact_;
 };
 

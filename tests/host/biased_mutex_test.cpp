@@ -153,5 +153,26 @@ TEST_P(biased_mutex_test, is_let_go_by_who_waits_on_a_condition) {
   EXPECT_EQ(shared.value, 200U);
 }
 
+TEST_P(biased_mutex_test, gives_way_to_who_waits) {
+  counted shared(GetParam());
+  for (int i = 0; i < 300; ++i) {  // biased, where it ever is
+    shared.lock.lock_briefly();
+    shared.lock.unlock();
+  }
+  for (int round = 0; round < 20; ++round) {
+    std::uint64_t const before = shared.value;
+    round % 2 == 0 ? shared.lock.lock() : shared.lock.lock_briefly();
+    std::thread other([&] {
+      shared.lock.lock();
+      shared.add();
+      shared.lock.unlock();
+    });
+    while (shared.value == before) shared.lock.give_way();
+    EXPECT_EQ(shared.value, before + 1);
+    shared.lock.unlock();
+    other.join();
+  }
+}
+
 }  // namespace
 }  // namespace tierpager::test
