@@ -57,6 +57,8 @@ TEST_F(resting_course, ends_with_the_budget_that_its_plan_was_made_for) {
   ASSERT_TRUE(core_.set_budget(tier::vram, 3 * tensor_bytes).ok());  // nothing leaves, but there may be a better plan
   carry_out();
   EXPECT_TRUE(core_.wants_plan());
+  use_on_one_stream(first);
+  use_on_one_stream(second);  // after which there is nothing else that a plain hit would have to look at
   EXPECT_EQ(core_.try_plain_hit<tier::vram>(first, caller_id{}), nullptr);
 }
 
