@@ -23,7 +23,8 @@ class known_cycle {
   known_cycle(acquire_order order, std::size_t tensors);
   /// As residency::set_order takes it: null for an empty order.
   static std::unique_ptr<known_cycle> of(acquire_order order, std::size_t tensors) {
-    return order.entries.empty() ? nullptr : std::make_unique<known_cycle>(std::move(order), tensors);
+    if (order.entries.empty()) return nullptr;
+    return std::make_unique<known_cycle>(std::move(order), tensors);
   }
 
   /// One that is made in portions: all entries are appended, then `index` is called until it is true, then it is given
