@@ -4,21 +4,12 @@
 #include <bit>
 #include <utility>
 
+#include <core/mixed_id.hpp>
+
 namespace tierpager {
-namespace {
-
-// Spreads ids at whatever distance from each other.
-std::uint32_t mixed(std::uint32_t id) {
-  id = (id ^ (id >> 16U)) * 0x85ebca6bU;
-  id = (id ^ (id >> 13U)) * 0xc2b2ae35U;
-  return id ^ (id >> 16U);
-}
-
-}  // namespace
-
 std::size_t place_index::slot_of(std::uint32_t tensor) const {
   std::size_t const mask = slots_.size() - 1;
-  std::size_t at = mixed(tensor) & mask;
+  std::size_t at = mixed_id(tensor) & mask;
   while (slots_[at].tensor != tensor && slots_[at].tensor != none) at = (at + 1) & mask;
   return at;
 }

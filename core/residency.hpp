@@ -203,7 +203,7 @@ class residency {
   [[nodiscard]] bool stuck(request const& one) const;
 
   // residency_uses.cpp
-  bool calm() { return calm_ || (calm_ = looks_calm()); }
+  void renew_calm() { calm_ = calm_ || looks_calm(); }
   [[nodiscard]] bool looks_calm() const;
   void on_course(std::span<tensor_id const> ids, tier where);
   void hit_on_course(tensor_id id);
@@ -313,7 +313,9 @@ class residency {
   [[nodiscard]] bool room_ahead(tensor_id id);
   [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
-  void run_ahead();
+  void run_ahead() {
+    if (course_.has_upcoming()) run_further_ahead();
+  }
   void run_further_ahead();
   bool load_ahead(tensor_id id);
   [[nodiscard]] bool ahead_comes() const;

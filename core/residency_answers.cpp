@@ -107,12 +107,15 @@ void residency::give_place_back(tensor_id id, load& one, tier where, std::span<b
   }
 }
 
-// Where the system only had no more memory, and what the tier has will do, the load gets a place in that.
+// Where the system only had no more memory, and what the tier has will do, the load gets a place in that; or asks again
+// once that can be told.
 void residency::place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory) {
   if (one.failed) return clean_up(id, one);
-  if (!out_of_memory || !make_do(where)) return fail(id, one, why);
+  bool const goes_on = out_of_memory && (stands_still() || make_do(where));  // while it stands still nobody may leave
+  if (!goes_on) return fail(id, one, why);
   std::vector<tensor_id>& queue = where == tier::vram ? placing_ : staging_;
   queue.insert(queue.begin(), id);
+  calm_ = false;
 }
 
 void residency::unstage(tensor_id id, load& one) {

@@ -7,6 +7,7 @@
 namespace tierpager {
 
 residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
+  assert(!stands_still());
   load& one = loads_[static_cast<std::uint32_t>(id)];
   slot& ram = slot_of(id, tier::ram);
   one.ahead = ahead;

@@ -166,10 +166,6 @@ bool residency::yields(tensor_id id) const {
   return to && (slot_of(*to, tier::vram).ahead || slot_of(*to, tier::vram).uses > 0);
 }
 
-void residency::run_ahead() {
-  if (course_.has_upcoming() && !stands_still()) run_further_ahead();
-}
-
 void residency::run_further_ahead() {
   std::size_t looks = 0;
   std::size_t begun = 0;

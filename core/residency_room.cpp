@@ -5,6 +5,7 @@
 #include <core/residency.hpp>
 
 namespace tierpager {
+
 bool residency::evictable(tensor_id id, tier where) const {
   slot const& one = slot_of(id, where);
   return one.state == slot_state::resident && !held(one);
@@ -169,7 +170,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
-  assert(evictable(id, where) && rest_of(id, where).busy == 0);
+  assert(!stands_still() && evictable(id, where) && rest_of(id, where).busy == 0);
   std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });

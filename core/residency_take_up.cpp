@@ -8,11 +8,6 @@
 
 namespace tierpager {
 
-std::optional<memory_plan> make_plan(plan_question asked) {
-  asked.request.order = *asked.order;
-  return make_plan(asked.request);
-}
-
 void residency::set_order(std::unique_ptr<known_cycle> order) {
   course_.declare(std::move(order));
   follow_course();

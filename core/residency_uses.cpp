@@ -83,7 +83,7 @@ records::slot const* residency::try_special_hit(tensor_id id, caller_id caller) 
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size()) [[unlikely]]
     return nullptr;
-  (void)calm();  // which the next one may find
+  renew_calm();  // for the next one
   slot& one = of.slots[index_of(id)];
   if (one.state != slot_state::resident || one.doomed || !may_pass(where, caller)) [[unlikely]]
     return nullptr;
@@ -230,7 +230,7 @@ bool residency::release_after(tensor_id id, caller_id caller, fence last_use) {
 }
 
 bool residency::release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use) {
-  (void)calm();  // as above
+  renew_calm();
   if (!streams_.only(last_use.stream)) [[unlikely]]
     note_stream(last_use);
   add_use(one, id, last_use);

@@ -13,6 +13,8 @@ namespace tierpager {
 class biased_mutex {
  public:
   static constexpr std::uint32_t never = 0;
+  /// Ending a bias takes up to 20 us, as long as so many locks that it would have spared.
+  static constexpr std::uint32_t worth_it = 2048;
   /// Biased once a thread has called `lock_briefly` that often, and no thread `lock` meanwhile.
   explicit biased_mutex(std::uint32_t locks_before_bias = never);
   biased_mutex(biased_mutex const&) = delete;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <core/residency.hpp>
+#include <host/biased_mutex.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
 #include <tierpager/pager.hpp>
@@ -66,8 +67,6 @@ class executor {
     std::optional<failure> why;
   };
 
-  /// Ending a bias takes up to 20 us, as long as so many locks that it would have spared.
-  static constexpr std::uint32_t locks_before_bias = 2048;
   /// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
   static std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
   static caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
@@ -179,7 +178,7 @@ class executor {
   std::span<std::byte> scratch_;
   std::vector<thread> threads_;  // joined by close()
 
-  mutable annotated_mutex mutex_{locks_before_bias};
+  mutable annotated_mutex mutex_{biased_mutex::worth_it};
   std::unique_ptr<residency> core_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<command> commands_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<read_command> reads_ TIERPAGER_GUARDED_BY(mutex_);

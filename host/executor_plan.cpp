@@ -30,7 +30,12 @@ void executor::plan_if_wanted() {
 void executor::finish() {
   if (!core_->is_unfinished() || finishes_) return;
   finishes_ = true;
-  while (core_->finish_some()) mutex_.give_way();
+  try {
+    while (core_->finish_some()) mutex_.give_way();
+  } catch (...) {  // what is left is left to the next caller
+    finishes_ = false;
+    throw;
+  }
   finishes_ = false;
 }
 

@@ -8,8 +8,6 @@
 namespace tierpager::bench {
 namespace {
 
-constexpr std::uint32_t locks_before_bias = 2048;
-
 template <class Mutex>
 struct guarded {
   Mutex lock;
@@ -37,7 +35,7 @@ void two_sections(benchmark::State& state, guarded<biased_mutex>& shared) {
 }
 
 void lock_biased(benchmark::State& state) {
-  static guarded<biased_mutex> shared{.lock = biased_mutex(locks_before_bias)};
+  static guarded<biased_mutex> shared{.lock = biased_mutex(biased_mutex::worth_it)};
   two_sections(state, shared);
 }
 

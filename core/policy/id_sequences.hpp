@@ -1,5 +1,5 @@
 // Sequences of dense ids, each id in one at most, that are joined and taken apart in logarithmic time: a treap each, whose
-// priorities are a function of the id. Says whose sequence an id is in. No allocation after construction. Not thread-safe.
+// priorities are hashes of the ids. Says whose sequence an id is in. No allocation after construction. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <utility>
 #include <vector>
+
+#include <core/mixed_id.hpp>
 
 namespace tierpager {
 
@@ -57,20 +59,13 @@ class id_sequences {
     std::array<std::uint32_t, 2> below{none, none};
   };
 
-  // Different for each id, and in no order that ids could come in.
-  static std::uint32_t priority(std::uint32_t id) {
-    id = (id ^ (id >> 16U)) * 0x85EBCA6B;
-    id = (id ^ (id >> 13U)) * 0xC2B2AE35;
-    return id ^ (id >> 16U);
-  }
-
   void put_below(std::uint32_t id, std::size_t side, std::uint32_t other) {
     nodes_[id].below[side] = other;
     if (other != none) nodes_[other].above = id;
   }
   std::uint32_t merged(std::uint32_t first, std::uint32_t second) {
     if (first == none || second == none) return first == none ? second : first;
-    bool const first_is_above = priority(first) > priority(second);
+    bool const first_is_above = mixed_id(first) > mixed_id(second);
     if (first_is_above)
       put_below(first, 1, merged(nodes_[first].below[1], second));
     else

@@ -28,14 +28,6 @@ class rank_heap {
     sift_up(entries_.size() - 1, one);
   }
 
-  void erase(std::uint32_t id) {
-    std::size_t const at = places_[id];
-    places_[id] = absent;
-    entry const last = entries_.back();
-    entries_.pop_back();
-    if (at < entries_.size()) put(at, last);
-  }
-
   /// Takes out the lowest. Whose rank is `outdated(id, last_use)` is ranked anew, ranked_anew_max of them at most;
   /// `rank_now(id)` is never lower than it was.
   template <class Outdated, class RankNow>
@@ -59,6 +51,13 @@ class rank_heap {
  private:
   static constexpr std::uint32_t absent = ~std::uint32_t{0};
 
+  void erase(std::uint32_t id) {
+    std::size_t const at = places_[id];
+    places_[id] = absent;
+    entry const last = entries_.back();
+    entries_.pop_back();
+    if (at < entries_.size()) put(at, last);
+  }
   void set(std::size_t at, entry const& one) {
     entries_[at] = one;
     places_[one.id] = static_cast<std::uint32_t>(at);

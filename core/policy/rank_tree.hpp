@@ -1,5 +1,5 @@
-// The residents of a tier by rank, lowest first, to be walked along: a treap over dense ids whose priorities are a
-// function of the id. Ranks may grow unnoticed and are looked at again when they are met, so that a hit costs nothing
+// The residents of a tier by rank, lowest first, to be walked along: a treap over dense ids whose priorities are
+// hashes of the ids. Ranks may grow unnoticed and are looked at again when they are met, so that a hit costs nothing
 // here. Logarithmic time a call, constant to clear it; no allocation after construction. Not thread-safe.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include <core/mixed_id.hpp>
 #include <core/policy/eviction_rank.hpp>
 
 namespace tierpager {
@@ -38,7 +39,7 @@ class rank_tree {
     for (;;) {
       auto const [left, right] = nodes_[id].below;
       if (left == none || right == none) return replace(id, left == none ? right : left);
-      rotate_up(priority(left) > priority(right) ? left : right);
+      rotate_up(mixed_id(left) > mixed_id(right) ? left : right);
     }
   }
 
@@ -71,13 +72,6 @@ class rank_tree {
     std::uint32_t above = none;
     std::array<std::uint32_t, 2> below{none, none};
   };
-
-  // Different for each id, and in no order that ranks could be in.
-  static std::uint32_t priority(std::uint32_t id) {
-    id = (id ^ (id >> 16U)) * 0x85EBCA6B;
-    id = (id ^ (id >> 13U)) * 0xC2B2AE35;
-    return id ^ (id >> 16U);
-  }
 
   // Whoever is the answer though others before it are still outdated comes to stand before those, so that a walk meets
   // them too.
@@ -118,7 +112,7 @@ class rank_tree {
     nodes_[id].above = above;
     nodes_[id].below = {none, none};
     (above == none ? root_ : nodes_[above].below[side]) = id;
-    while (nodes_[id].above != none && priority(nodes_[id].above) < priority(id)) rotate_up(id);
+    while (nodes_[id].above != none && mixed_id(nodes_[id].above) < mixed_id(id)) rotate_up(id);
   }
   // By `other`, which may be none, in what is above.
   void replace(std::uint32_t id, std::uint32_t other) {

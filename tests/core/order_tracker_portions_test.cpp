@@ -11,28 +11,14 @@
 #include <vector>
 
 #include <core/order_tracker.hpp>
+#include <tests/core/scans.hpp>
 
 namespace tierpager::test {
 namespace {
 
 using call = std::vector<tensor_id>;
-using calls = std::vector<call>;
 
 constexpr std::uint32_t unlimited = std::numeric_limits<std::uint32_t>::max();
-
-calls scan(std::uint32_t first, std::uint32_t tensors, std::uint32_t set = 1) {
-  calls made;
-  for (std::uint32_t i = 0; i < tensors; ++i) {
-    if (i % set == 0) made.emplace_back();
-    made.back().push_back(tensor_id{first + i});
-  }
-  return made;
-}
-
-calls operator+(calls one, calls const& other) {
-  one.insert(one.end(), other.begin(), other.end());
-  return one;
-}
 
 class program {
  public:

@@ -1,6 +1,6 @@
 // Which resident tensor should leave first. One instance a tier, driven by the residency core under the pager's lock;
-// no threads, no clocks, and no call that takes longer the more tensors there are: a logarithm at most. A policy ranks;
-// the core decides who may leave at all.
+// no threads, no clocks, no allocation after construction, and no call that takes longer the more tensors there are: a
+// logarithm at most. A policy ranks; the core decides who may leave at all.
 #pragma once
 
 #include <cstddef>

@@ -65,6 +65,10 @@ TEST(simulation, plans_in_portions) {
 }
 
 // Seeds beyond those above that once found something.
+TEST(regressions, memory_that_is_refused_while_a_plan_is_noted_makes_nobody_leave) {
+  expect_no_violation(6'001'785, 1, {.fail_calls = true, .mixed_sizes = true, .orders = true, .in_portions = true});
+}
+
 TEST(regressions, a_load_ahead_that_was_given_up_in_a_ring_is_over_before_it_is_asked_for) {
   expect_no_violation(1'060'336, 1, {.fail_calls = true, .mixed_sizes = true, .orders = true});
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <core/order_tracker.hpp>
+#include <tests/core/scans.hpp>
 
 namespace {
 std::uint64_t steps = 0;
@@ -20,39 +21,23 @@ extern "C" void __sanitizer_cov_trace_pc() { ++steps; }  // NOLINT: gcc's name f
 namespace tierpager::test {
 namespace {
 
-using pass = std::vector<std::vector<tensor_id>>;
-
-pass scan(std::uint32_t first, std::uint32_t tensors, std::uint32_t set = 1) {
-  pass made;
-  for (std::uint32_t i = 0; i < tensors; ++i) {
-    if (i % set == 0) made.emplace_back();
-    made.back().push_back(tensor_id{first + i});
-  }
-  return made;
-}
-
-pass operator+(pass one, pass const& other) {
-  one.insert(one.end(), other.begin(), other.end());
-  return one;
-}
-
 class counted_tracker {
  public:
   explicit counted_tracker(std::size_t tensors) : tracker_(tensors) {}
 
-  counted_tracker& operator<<(pass const& calls) {
-    for (auto const& ids : calls) use(ids);
+  counted_tracker& operator<<(calls const& made) {
+    for (auto const& ids : made) use(ids);
     return *this;
   }
   /// From here on, so many calls pass before a handle is released.
   void hold(std::size_t calls) { held_ = calls; }
-  void declare(pass const& calls) {
+  void declare(calls const& made) {
     acquire_order order;
-    for (auto const& ids : calls) {
+    for (auto const& ids : made) {
       for (tensor_id const id : ids) order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
       ++order.calls;
     }
-    auto cycle = known_cycle::of(std::move(order), calls.size());
+    auto cycle = known_cycle::of(std::move(order), made.size());
     counted("declare", [&] { tracker_.declare(std::move(cycle)); });
   }
   [[nodiscard]] std::size_t entries_followed() const {
@@ -124,7 +109,7 @@ TEST(order_steps, of_taking_up_other_holds_do_not_grow_with_the_cycle) {
 
 TEST(order_steps, of_following_another_cycle_do_not_grow_with_either) {
   expect_alike([](counted_tracker& tracker, std::uint32_t entries) {
-    pass const forth = scan(0, entries), back(forth.rbegin(), forth.rend());
+    calls const forth = scan(0, entries), back(forth.rbegin(), forth.rend());
     tracker.declare(forth);
     tracker << forth;
     for (int i = 0; i < 3; ++i) tracker << back;
@@ -137,8 +122,8 @@ TEST(order_steps, of_following_another_cycle_do_not_grow_with_either) {
 // Whether the draft is only a part, and whether the whole is better than its parts, is a matter of all its entries.
 TEST(order_steps, of_a_draft_and_its_target_do_not_grow_with_them) {
   expect_alike([](counted_tracker& tracker, std::uint32_t entries) {
-    pass const draft = scan(0, entries / 16), target = scan(entries / 16, entries / 16 * 11);
-    pass const drafts = draft + draft + draft + draft + draft;
+    calls const draft = scan(0, entries / 16), target = scan(entries / 16, entries / 16 * 11);
+    calls const drafts = draft + draft + draft + draft + draft;
     for (int i = 0; i < 4; ++i) tracker << drafts << target;
     EXPECT_EQ(tracker.entries_followed(), entries);
     tracker << draft << drafts << target << drafts << target;
@@ -148,7 +133,7 @@ TEST(order_steps, of_a_draft_and_its_target_do_not_grow_with_them) {
 
 TEST(order_steps, of_tensors_used_ever_again_do_not_grow_with_the_cycle) {
   expect_alike([](counted_tracker& tracker, std::uint32_t entries) {
-    pass layers;
+    calls layers;
     for (std::uint32_t i = 1; i <= entries / 2; ++i) layers = std::move(layers) + scan(0, 1) + scan(i, 1);
     for (int i = 0; i < 4; ++i) tracker << layers;
     EXPECT_EQ(tracker.entries_followed(), entries);

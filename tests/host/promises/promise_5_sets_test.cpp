@@ -217,5 +217,28 @@ TEST(promise_5_sets_loading, that_starve_and_are_given_up_stand_in_nobodys_way) 
   EXPECT_EQ(reader.wrong(), 0U);
 }
 
+// More than one search passes over at once, and longest unused of all.
+TEST(promise_5_sets_beside_handles, find_room_behind_very_many) {
+  constexpr std::uint32_t tensors = 2200, in_vram = 2100, held = 2000;
+  for (char const* const policy : {"lru", "auto"}) {
+    watchdog const limit{"a search behind very many handles"};
+    pattern_model const model = make_pattern_model(tensors, page);
+    stream_reader reader{model.tensors};
+    host_stream stream;
+    pager paged{model.tensors,
+                model.bytes,
+                jittery_device(),
+                {.vram = in_vram * page, .ram = in_vram * page, .policy = policy}};
+    std::vector<handle> handles;
+    for (std::uint32_t i = 0; i < held; ++i) handles.push_back(paged.acquire(id(i), stream));
+    for (std::uint32_t i = held; i < tensors; ++i) reader.read(paged.acquire(id(i), stream), stream);
+    for (handle const& one : handles) reader.read(one, stream);
+    handles.clear();
+    stream.synchronize();
+    EXPECT_EQ(reader.checked(), tensors);
+    EXPECT_EQ(reader.wrong(), 0U);
+  }
+}
+
 }  // namespace
 }  // namespace tierpager::test
