@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <variant>
 #include <vector>
 
+#include <core/plan.hpp>
 #include <tierpager/error.hpp>
 #include <tierpager/statistics.hpp>
 #include <tierpager/types.hpp>
@@ -54,6 +56,12 @@ struct ask_command {
 /// Record a fence on the copy stream, to prove the order of what a failed call may have left there. Answer: settled.
 struct settle_command {};
 
+/// Make a plan for what stood when this was emitted. That takes long: not under the lock. Answer: planned, with the
+/// question's epoch. What an acquire loads waits for it, so whoever called acquire makes it before its call returns.
+struct plan_command {
+  std::shared_ptr<plan_question const> question;
+};
+
 /// The request has what it asked for; its uses count until released.
 struct grant_command {
   request_id request;
@@ -81,6 +89,6 @@ struct tell_loading_command {
 };
 
 using command = std::variant<read_command, copy_command, remap_command, watch_command, ask_command, settle_command,
-                             grant_command, reject_command, tell_evicted_command, tell_loading_command>;
+                             plan_command, grant_command, reject_command, tell_evicted_command, tell_loading_command>;
 
 }  // namespace tierpager

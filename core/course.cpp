@@ -29,7 +29,6 @@ void course::released(tensor_id id) {
 void course::conditions_changed() {
   if (!order_) return;
   ++epoch_;
-  rests_ = false;
 }
 
 // Another order, or none, from here on. The plan of the old one goes with the next plan, or at once where none is to
@@ -52,7 +51,7 @@ void course::follow() {
 void course::move_to(std::size_t position) {
   std::size_t const passed = position >= position_ ? position - position_ : position + cycle_ - position_;
   position_ = position;
-  if (!rests_) ahead_ -= std::min(ahead_, passed);
+  ahead_ -= std::min(ahead_, passed);
 }
 
 std::optional<course::question> course::take_question() {
@@ -74,12 +73,11 @@ bool course::take_loss() { return std::exchange(lost_, false); }
 void course::advance() {
   ++ahead_;
   all_there_ = ahead_ >= cycle_;
-  rests_ = all_there_ && plan_->bytes_to_device == 0;
 }
 
 void course::fall_back() {
   ahead_ = 0;
-  all_there_ = rests_ = false;
+  all_there_ = false;
 }
 
 std::optional<tensor_id> course::upcoming() const {

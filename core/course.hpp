@@ -21,13 +21,6 @@ class course {
   [[nodiscard]] bool kept() const { return kept_; }
   void declare(std::unique_ptr<known_cycle> order);
   void acquired(std::span<tensor_id const> ids);
-  /// Whether a call for that one tensor is what comes next while the course rests: then nothing follows from it, and it
-  /// has been taken note of. Else nothing has changed.
-  bool acquired_at_rest(tensor_id id) {
-    if (!rests_ || !tracker_.acquired_next(id)) return false;
-    ++position_;
-    return true;
-  }
   void released(tensor_id id);
   /// Budgets or pins are others now, so the plan is made again.
   void conditions_changed();
@@ -53,11 +46,8 @@ class course {
   [[nodiscard]] std::optional<tensor_id> upcoming() const;
   /// Where all of a cycle is there, a look a quarter of a cycle later is early enough, and a hit is spared it.
   [[nodiscard]] bool has_upcoming() const {
-    return !rests_ && plan_ && order_ && planned_epoch_ == epoch_ &&
-           ahead_ < (all_there_ ? cycle_ - cycle_ / 4 : cycle_);
+    return plan_ && order_ && planned_epoch_ == epoch_ && ahead_ < (all_there_ ? cycle_ - cycle_ / 4 : cycle_);
   }
-  /// Whether a plan by which all stays where it is has come true: there is nothing to be looked for until that ends.
-  [[nodiscard]] bool rests() const { return rests_; }
   void advance();
   /// What was to be there in time is not: the cursor goes back to the program.
   void fall_back();
@@ -82,7 +72,6 @@ class course {
   std::size_t position_ = 0;
   std::size_t ahead_ = 0;   // the cursor, counted from the position
   bool all_there_ = false;  // the cursor went round: it stays until the program has caught up some way
-  bool rests_ = false;      // or for good, where nothing streams
 };
 
 }  // namespace tierpager

@@ -35,12 +35,14 @@ bool flagged(std::vector<bool> const& all, std::size_t tensor) { return !all.emp
 
 class planner {
  public:
-  explicit planner(plan_request const& request)
+  planner(plan_request const& request, acquire_order const& order)
       : request_(request),
+        order_(order),
         granule_bytes_(common_granule(request.vram_bytes)),
-        cycle_(request.order, request.vram_bytes.size()),
+        cycle_(order, request.vram_bytes.size()),
         streamed_(tensors()),
         to_file_(tensors()) {
+    assert(request.vram_bytes.size() == request.ram_bytes.size());
     plan_.homes.resize(tensors(), home::none);
     plan_.places.resize(tensors(), memory_plan::no_place);
   }
@@ -201,7 +203,7 @@ class planner {
 
   double seconds(choice const& made) {
     if (compute_.empty())
-      compute_ = compute_of_calls(request_.order, request_.vram_bytes, request_.rates.compute_seconds);
+      compute_ = compute_of_calls(order_, request_.vram_bytes, request_.rates.compute_seconds);
     return cycle_seconds({.cycle = cycle_,
                           .bytes = request_.vram_bytes,
                           .streamed = made.chosen.streamed,
@@ -297,7 +299,7 @@ class planner {
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);
     if (request_.rates.link_bytes_per_second <= 0) return;
-    if (compute_.empty()) compute_ = compute_of_calls(request_.order, sizes, request_.rates.compute_seconds);
+    if (compute_.empty()) compute_ = compute_of_calls(order_, sizes, request_.rates.compute_seconds);
     plan_.seconds = cycle_seconds({.cycle = cycle_,
                                    .bytes = sizes,
                                    .streamed = streamed_,
@@ -309,6 +311,7 @@ class planner {
   }
 
   plan_request const& request_;
+  acquire_order const& order_;
   std::uint64_t const granule_bytes_;
   cycle_uses cycle_;
   flags resident_;  // in VRAM
@@ -321,9 +324,10 @@ class planner {
 }  // namespace
 
 std::optional<memory_plan> make_plan(plan_request const& request) {
-  assert(request.vram_bytes.size() == request.ram_bytes.size());
   if (request.order.entries.empty()) return std::nullopt;
-  return planner(request).make();
+  return planner(request, request.order).make();
 }
+
+std::optional<memory_plan> make_plan(plan_question const& asked) { return planner(asked.request, *asked.order).make(); }
 
 }  // namespace tierpager

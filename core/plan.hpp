@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -58,5 +59,13 @@ struct memory_plan {
 
 /// None where no partition helps: the budget holds no tensor beside what the order holds at once.
 std::optional<memory_plan> make_plan(plan_request const& request);
+
+/// What a plan is wanted for: the order that is followed, and what stood where when it was asked.
+struct plan_question {
+  std::uint64_t epoch = 0;  // counts the orders and the changes of budgets and pins; the answer names it
+  std::shared_ptr<acquire_order const> order;
+  plan_request request;  // its own `order` is empty: orders may be long, and this one is shared
+};
+std::optional<memory_plan> make_plan(plan_question const& asked);
 
 }  // namespace tierpager

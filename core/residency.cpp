@@ -135,12 +135,10 @@ bool residency::idle() const {
     if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
   bool const drained =
       std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
-  return loads_.empty() && drained && !stands_still() && !search_is_unfinished_ && !settle_asked_ && asked_.empty() &&
-         commands_.empty();
+  return loads_.empty() && drained && !settle_asked_ && asked_.empty() && commands_.empty();
 }
 
 void residency::check() const {
-  assert(!calm_ || looks_calm());
   for (tier where : both_tiers) {
     tier_state const& one = at(where);
     one.arena->check();
@@ -157,7 +155,6 @@ void residency::check() const {
       if (each.pinned) pinned_bytes += footprint(id, where);
       if (!each.pinned) ++unpinned[footprint(id, where)];
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
-      assert(!each.aside || lasting(each));
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
       assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
       assert(each.range.bytes == 0 || one.lying.at(each.range.offset) == id);

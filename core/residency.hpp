@@ -16,7 +16,6 @@
 
 #include <core/command.hpp>
 #include <core/course.hpp>
-#include <core/plan_question.hpp>
 #include <core/residency_options.hpp>
 #include <core/residency_records.hpp>
 #include <core/used_streams.hpp>
@@ -49,16 +48,8 @@ class residency {
   result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
   /// Grants at once or changes nothing. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
-  /// The same for one tensor, without saying why not: null. Else where it lies, until the next call.
+  /// The same for one tensor. Where it lies, until the next call; null where it is not granted, without a reason.
   records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
-  /// The same where there is nothing to be looked at but the tensor, and nothing to be done after the hit: nearly always.
-  template <tier where>
-  records::slot const* try_plain_hit(tensor_id id, caller_id caller) noexcept;
-  /// The same for all that is no plain hit.
-  template <tier where>
-  records::slot const* try_special_hit(tensor_id id, caller_id caller);
-  /// Has the processor fetch what a hit will look at. From any thread at any time: that lies where it lies.
-  void expect(tensor_id id, tier where) const { at(where).expect(id); }
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
   /// Another use of a tensor in use.
@@ -68,8 +59,6 @@ class residency {
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
-  /// The same for VRAM, with a fence. Whether anything may follow from it.
-  bool release_after(tensor_id id, caller_id caller, fence last_use);
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
   void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
   /// The uses left under that key lie before this fence.
@@ -86,22 +75,7 @@ class residency {
   // Order and plan -------------------------------------------------------------------------------------------------
   /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
   void set_order(std::unique_ptr<known_cycle> order);
-  /// Whether there is a question to take, for next to nothing.
-  [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
-  /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after
-  /// every acquire, and answered: what that acquire loads may wait for the plan to say where it belongs.
-  std::optional<plan_question> take_plan_question();
-  /// Notes some more of what the question is about: to be called, without the lock in between, until it says that no more
-  /// is left. Till then hits go on, and nothing else does.
-  bool note_further(plan_question& into);
-  /// What came of it; no effect where order, budgets or pins are others by now, and another plan is wanted.
-  void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
-  /// Whether a call has left some of its work undone: of taking up a plan or its loss, or of a search for a victim. To be
-  /// finished bit by bit, as above.
-  [[nodiscard]] bool is_unfinished() const { return to_take_up_ > 0 || search_is_unfinished_; }
-  bool finish_some();
-  /// Whether nothing but hits goes on until a plan is noted or taken up.
-  [[nodiscard]] bool stands_still() const { return notes_ > 0 || to_take_up_ > 0; }
+  /// The plan in force; null: the policy decides.
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 
   // Answers --------------------------------------------------------------------------------------------------------
@@ -115,6 +89,9 @@ class residency {
   /// A watched fence could not be asked about: what waits for room fails now; the watch goes on.
   void query_failed(failure const& why);
   void settled(result<fence> const& outcome);
+  /// The answer to plan_command: the plan made for the question of that epoch; none where no plan helps or none could be
+  /// made. Has no effect where the order, a budget or a pin has changed since: then another plan is asked for.
+  void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
   void device_lost(failure const& why);
   /// Rejects every waiting request; later acquires fail with `closed`. Loads under way still want their answers.
   void close();
@@ -170,12 +147,10 @@ class residency {
     at(where).uncount(one);
     how(one);
     at(where).count(one);
-    if (one.aside && !records::lasting(one)) put_back(one, id, where);
   }
   template <class Command>
   void emit(Command&& what) {
     commands_.emplace_back(std::forward<Command>(what));
-    calm_ = false;
   }
   void watch(fence until) { emit(watch_command{until}); }
 
@@ -203,36 +178,24 @@ class residency {
   [[nodiscard]] bool stuck(request const& one) const;
 
   // residency_uses.cpp
-  void renew_calm() { calm_ = calm_ || looks_calm(); }
-  [[nodiscard]] bool looks_calm() const;
-  void on_course(std::span<tensor_id const> ids, tier where);
-  void hit_on_course(tensor_id id);
-  void run_ahead_and_pump(tier where);
+  void follow_call(std::span<tensor_id const> ids, tier where);
+  void go_on_after_hit(tier where);
   void count_acquire(tensor_id id, tier where);
   void use(tensor_id id, tier where, caller_id caller);
-  void unuse(tensor_id id, tier where, caller_id caller);
   void touch(tensor_id id, tier where);
-  inline void touch(slot& one, tensor_id id, tier where);
-  inline void begin_use(slot& one, tensor_id id, tier where, caller_id caller);
-  inline void end_use(slot& one, tensor_id id, tier where, caller_id caller);
-  inline void add_use(slot& one, tensor_id id, fence last_use);
-  bool release_special_after(slot& one, tensor_id id, caller_id caller, fence last_use);
-  void add_use_elsewhere(slot& one, tensor_id id, fence last_use);
-  void add_stream(slot& one, tensor_id id, fence last_use);
+  void begin_use(slot& used, tensor_id id, tier where, caller_id caller);
+  void end_use(tensor_id id, tier where, caller_id caller);
+  void add_last_use(tensor_id id, fence last_use);
+  void add_stream(slot& used, tensor_id id, fence last_use);
   [[nodiscard]] std::vector<fence> last_uses_of(tensor_id id) const;
-  inline void ended(tensor_id id, tier where);
-  void ended_on_course(tensor_id id);
-  void note_stream(fence last_use);
+  void use_ended(tensor_id id, tier where);
 
   // residency_room.cpp: who leaves, budgets, pins
   enum class room : std::uint8_t { there, draining, none };
   room make_room(tier where, std::uint64_t bytes, tensor_id id, load& one);
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
-  std::optional<tensor_id> first_in_line(tier where);
-  std::optional<tensor_id> next_in_line(tensor_id id, tier where);
-  std::optional<tensor_id> passing_over_lasting(std::optional<tensor_id> next, tier where);
-  [[nodiscard]] std::optional<tensor_id> next_listed(tensor_id id, tier where) const;
-  void put_back(slot& one, tensor_id id, tier where);
+  [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
+  [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   [[nodiscard]] records::victim_choice choose_victim(tier where);
   void ask_anew();
@@ -289,12 +252,14 @@ class residency {
   [[nodiscard]] std::vector<tensor_id> stalled();
   void fail_stalled(failure const& why);
 
-  // residency_take_up.cpp: orders and plans
-  void regard(tensor_id id, tier where);
-  [[nodiscard]] bool note_some(plan_request& wanted) const;
-  void take_up();
-  void regard_some();
-  void go_on_again();
+  // residency_orders.cpp: orders, plans asked for and adopted
+  void ask_for_plan() {
+    if (course_.has_question()) [[unlikely]]
+      emit_plan_command();
+  }
+  void emit_plan_command();
+  void classify(tensor_id id, tier where);
+  void classify_all();
   void follow_course();
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] bool at_home(tensor_id id, tier where) const;
@@ -351,7 +316,7 @@ class residency {
   [[nodiscard]] bool somebody_waits() const;
   [[nodiscard]] bool nothing_comes() const;
   void pump() {
-    if (!calm_ && !nothing_waits()) [[unlikely]]
+    if (!nothing_waits()) [[unlikely]]
       pump_on();
   }
   void pump_on();
@@ -362,8 +327,6 @@ class residency {
   std::array<tier_state, 2> tiers_;
   byte_range scratch_;
   std::uint64_t ring_floor_bytes_ = 0;  // the least RAM through which any tensor can reach the device
-  /// No command is to be carried out, nobody waits, every use is proved: asked once. What may end that takes it back.
-  bool calm_ = false;
   std::vector<command> commands_;
   std::map<request_id, request> requests_;
   std::uint64_t next_request_ = 1;
@@ -376,12 +339,7 @@ class residency {
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
   std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;              // whoever acquired last makes it
-  std::uint32_t notes_ = 0;              // questions that are still being noted
-  std::size_t to_take_up_ = 0;           // tensors of both tiers that are still to be regarded anew
-  std::vector<request_id> held_back_;    // asked for while nothing is begun, in order
-  std::size_t passed_over_ = 0;          // in the present search for a victim
-  bool search_is_unfinished_ = false;
+  bool plan_comes_ = false;   // asked for, and what was acquired last waits for it
   bool out_of_turn_ = false;  // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;

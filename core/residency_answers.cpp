@@ -107,15 +107,12 @@ void residency::give_place_back(tensor_id id, load& one, tier where, std::span<b
   }
 }
 
-// Where the system only had no more memory, and what the tier has will do, the load gets a place in that; or asks again
-// once that can be told.
+// Where the system only had no more memory, and what the tier has will do, the load gets a place in that.
 void residency::place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory) {
   if (one.failed) return clean_up(id, one);
-  bool const goes_on = out_of_memory && (stands_still() || make_do(where));  // while it stands still nobody may leave
-  if (!goes_on) return fail(id, one, why);
+  if (!out_of_memory || !make_do(where)) return fail(id, one, why);
   std::vector<tensor_id>& queue = where == tier::vram ? placing_ : staging_;
   queue.insert(queue.begin(), id);
-  calm_ = false;
 }
 
 void residency::unstage(tensor_id id, load& one) {
@@ -126,7 +123,7 @@ void residency::unstage(tensor_id id, load& one) {
   --rest_of(id, tier::ram).busy;
   set_range(id, tier::ram, {});
   change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
-  regard(id, tier::ram);
+  classify(id, tier::ram);
 }
 
 void residency::passed(fence which) {
@@ -247,7 +244,7 @@ bool residency::somebody_waits() const {
 // No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
 // for callers.
 bool residency::nothing_comes() const {
-  if (settle_asked_ || !asked_.empty() || plan_comes_ || search_is_unfinished_) return false;
+  if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
   for (tier where : both_tiers)
     if (at(where).remap || at(where).arena->draining()) return false;
   if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
@@ -259,7 +256,6 @@ bool residency::nothing_comes() const {
 // Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
 // for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
 void residency::pump_on() {
-  if (stands_still()) return;
   go_on();
   while (somebody_waits() && nothing_comes()) {
     bool const turns_matter = in_step();

@@ -89,7 +89,7 @@ void residency::clean_up(tensor_id id, load& one) {
     set_range(id, tier::vram, {});
     change(id, tier::vram, [](slot& failed) { failed.state = slot_state::absent; });
     at(tier::vram).policy->erased(id);
-    regard(id, tier::vram);
+    classify(id, tier::vram);
     if (gone.placed) give_up_vram(range, gone);
   }
   if (gone.staged) give_up_stage(id, gone);
@@ -122,7 +122,7 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
     passing_ram_bytes_ += ram.range.bytes;
     set_range(id, tier::ram, {});
     change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
-    regard(id, tier::ram);
+    classify(id, tier::ram);
   }
   drain_ram(drain, !copied || lost_.has_value());
 }

@@ -7,7 +7,6 @@
 namespace tierpager {
 
 residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
-  assert(!stands_still());
   load& one = loads_[static_cast<std::uint32_t>(id)];
   slot& ram = slot_of(id, tier::ram);
   one.ahead = ahead;
@@ -35,7 +34,7 @@ void residency::want_vram(tensor_id id, load& one) {
   one.to_vram = true;
   counters_.bytes_to_device += tensors_[id].bytes;
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
-  for (tier where : both_tiers) regard(id, where);
+  for (tier where : both_tiers) classify(id, where);
   enqueue(placing_, id);
 }
 
@@ -45,7 +44,7 @@ void residency::expect_in_ram(tensor_id id) {
   ram.expected = true;
   at(tier::ram).policy->touched(id);
   if (ram.guest) at(tier::ram).guests->touched(id);
-  regard(id, tier::ram);
+  classify(id, tier::ram);
 }
 
 // In order; without a plan, what is loaded ahead comes after all that is asked for.
@@ -53,7 +52,6 @@ void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
   bool const last = find_load(id)->ahead || (in_step() && course_.plan() != nullptr);
   auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
   queue.insert(last ? queue.end() : before, id);
-  calm_ = false;
 }
 
 // Somebody wants what was being loaded ahead.
@@ -114,7 +112,7 @@ bool residency::stage(tensor_id id, load& one) {
     change(id, tier::ram, [](slot& read) { read.state = slot_state::loading; });
     ++rest_of(id, tier::ram).busy;
     if (!course_.kept()) touch(id, tier::ram);
-    regard(id, tier::ram);
+    classify(id, tier::ram);
   } else {
     passing_ram_bytes_ += bytes;
     no_longer_expected(id);
@@ -144,7 +142,7 @@ bool residency::stage_as_it_is(tensor_id id, load& one) {
   spare(id);
   std::erase(staging_, id);
   own.expected = false;
-  regard(id, tier::ram);
+  classify(id, tier::ram);
   counters_.bytes_from_disk -= tensors_[id].bytes;
   if (!one.began_ahead) --counters_.disk_reads, ++counters_.ram_hits;
   one.from_ram = true;
@@ -168,7 +166,7 @@ void residency::drop(tensor_id id, load& one) {
     if (slot_of(id, tier::vram).ahead) no_longer_ahead(id);
     change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
     at(tier::vram).policy->erased(id);
-    regard(id, tier::vram);
+    classify(id, tier::vram);
   }
   loads_.erase(static_cast<std::uint32_t>(id));
   no_longer_expected(id);
@@ -181,7 +179,7 @@ void residency::no_longer_expected(tensor_id id) {
     spare(id);
     at(tier::ram).policy->erased(id);
   }
-  regard(id, tier::ram);
+  classify(id, tier::ram);
 }
 
 void residency::staged(tensor_id id, load& one) {
@@ -280,7 +278,7 @@ std::optional<tier_arena::placement> residency::place_in_one_piece(std::uint64_t
 
 // Somebody may still let go of VRAM: a caller who holds some and waits for nothing, a load that goes on, an answer.
 bool residency::may_be_released() const {
-  if (settle_asked_ || search_is_unfinished_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
+  if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
   std::array<bool, 256> waits{};
   for (auto const& [id, each] : requests_) waits[static_cast<std::size_t>(each.caller)] = true;
   for (std::size_t caller = 0; caller < held_by_caller_.size(); ++caller)

@@ -27,9 +27,6 @@ struct residency_options {
   std::uint64_t scratch_bytes = 0;  // at the start of the VRAM arena, for the caller's own use
   bool overcommit_pins = false;
   transfer_rates rates = {};  // for plans; what is not known is zero
-  // What one call does at most of what is linear in the tensors: the rest is left to further calls.
-  std::size_t tensors_at_once = 256;     // noted, or regarded anew, for a plan
-  std::size_t passed_over_at_once = 32;  // in use or pinned, in a search for a victim
 };
 
 }  // namespace tierpager

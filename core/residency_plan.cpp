@@ -136,7 +136,7 @@ std::uint64_t residency::promised_vram_bytes() const {
 bool residency::room_ahead(tensor_id id) {
   tier_state const& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  if (closed_ || lost_ || stands_still() || !vram.options.present || !vram.waiting.empty() ||
+  if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() ||
       ahead_.size() >= ahead_tensors_max)
     return false;
   std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
@@ -249,7 +249,7 @@ void residency::give_up_ahead(tensor_id id, load& one) {
   course_.fall_back();
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
   at(tier::vram).policy->erased(id);
-  for (tier where : both_tiers) regard(id, where);
+  for (tier where : both_tiers) classify(id, where);
   one.to_vram = one.began_ahead = false;
   if (!one.staged && !one.stage_asked) {
     std::erase(staging_, id);

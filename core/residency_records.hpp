@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,8 +23,8 @@ enum class slot_state : std::uint8_t { absent, loading, resident };
 
 enum class used_by : std::uint8_t { none, one_stream, two_streams, several };
 
-/// Whether a tensor is in a tier, and what is special about it there.
-struct slot_marks {
+/// One tensor in one tier: all that a hit looks at, in one cache line.
+struct alignas(64) slot {
   bool unproven : 1 = false;  // VRAM: there are uses whose fence could not be recorded
   bool pinned : 1 = false;    // the user's pin set
   bool fixed : 1 = false;     // pinned, and counted as immovable since its first acquire
@@ -34,13 +33,7 @@ struct slot_marks {
   bool copying : 1 = false;   // VRAM: its own copy is not known to be over
   bool expected : 1 = false;  // RAM: to be read, and not staged yet
   bool doomed : 1 = false;    // RAM: its place is promised to what is expected
-  bool aside : 1 = false;     // no victim while it lasts, so the tier's lists may have set it aside
-  slot_state state : 2 = slot_state::absent;
-  std::uint8_t unused : 5 = 0;
-};
-
-/// One tensor in one tier: all that a hit looks at, in one cache line.
-struct alignas(64) slot : slot_marks {
+  slot_state state = slot_state::absent;
   used_by streams = used_by::none;
   std::uint32_t uses = 0;
   byte_range range;
@@ -52,11 +45,6 @@ struct alignas(64) slot : slot_marks {
 };
 static_assert(sizeof(slot) == 64);
 
-/// Resident, and nothing more to be said of it: what is nearly always hit.
-inline bool plain(slot const& one) {
-  auto const what_is_plain = std::bit_cast<std::uint16_t>(slot_marks{.state = slot_state::resident});
-  return std::bit_cast<std::uint16_t>(static_cast<slot_marks>(one)) == what_is_plain;
-}
 /// It may stay for long.
 inline bool lasting(slot const& one) {
   return one.uses > 0 || one.unproven || (one.fixed && one.state == slot_state::resident);
@@ -86,11 +74,6 @@ bool any_last_use(slot const& one, slot_rest const& rest, Predicate const& is) {
 struct tier_state {
   [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
   [[nodiscard]] std::uint64_t held_bytes() const { return lasting_bytes + coming_bytes; }
-  /// Whatever the id is: only addresses are computed.
-  void expect(tensor_id id) const {
-    auto const first = reinterpret_cast<std::uintptr_t>(slots.data());
-    __builtin_prefetch(reinterpret_cast<void const*>(first + index_of(id) * sizeof(slot)), 1);  // NOLINT: as above
-  }
   /// What the slot counts for in the sums below; no longer, before it changes.
   void count(slot const& one) {
     if (lasting(one)) lasting_bytes += one.footprint_bytes;
@@ -187,7 +170,7 @@ struct quarantine {
 /// Who leaves next, if anybody.
 struct victim_choice {
   std::optional<tensor_id> victim;
-  bool asking = false;   // an answer, or the rest of a search, comes first
+  bool asking = false;   // an answer comes first
   bool running = false;  // a stream still uses it, and so it is with all others
 };
 /// What a tensor takes of RAM on its way.

@@ -87,9 +87,9 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
   bool const pass = may_pass(where, caller);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
-    on_course(ids, where);
+    follow_call(ids, where);
     for (tensor_id each : ids) use(each, where, caller);
-    run_ahead_and_pump(where);
+    go_on_after_hit(where);
     return acquired{.granted = true, .request = request_id{}};
   }
   status fine = fits_ever(ids, where);
@@ -102,19 +102,16 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   auto const id = static_cast<request_id>(next_request_++);
   request& one = requests_[id];
   one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
-  on_course(ids, where);
+  follow_call(ids, where);
   plan_comes_ = where == tier::vram && course_.plan_wanted();
-  if (stands_still()) {
-    held_back_.push_back(id);
-  } else if (pass && joinable(ids, where) && find_room_for(ids, where)) {
+  if (pass && joinable(ids, where) && find_room_for(ids, where))
     admit(id, one);
-  } else {
+  else
     at(where).waiting.push_back(id);
-    calm_ = false;
-  }
   settle_if_needed();
   if (where == tier::vram) run_ahead();
   pump();
+  ask_for_plan();
   return acquired{.granted = false, .request = id};
 }
 
@@ -127,9 +124,9 @@ result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, 
     return false;
   }
   if (!may_pass(where, caller) || !room_for(ids, where)) return false;
-  on_course(ids, where);
+  follow_call(ids, where);
   for (tensor_id id : ids) use(id, where, caller);
-  run_ahead_and_pump(where);
+  go_on_after_hit(where);
   return true;
 }
 
@@ -180,12 +177,12 @@ void residency::reject(request_id id, failure const& why) {
   if (found == requests_.end()) return;
   request const one = std::move(found->second);
   requests_.erase(found);
-  for (auto* queue : {&at(one.where).waiting, &held_back_}) std::erase(*queue, id);
+  std::erase(at(one.where).waiting, id);
   if (one.where == tier::vram)
     for (tensor_id each : one.ids) course_.released(each);
   if (one.admitted) {
     for (tensor_id each : one.ids) {
-      unuse(each, one.where, one.caller);
+      end_use(each, one.where, one.caller);
       if (load* coming = find_load(each)) std::erase(coming->waiters, id);
     }
   }

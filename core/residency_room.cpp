@@ -19,41 +19,14 @@ std::uint64_t residency::soft_limit(tier where) const {
   return std::min(one.limit_bytes, round_down(asked, one.options.granule_bytes));
 }
 
-// Who leaves first: the guests, then the rest in the policy's order, but for those that may stay for long.
-std::optional<tensor_id> residency::first_in_line(tier where) {
-  passed_over_ = 0;
+// The order of eviction: the guests first, then the rest in the policy's order. Whether a tensor may leave is for the
+// caller to ask.
+std::optional<tensor_id> residency::first_in_line(tier where) const {
   auto const guest = at(where).guests->first_victim();
-  return passing_over_lasting(guest ? guest : at(where).policy->first_victim(), where);
+  return guest ? guest : at(where).policy->first_victim();
 }
 
-std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) {
-  return passing_over_lasting(next_listed(id, where), where);
-}
-
-// They are set aside as they are met, so that nobody meets them again while they last. Where they are very many the search
-// goes on in another call.
-std::optional<tensor_id> residency::passing_over_lasting(std::optional<tensor_id> next, tier where) {
-  tier_state& of = at(where);
-  while (next && lasting(slot_of(*next, where))) {
-    search_is_unfinished_ = ++passed_over_ > options_.passed_over_at_once;
-    if (search_is_unfinished_) return std::nullopt;
-    tensor_id const id = *next;
-    next = next_listed(id, where);
-    slot& one = slot_of(id, where);
-    one.aside = true;
-    of.policy->set_aside(id);
-    if (one.guest) of.guests->set_aside(id);
-  }
-  return next;
-}
-
-void residency::put_back(slot& one, tensor_id id, tier where) {
-  one.aside = false;
-  at(where).policy->put_back(id);
-  if (one.guest) at(where).guests->put_back(id);
-}
-
-std::optional<tensor_id> residency::next_listed(tensor_id id, tier where) const {
+std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) const {
   tier_state const& of = at(where);
   bool const guest = slot_of(id, where).guest;
   if (guest)
@@ -77,7 +50,6 @@ std::optional<tensor_id> residency::find_victim(tier where) {
     fix_if_room(*victim, where);
     if (!last_resort && evictable(*victim, where)) last_resort = victim;
   }
-  if (search_is_unfinished_) return std::nullopt;
   return was_ahead ? was_ahead : last_resort;
 }
 
@@ -112,7 +84,6 @@ records::victim_choice residency::choose_victim(tier where) {
   constexpr unsigned asks_max = 8;
   eviction_policy const& policy = *at(where).policy;
   auto const first = find_victim(where);
-  if (search_is_unfinished_) return {.victim = {}, .asking = true};
   if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
   if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
   unsigned asks = 0;
@@ -170,7 +141,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
-  assert(!stands_still() && evictable(id, where) && rest_of(id, where).busy == 0);
+  assert(evictable(id, where) && rest_of(id, where).busy == 0);
   std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
@@ -190,8 +161,8 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     counters_.ahead_unused_bytes += tensors_[id].bytes;
   }
   if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already
-  regard(id, where);
-  if (where == tier::vram) regard(id, tier::ram);
+  classify(id, where);
+  if (where == tier::vram) classify(id, tier::ram);
   ++at(where).evictions[static_cast<std::size_t>(why)];
   emit(tell_evicted_command{id, where, why});
 }
@@ -259,7 +230,6 @@ void residency::set_target(tier where) {
   std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
   if (one.target_bytes != before) course_.conditions_changed();
   one.shrink_failed = false;
-  calm_ = false;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
@@ -311,6 +281,7 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
   if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
   set_target(where);
   pump();
+  ask_for_plan();
   return {};
 }
 
@@ -334,6 +305,7 @@ void residency::unpin(std::span<tensor_id const> ids, tier where) {
   }
   if (options_.overcommit_pins) set_target(where);
   pump();
+  ask_for_plan();
 }
 
 // Budgets ----------------------------------------------------------------------------------------------------------
@@ -356,6 +328,7 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
   one.system_limit_bytes = unlimited_bytes;
   set_target(where);
   pump();
+  ask_for_plan();
   return {};
 }
 

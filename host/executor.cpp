@@ -108,7 +108,6 @@ tensor_id executor::id_of(std::string_view name) const {
 // Commands ---------------------------------------------------------------------------------------------------------
 
 void executor::carry_out() {
-  finish();
   core_->take_commands(commands_);
   for (command& one : commands_) take(one);
   commands_.clear();
@@ -134,6 +133,8 @@ void executor::take(command& one) {
   } else if (std::holds_alternative<settle_command>(one)) {
     copies_.emplace_back(std::nullopt);
     copier_wake_.notify_one();
+  } else if (auto* plan = std::get_if<plan_command>(&one)) {
+    plans_.push_back(std::move(*plan));
   } else if (auto* grant = std::get_if<grant_command>(&one)) {
     end(grant->request, std::nullopt);
   } else if (auto* reject = std::get_if<reject_command>(&one)) {
@@ -169,8 +170,7 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
                                           trace_range& waiting) {
   blocked me;
   blocked_.emplace(request, &me);
-  plan_if_wanted();  // before anything is carried out, so that what comes now comes to its place
-  dispatch();
+  dispatch_and_plan();
   if (trace_.attached()) {
     mutex_.unlock();
     waiting.open(trace_, trace_kind::wait, ids);
@@ -215,8 +215,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
       if (stream) why = refuse_while_capturing(*stream);
       if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait, waiting);
     }
-    plan_if_wanted();
-    dispatch();
+    dispatch_and_plan();
     if (!why) {
       for (tensor_id id : ids) {
         handles.push_back(handle_to(core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller));
@@ -232,6 +231,28 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
   }
   if (stream) order_after(handles, *stream, until);
   return handles;
+}
+
+handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
+  handle held;  // outlives the lock: to release it takes the lock
+  bool const plain = !trace_.attached() && (where == tier::ram || !stream.names_no_one_stream());
+  if (plain) {
+    std::uint64_t const caller = this_caller();
+    scoped_lock lock(mutex_, for_a_hit);
+    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, caller_of(caller)) : nullptr;
+    if (place != nullptr) {
+      held = handle_to(*place, id, where, stream.get(), caller);
+      if (!core_->has_commands() && !place->copying) [[likely]]
+        return held;
+      dispatch_and_plan();
+      auto const until = core_->ready(id);
+      lock.unlock();
+      if (where == tier::vram) order_after(std::span(&held, 1), stream, until);
+      return held;
+    }
+  }
+  std::optional<stream_ref> const named = where == tier::vram ? std::optional(stream) : std::nullopt;
+  return std::move(acquire(std::span(&id, 1), where, named, wait).front());
 }
 
 // Loading what is missing, or waiting for room, would have the stream wait for work that is not part of its graph.
@@ -284,8 +305,8 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
     one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
+    dispatch_and_plan();
     until = core_->ready(id);
-    dispatch();
   }
   order_after(std::span(&*one, 1), stream, until);
   return one;
@@ -348,7 +369,7 @@ void executor::abandon() noexcept {
   bool last = false;
   {
     scoped_lock const lock(mutex_);
-    abandoned_ = last_matters_ = true;
+    abandoned_ = true;
     last = outstanding_ == 0;
   }
   if (last) delete this;

@@ -3,6 +3,7 @@
 // Any thread may call any member. Lives until the pager is gone and the last handle is released; then deletes itself.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <map>
@@ -14,7 +15,6 @@
 #include <vector>
 
 #include <core/residency.hpp>
-#include <host/biased_mutex.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
 #include <tierpager/pager.hpp>
@@ -29,9 +29,9 @@ class executor {
 
   std::vector<handle> acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                               wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
-  /// The same for one tensor; a null stream is none, as with `release`.
-  template <tier where>
-  handle acquire_one(tensor_id id, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
+  /// The same for one tensor; a null stream is none, as with `release`. A hit whose copy is complete allocates nothing and
+  /// makes no device call.
+  handle acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
   void release(handle const& one, stream_ref stream) noexcept TIERPAGER_EXCLUDES(mutex_);
@@ -77,23 +77,21 @@ class executor {
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {
-    if (core_->has_commands() || core_->is_unfinished()) [[unlikely]]
+    if (core_->has_commands()) [[unlikely]]
       carry_out();
   }
   void carry_out() TIERPAGER_REQUIRES(mutex_);
+  /// The same after a call that a plan may be wanted for, which the calling thread then makes.
+  void dispatch_and_plan() TIERPAGER_REQUIRES(mutex_);
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
-  void plan_if_wanted() TIERPAGER_REQUIRES(mutex_);
-  void finish() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  handle acquire_one_set(tensor_id id, tier where, stream_ref stream, wait_options const& wait)
-      TIERPAGER_EXCLUDES(mutex_);
   handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
@@ -102,24 +100,11 @@ class executor {
     if (data == nullptr) stream = nullptr;  // what is empty is used nowhere
     return {this, data, place.bytes, stream, caller, retirements_.load(std::memory_order_relaxed), id, where};
   }
-  /// The core and where its records lie stay as they are, so that this needs no lock.
-  void expect(tensor_id id, tier where) const TIERPAGER_NO_THREAD_SAFETY_ANALYSIS { core_->expect(id, where); }
-  /// With the lock, which it unlocks.
-  template <tier where>
-  handle acquire_one_special(tensor_id id, stream_ref stream, wait_options const& wait)
-      TIERPAGER_RELEASE(mutex_) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
-  handle follow_up(handle one, stream_ref stream, scoped_lock& lock) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS;
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
-    --outstanding_;
-    if (!last_matters_) [[likely]]
-      return false;
-    return outstanding_ == 0 && last_left();
-  }
-  [[gnu::noinline]] bool last_left() TIERPAGER_REQUIRES(mutex_) {
+    if (--outstanding_ > 0) return false;
     retired_.clear();
-    last_matters_ = abandoned_;
     return abandoned_;
   }
 
@@ -143,12 +128,8 @@ class executor {
   void release_unfenced(handle const& one) noexcept TIERPAGER_EXCLUDES(mutex_);
   void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_EXCLUDES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_) {
-    if (last_use.stream >= last_uses_.size()) [[unlikely]]
-      note_stream(last_use.stream);
-    if (last_uses_[last_use.stream] < last_use.sequence) last_uses_[last_use.stream] = last_use.sequence;
-  }
-  [[gnu::noinline]] void note_stream(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_) {
-    last_uses_.resize(stream + 1, 0);
+    if (last_use.stream >= last_uses_.size()) last_uses_.resize(last_use.stream + 1, 0);
+    last_uses_[last_use.stream] = std::max(last_uses_[last_use.stream], last_use.sequence);
   }
   void prove_uses_on(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   void proved(stream_ref stream, fence recorded, std::uint32_t keys_before) TIERPAGER_REQUIRES(mutex_);
@@ -178,12 +159,13 @@ class executor {
   std::span<std::byte> scratch_;
   std::vector<thread> threads_;  // joined by close()
 
-  mutable annotated_mutex mutex_{biased_mutex::worth_it};
+  mutable annotated_mutex mutex_;
   std::unique_ptr<residency> core_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<command> commands_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<read_command> reads_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<remap_command> remaps_ TIERPAGER_GUARDED_BY(mutex_);
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(mutex_);  // none: settle
+  std::deque<plan_command> plans_ TIERPAGER_GUARDED_BY(mutex_);                  // not made yet
   std::vector<tell_evicted_command> evicted_ TIERPAGER_GUARDED_BY(mutex_);       // not traced yet
   std::vector<event> events_ TIERPAGER_GUARDED_BY(mutex_);                       // not taken yet
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
@@ -194,10 +176,8 @@ class executor {
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;         // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
-  bool finishes_ TIERPAGER_GUARDED_BY(mutex_) = false;  // somebody has the core finish what a call began
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
-  bool last_matters_ TIERPAGER_GUARDED_BY(mutex_) = false;  // something follows once nothing is outstanding
   std::atomic<std::uint32_t> unproven_keys_ = 0;            // written under the lock
   std::atomic<std::uint64_t> retirements_ = 0;              // written under the lock
   condition reader_wake_, copier_wake_, waiter_wake_;

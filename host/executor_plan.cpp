@@ -6,37 +6,24 @@
 
 namespace tierpager {
 
-// Who changed the course makes the plan, on a snapshot and without the lock; others go on meanwhile.
-void executor::plan_if_wanted() {
-  finish();
-  while (core_->wants_plan()) {
-    auto question = core_->take_plan_question();
-    if (!question) return;
-    while (core_->note_further(*question)) mutex_.give_way();
+// The thread whose call asked for a plan makes it, without the lock; others go on meanwhile.
+void executor::dispatch_and_plan() {
+  dispatch();
+  while (!plans_.empty()) {
+    auto question = std::move(plans_.front().question);
+    plans_.pop_front();
     mutex_.unlock();
     std::uint64_t const epoch = question->epoch;
     std::optional<memory_plan> plan;
     try {
-      plan = make_plan(std::move(*question));
+      plan = make_plan(*question);
     } catch (std::bad_alloc const&) {  // NOLINT(bugprone-empty-catch): without a plan the policy decides
     }
+    question.reset();  // large: freed without the lock
     mutex_.lock();
     core_->planned(epoch, std::move(plan));
-    finish();
+    dispatch();
   }
-}
-
-// Bit by bit, others come in between. One thread at a time: what another leaves unfinished meanwhile is that one's too.
-void executor::finish() {
-  if (!core_->is_unfinished() || finishes_) return;
-  finishes_ = true;
-  try {
-    while (core_->finish_some()) mutex_.give_way();
-  } catch (...) {  // what is left is left to the next caller
-    finishes_ = false;
-    throw;
-  }
-  finishes_ = false;
 }
 
 void executor::set_order(std::span<tensor_id const> ids) {
@@ -65,8 +52,7 @@ void executor::declare(acquire_order order) {
   auto cycle = known_cycle::of(std::move(order), tensors_.size());  // made without the lock
   scoped_lock const lock(mutex_);
   core_->set_order(std::move(cycle));
-  plan_if_wanted();
-  dispatch();
+  dispatch_and_plan();
 }
 
 void executor::prefetch(std::span<tensor_id const> ids) {
@@ -79,8 +65,7 @@ void executor::prefetch(std::span<tensor_id const> ids) {
 void executor::pin(std::span<tensor_id const> ids, tier where) {
   scoped_lock const lock(mutex_);
   status const done = core_->pin(ids, where);
-  plan_if_wanted();
-  dispatch();
+  dispatch_and_plan();
   value_or_throw(done);
 }
 
@@ -88,8 +73,7 @@ void executor::unpin(std::span<tensor_id const> ids, tier where) {
   for (tensor_id id : ids) check_id(id);
   scoped_lock const lock(mutex_);
   core_->unpin(ids, where);
-  plan_if_wanted();
-  dispatch();
+  dispatch_and_plan();
 }
 
 budget_report executor::set_budget(tier where, budget const& to) {
@@ -98,8 +82,7 @@ budget_report executor::set_budget(tier where, budget const& to) {
   std::uint64_t const bytes = resolve(where, to);
   scoped_lock const lock(mutex_);
   status const done = core_->set_budget(where, bytes);
-  plan_if_wanted();
-  dispatch();
+  dispatch_and_plan();
   value_or_throw(done);
   statistics const now = core_->stats();
   tier_statistics const& one = where == tier::vram ? now.vram : now.ram;

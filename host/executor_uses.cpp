@@ -8,7 +8,7 @@
 namespace tierpager {
 
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
-[[gnu::noinline]] void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
+void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
   note_use(recorded);
   std::erase_if(unproven_, [&](unproven_use const& one) TIERPAGER_NO_THREAD_SAFETY_ANALYSIS {
     if (one.stream != stream || one.key >= keys_before) return false;
@@ -19,45 +19,41 @@ namespace tierpager {
 
 // The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
 void executor::release(handle const& one, stream_ref stream) noexcept {
-  if (stream.get() == nullptr) [[unlikely]]
-    return release_unfenced(one);
+  if (stream.get() == nullptr) return release_unfenced(one);
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   fence last_use;
   {
     result<fence> const recorded = last_fence_of(stream, one.retirements_before_);
-    if (!recorded.ok()) [[unlikely]]
-      return release_unproven(one, stream, recorded.error());
+    if (!recorded.ok()) return release_unproven(one, stream, recorded.error());
     last_use = *recorded;
   }
   bool last = false;
   {
-    scoped_lock const lock(mutex_, briefly);
-    if (unproven_.empty()) [[likely]]
+    scoped_lock const lock(mutex_, for_a_hit);
+    if (unproven_.empty())
       note_use(last_use);
     else
       proved(stream, last_use, keys_before);
-    bool const follows = core_->release_after(one.id_, static_cast<caller_id>(one.caller_), last_use);
-    if (follows) dispatch();
+    core_->release(one.id_, tier::vram, static_cast<caller_id>(one.caller_), last_use);
+    dispatch();
     last = leave();
   }
-  if (last) [[unlikely]]
-    delete this;
+  if (last) delete this;
 }
 
 // Nothing was queued, or by the CPU: the use is over.
-[[gnu::noinline]] void executor::release_unfenced(handle const& one) noexcept {
+void executor::release_unfenced(handle const& one) noexcept {
   bool last = false;
   {
-    scoped_lock const lock(mutex_, briefly);
+    scoped_lock const lock(mutex_, for_a_hit);
     core_->release(one.id_, one.tier_, static_cast<caller_id>(one.caller_), std::nullopt);
     dispatch();
     last = leave();
   }
-  if (last) [[unlikely]]
-    delete this;
+  if (last) delete this;
 }
 
-[[gnu::noinline]] void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
+void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
   bool last = false;
   {
     scoped_lock const lock(mutex_);
@@ -74,7 +70,7 @@ void executor::release(handle const& one, stream_ref stream) noexcept {
 
 // Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
 // where that one did, so the first such retirement is the one.
-[[gnu::noinline]] result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
+result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
   {
     scoped_lock const lock(mutex_);
     for (retired_stream const& one : retired_)
@@ -110,7 +106,6 @@ void executor::retire_stream(stream_ref stream) {
     core_->stream_retired(last);
     std::uint64_t const number = retirements_.load(std::memory_order_relaxed) + 1;
     if (outstanding_ > 0) retired_.push_back({stream, last, number});
-    last_matters_ = last_matters_ || outstanding_ > 0;
     retirements_.store(number, std::memory_order_release);
     dispatch();
   }

@@ -62,7 +62,7 @@ handle pager::acquire(std::string_view name, stream_ref stream, wait_options con
 }
 
 handle pager::acquire(tensor_id id, stream_ref stream, wait_options const& wait) {
-  return executor_->acquire_one<tier::vram>(id, stream, wait);
+  return executor_->acquire_one(id, tier::vram, stream, wait);
 }
 
 std::vector<handle> pager::acquire(std::span<tensor_id const> ids, stream_ref stream, wait_options const& wait) {
@@ -76,7 +76,7 @@ handle pager::acquire_host(std::string_view name, wait_options const& wait) {
 }
 
 handle pager::acquire_host(tensor_id id, wait_options const& wait) {
-  return executor_->acquire_one<tier::ram>(id, stream_ref(static_cast<void*>(nullptr)), wait);
+  return executor_->acquire_one(id, tier::ram, stream_ref(static_cast<void*>(nullptr)), wait);
 }
 
 std::vector<handle> pager::acquire_host(std::span<tensor_id const> ids, wait_options const& wait) {

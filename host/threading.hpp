@@ -3,42 +3,52 @@
 // loop, since a predicate's body is analysed apart, where no lock is held. Mutexes are neither recursive nor shared.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 
-#include <host/biased_mutex.hpp>
 #include <host/thread_annotations.hpp>
 #include <host/thread_number.hpp>
 
 namespace tierpager {
 
+/// A std::mutex, with a check for waiters: a thread that only hits takes it again within nanoseconds, long before a waiter
+/// has woken up, and would starve the threads that miss.
 class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
  public:
-  /// See biased_mutex.
-  explicit annotated_mutex(std::uint32_t locks_before_bias = biased_mutex::never) : mutex_(locks_before_bias) {}
-
-  void lock() TIERPAGER_ACQUIRE() { mutex_.lock(); }
-  void lock_briefly() TIERPAGER_ACQUIRE() { mutex_.lock_briefly(); }
+  void lock() TIERPAGER_ACQUIRE() {
+    if (mutex_.try_lock()) return;
+    std::scoped_lock const turn(turn_);
+    waited_for_.store(true, std::memory_order_relaxed);
+    mutex_.lock();
+    waited_for_.store(false, std::memory_order_relaxed);
+  }
+  /// The same for hits and releases: not before the thread that waits in lock().
+  void lock_for_a_hit() TIERPAGER_ACQUIRE() {
+    if (waited_for_.load(std::memory_order_relaxed)) [[unlikely]] {
+      std::scoped_lock const behind(turn_);
+    }
+    mutex_.lock();
+  }
   void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
-  void give_way() TIERPAGER_REQUIRES(this) { mutex_.give_way(); }
 
  private:
-  biased_mutex mutex_;
+  std::mutex mutex_;
+  std::mutex turn_;  // held by the thread that is next
+  std::atomic<bool> waited_for_ = false;
 };
 
-/// Says that what follows takes nanoseconds, nearly always: `scoped_lock lock(mutex_, briefly)`.
-struct briefly_t {};
-inline constexpr briefly_t briefly;
+/// How hits and releases take the lock: `scoped_lock lock(mutex_, for_a_hit)`.
+struct for_a_hit_t {};
+inline constexpr for_a_hit_t for_a_hit;
 
 /// Holds the mutex from construction to destruction, but for the stretches between unlock() and lock().
 class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
  public:
   explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
-  scoped_lock(annotated_mutex& mutex, briefly_t) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock_briefly(); }
-  /// Of a mutex that is locked already.
-  scoped_lock(annotated_mutex& mutex, std::adopt_lock_t) TIERPAGER_REQUIRES(mutex) : mutex_(mutex) {}
+  scoped_lock(annotated_mutex& mutex, for_a_hit_t) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock_for_a_hit(); }
   scoped_lock(scoped_lock const&) = delete;
   scoped_lock& operator=(scoped_lock const&) = delete;
   ~scoped_lock() TIERPAGER_RELEASE() {

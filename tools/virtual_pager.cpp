@@ -46,29 +46,33 @@ void virtual_pager::expect(double at, command what) {
 
 // After every call of the core: what it asks for is given its time, and whoever waits is told.
 void virtual_pager::after_call() {
-  while (core_.finish_some()) {
+  while (core_.has_commands()) {
+    std::vector<command> commands;
+    core_.take_commands(commands);
+    for (command& one : commands) take(one);
   }
-  core_.take_commands(commands_);
-  for (command& one : commands_) {
-    if (auto const* read = std::get_if<read_command>(&one)) {
-      double const done = machine_.read(now_, read->in_tensor.bytes);
-      expect(done, *read);
-    } else if (auto const* watch = std::get_if<watch_command>(&one)) {
-      expect(std::max(now_, machine_.passes_at(watch->until)), *watch);
-    } else if (auto const* grant = std::get_if<grant_command>(&one)) {
-      if (blocked_on_ == grant->request) blocked_on_.reset();
-    } else if (auto* reject = std::get_if<reject_command>(&one)) {
-      if (blocked_on_ == reject->request) {
-        blocked_on_.reset();
-        rejected_ = std::move(reject->why);
-      }
-    } else if (std::holds_alternative<tell_evicted_command>(one) || std::holds_alternative<tell_loading_command>(one)) {
-      if (record_events_) note(one);
-    } else {
-      expect(now_, std::move(one));
+}
+
+void virtual_pager::take(command& one) {
+  if (auto const* read = std::get_if<read_command>(&one)) {
+    double const done = machine_.read(now_, read->in_tensor.bytes);
+    expect(done, *read);
+  } else if (auto const* watch = std::get_if<watch_command>(&one)) {
+    expect(std::max(now_, machine_.passes_at(watch->until)), *watch);
+  } else if (auto const* plan = std::get_if<plan_command>(&one)) {
+    carry_out(*plan);
+  } else if (auto const* grant = std::get_if<grant_command>(&one)) {
+    if (blocked_on_ == grant->request) blocked_on_.reset();
+  } else if (auto* reject = std::get_if<reject_command>(&one)) {
+    if (blocked_on_ == reject->request) {
+      blocked_on_.reset();
+      rejected_ = std::move(reject->why);
     }
+  } else if (std::holds_alternative<tell_evicted_command>(one) || std::holds_alternative<tell_loading_command>(one)) {
+    if (record_events_) note(one);
+  } else {
+    expect(now_, std::move(one));
   }
-  commands_.clear();
 }
 
 void virtual_pager::note(command const& one) {
@@ -84,12 +88,8 @@ void virtual_pager::note(command const& one) {
 }
 
 // Takes no time: a pager's caller makes the plan before its call returns.
-void virtual_pager::plan_if_wanted() {
-  while (auto question = core_.take_plan_question()) {
-    while (core_.note_further(*question)) {
-    }
-    core_.planned(question->epoch, make_plan(*question));
-  }
+void virtual_pager::carry_out(plan_command const& what) {
+  core_.planned(what.question->epoch, make_plan(*what.question));
 }
 
 void virtual_pager::set_order(std::span<tensor_id const> ids) {
@@ -99,13 +99,11 @@ void virtual_pager::set_order(std::span<tensor_id const> ids) {
     ++order.calls;
   }
   core_.set_order(known_cycle::of(std::move(order), tensors_.size()));
-  plan_if_wanted();
   after_call();
 }
 
 void virtual_pager::set_budget(tier where, std::uint64_t bytes) {
   value_or_throw(core_.set_budget(where, bytes));
-  plan_if_wanted();
   after_call();
 }
 
@@ -114,7 +112,6 @@ void virtual_pager::pin(std::span<tensor_id const> ids, tier where) {
   core_.unpin(pinned, where);
   pinned.assign(ids.begin(), ids.end());
   if (!ids.empty()) value_or_throw(core_.pin(ids, where));
-  plan_if_wanted();
   after_call();
 }
 
@@ -165,10 +162,8 @@ void virtual_pager::acquire(std::span<tensor_id const> ids) {
   bool const hit = value_or_throw(core_.try_acquire(ids, where_, caller));
   if (!hit) {
     auto const asked = value_or_throw(core_.acquire(ids, where_, caller));
-    plan_if_wanted();
     if (!asked.granted) wait_for(asked.request);
   }
-  plan_if_wanted();
   after_call();
   if (where_ != tier::vram) return;
   for (tensor_id const id : ids)

@@ -62,8 +62,8 @@ class virtual_pager {
     command what;
   };
   static bool later(answer const& left, answer const& right);
-  void plan_if_wanted();
   void after_call();
+  void take(command& one);
   void note(command const& one);
   void expect(double at, command what);
   bool step();
@@ -75,6 +75,7 @@ class virtual_pager {
   void carry_out(watch_command const& what);
   void carry_out(ask_command const& what);
   void carry_out(settle_command const& what);
+  void carry_out(plan_command const& what);
   // Those that ask for nothing never become events.
   void carry_out(grant_command const&) {}
   void carry_out(reject_command const&) {}
@@ -87,7 +88,6 @@ class virtual_pager {
   tier where_;  // of what is acquired
   residency core_;
   virtual_machine machine_;
-  std::vector<command> commands_;
   std::vector<answer> answers_;  // owed; a heap, the next first
   bool record_events_;
   std::vector<event> events_;

@@ -40,6 +40,7 @@ class core_by_hand : public testing::Test {
         if (auto const* watch = std::get_if<watch_command>(&one); watch != nullptr && watch->until.stream == 0)
           core_.passed(watch->until);
         if (auto const* ask = std::get_if<ask_command>(&one)) asked_.push_back(ask->about);
+        if (auto const* plan = std::get_if<plan_command>(&one)) plans_.push_back(plan->question);
         if (std::holds_alternative<grant_command>(one)) ++granted_;
         if (std::holds_alternative<reject_command>(one)) ++rejected_;
       }
@@ -48,6 +49,13 @@ class core_by_hand : public testing::Test {
   }
   void answer_reads() {
     for (read_command const& one : std::exchange(reads_, {})) core_.read_done(one.tensor, one.chunk, {});
+  }
+  /// With the plan that is asked for, and those that are asked for then.
+  void answer_plans() {
+    for (carry_out(); !plans_.empty(); carry_out()) {
+      auto const asked = std::exchange(plans_, {});
+      for (auto const& each : asked) core_.planned(each->epoch, make_plan(*each));
+    }
   }
   void load(tensor_id id) {
     ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok());
@@ -67,6 +75,7 @@ class core_by_hand : public testing::Test {
   std::uint64_t copies_ = 0;
   std::vector<fence> copied_after_;  // what copies so far have had to wait for
   std::vector<fence> asked_;
+  std::vector<std::shared_ptr<plan_question const>> plans_;  // asked for
   bool reads_wait_ = false;
   std::vector<read_command> reads_;
   unsigned granted_ = 0, rejected_ = 0;

@@ -60,8 +60,7 @@ void driver::note(std::string const& line) {
 void driver::begin(std::string const& line) {
   if (trace_ != nullptr) note(line);
   model_.begin_event();
-  stood_still_ = core_->stands_still();
-  loads_before_ = loads_told_;
+  ++events_;
 }
 
 void driver::end() {
@@ -70,12 +69,6 @@ void driver::end() {
   for (command const& each : commands_) {
     std::visit([this](auto const& one) { obey(one); }, each);
   }
-  if (auto question = core_->take_plan_question()) {
-    latest_epoch_ = question->epoch;
-    plans_.push_back(std::move(*question));
-  }
-  if (stood_still_ && core_->stands_still() && loads_told_ != loads_before_)
-    broken("a load began while a plan was noted or taken up");
   model_.check_all();
 }
 
@@ -119,6 +112,13 @@ void driver::obey(settle_command const&) {
   ++settles_;
 }
 
+void driver::obey(plan_command const& command) {
+  note("    -> plan");
+  if (command.question->epoch <= latest_epoch_ && latest_epoch_ != 0) broken("a plan is asked for twice");
+  latest_epoch_ = command.question->epoch;
+  plans_.push_back({command.question, events_});
+}
+
 void driver::obey(grant_command const& command) {
   if (trace_ != nullptr) note("    -> grant " + text(command.request));
   model_.seen(command);
@@ -138,7 +138,6 @@ void driver::obey(tell_evicted_command const& command) {
 }
 
 void driver::obey(tell_loading_command const& command) {
-  ++loads_told_;
   if (trace_ != nullptr)
     note("    -> " + text(command.tensor) + " for " + text(command.where) +
          (command.from_disk ? " from the file" : "") + (command.ahead ? " ahead" : ""));
@@ -155,7 +154,10 @@ void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::ui
     ++order.calls;
   }
   begin(line + ", held for " + text(std::uint64_t{held_calls}));
-  core_->set_order(known_cycle::of(std::move(order), setup_.tensors.size()));
+  for (asked_plan& each : plans_) each.for_a_gone_order = each.for_a_gone_order || each.question->order == declared_;
+  auto cycle = known_cycle::of(std::move(order), setup_.tensors.size());
+  declared_ = cycle ? cycle->order() : nullptr;
+  core_->set_order(std::move(cycle));
   end();
 }
 

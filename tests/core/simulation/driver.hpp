@@ -14,6 +14,15 @@
 
 namespace tierpager::simulation {
 
+/// How plans were answered, in all schedules of this process.
+struct plan_answers {
+  std::uint64_t late = 0;              // other events came in between
+  std::uint64_t superseded = 0;        // another plan had been asked for meanwhile
+  std::uint64_t after_another = 0;     // the plan asked for later was answered first
+  std::uint64_t for_a_gone_order = 0;  // the order had been taken back meanwhile
+};
+plan_answers& plan_answers_given();
+
 /// How many of a hundred answers are failures.
 struct faults {
   std::uint32_t read = 0, copy = 0, remap = 0, query = 0, settle = 0;
@@ -57,7 +66,7 @@ class driver {
 
   // Answers ---------------------------------------------------------------------------------------------------------
   struct pending_answer {
-    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan, unfinished } what;
+    enum class kind : std::uint8_t { read, copy, remap, settle, passed, ask, device, plan } what;
     std::size_t index;
   };
   /// Oldest first within a kind. Empty: the core waits for callers alone.
@@ -95,6 +104,7 @@ class driver {
   void obey(watch_command const& command);
   void obey(ask_command const& command);
   void obey(settle_command const& command);
+  void obey(plan_command const& command);
   void obey(grant_command const& command);
   void obey(reject_command const& command);
   void obey(tell_evicted_command const& command);
@@ -107,11 +117,6 @@ class driver {
   void answer_passed(std::uint32_t stream);
   void answer_ask(std::size_t index);
   void answer_plan(std::size_t index);
-  void note_further(plan_question& asked);
-  void finish_some();
-  [[nodiscard]] bool is_noted(plan_question const& asked) const {
-    return asked.request.vram_bytes.size() == setup_.tensors.size();
-  }
   void release_everything();
   void full_pass();
 
@@ -129,10 +134,15 @@ class driver {
   std::array<std::deque<fence>, streams> watches_;
   std::vector<fence> asks_;
   std::size_t settles_ = 0;
-  std::deque<plan_question> plans_;
-  std::uint64_t loads_told_ = 0, loads_before_ = 0;
-  bool stood_still_ = false;               // as the event began
-  std::uint64_t latest_epoch_ = 0;         // of those asked
+  struct asked_plan {
+    std::shared_ptr<plan_question const> question;
+    std::uint64_t event;         // in which it was asked for
+    bool for_a_gone_order = false;  // declared, and taken back since
+  };
+  std::deque<asked_plan> plans_;
+  std::uint64_t events_ = 0;
+  std::uint64_t latest_epoch_ = 0;                  // of those asked
+  std::shared_ptr<acquire_order const> declared_;  // as the core has it
   std::map<request_id, demand> requests_;  // waiting
   std::map<request_id, failure> rejections_;
   std::vector<handle> handles_;

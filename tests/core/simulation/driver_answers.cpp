@@ -8,6 +8,11 @@ constexpr int rounds_max = 20'000;
 
 }  // namespace
 
+plan_answers& plan_answers_given() {
+  static plan_answers given;
+  return given;
+}
+
 std::vector<driver::pending_answer> driver::pending_answers() const {
   std::vector<pending_answer> all;
   for (std::size_t i = 0; i < both_tiers.size(); ++i) {
@@ -18,7 +23,6 @@ std::vector<driver::pending_answer> driver::pending_answers() const {
   for (std::size_t i = 0; i < asks_.size(); ++i) all.push_back({pending_answer::kind::ask, i});
   if (settles_ > 0) all.push_back({pending_answer::kind::settle, 0});
   for (std::size_t i = 0; i < plans_.size(); ++i) all.push_back({pending_answer::kind::plan, i});
-  if (core_->is_unfinished()) all.push_back({pending_answer::kind::unfinished, 0});
   for (std::uint32_t i = 0; i < streams; ++i) {
     if (!lost_ && device_.can_run(i)) all.push_back({pending_answer::kind::device, i});
     if (!watches_[i].empty() && (lost_ || device_.has_passed(watches_[i].front())))
@@ -37,7 +41,6 @@ void driver::give(pending_answer which, bool may_fail) {
     case pending_answer::kind::passed: return answer_passed(static_cast<std::uint32_t>(which.index));
     case pending_answer::kind::ask: return answer_ask(which.index);
     case pending_answer::kind::plan: return answer_plan(which.index);
-    case pending_answer::kind::unfinished: return finish_some();
     case pending_answer::kind::device: return device_.run_one(static_cast<std::uint32_t>(which.index));
   }
 }
@@ -129,43 +132,26 @@ std::optional<memory_plan> driver::any_plan(plan_question const& asked) {
   return plan;
 }
 
-// What stands at one moment, though it is noted in several calls: nothing comes to lie where something else was noted.
-void driver::note_further(plan_question& asked) {
-  begin("note more for a plan");
-  if (core_->note_further(asked) == is_noted(asked)) broken("notes for a plan ended too early");
-  end();
-  std::vector<byte_range> lying = asked.request.vram_now;
-  std::ranges::sort(lying, {}, &byte_range::offset);
-  std::uint64_t end_of_last = 0;
-  for (byte_range const each : lying) {
-    if (each.bytes == 0) continue;
-    if (each.offset < end_of_last) broken("two tensors are noted in one place");
-    end_of_last = each.end();
-  }
-}
-
-void driver::finish_some() {
-  begin("take up more of a plan");
-  if (core_->finish_some() != core_->is_unfinished()) broken("a plan is said to be taken up, and is not");
-  end();
-}
-
 void driver::answer_plan(std::size_t index) {
-  if (!is_noted(plans_[index])) return note_further(plans_[index]);
-  plan_question const asked = std::move(plans_[index]);
+  asked_plan const asked = std::move(plans_[index]);
   plans_.erase(plans_.begin() + static_cast<std::ptrdiff_t>(index));
+  bool const superseded = asked.question->epoch < latest_epoch_;
+  plan_answers& given = plan_answers_given();
+  if (events_ > asked.event) ++given.late;
+  if (superseded) ++given.superseded;
+  if (superseded && index == plans_.size()) ++given.after_another;
+  if (asked.for_a_gone_order) ++given.for_a_gone_order;
   begin("plan");
-  std::vector<std::uint64_t> const none;
-  auto plan = any_plan(asked);
+  auto plan = any_plan(*asked.question);
   if (trace_ != nullptr && plan)
     for (std::size_t i = 0; i < plan->homes.size(); ++i)
       note("  t" + std::to_string(i) + " home " + std::to_string(static_cast<int>(plan->homes[i])) + " at " +
            std::to_string(plan->places[i]));
-  bool const outdated = asked.epoch < latest_epoch_;
-  std::vector<std::uint64_t> const places = outdated && core_->plan() ? core_->plan()->places : none;
-  core_->planned(asked.epoch, std::move(plan));
-  if (outdated && (core_->plan() ? core_->plan()->places : none) != places)
-    broken("a plan for what no longer holds was taken up");
+  auto const places_now = [&] { return core_->plan() ? core_->plan()->places : std::vector<std::uint64_t>(); };
+  std::vector<std::uint64_t> const places = places_now();
+  core_->planned(asked.question->epoch, std::move(plan));
+  if ((superseded || asked.for_a_gone_order) && places_now() != places)
+    broken("a plan for what no longer holds was adopted");
   end();
 }
 

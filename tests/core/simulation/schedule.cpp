@@ -49,7 +49,12 @@ class player {
 
   void step() {
     auto const pending = driver_.pending_answers();
-    if (!pending.empty() && choices_.happens(60)) return driver_.give(choices_.one_of(pending));
+    if (!pending.empty() && choices_.happens(60)) {
+      auto const next = choices_.one_of(pending);
+      // Some plans take longer than anything else, so that budgets, pins and orders change meanwhile.
+      bool const delayed = kind_.late_plans && next.what == driver::pending_answer::kind::plan && choices_.happens(90);
+      if (!delayed) return driver_.give(next);
+    }
     std::uint32_t const which = choices_.choose(100);
     if (kind_.orders && which < 36) return choices_.happens(97) ? follow_order() : change_order();
     if (kind_.orders && which == 36) return driver_.prefetch(any_set(choices_, setup_, 3));
@@ -197,10 +202,6 @@ setup random_setup(chooser& choices, profile const& kind) {
   if (!kind.no_vram && choices.happens(20))
     options.scratch_bytes =
         choices.choose(static_cast<std::uint32_t>(std::min<std::uint64_t>(options.vram.budget_bytes / 2, 16) + 1));
-  if (kind.in_portions) {
-    options.tensors_at_once = 1 + choices.choose(4);
-    options.passed_over_at_once = 1 + choices.choose(3);
-  }
   return made;
 }
 

@@ -20,7 +20,7 @@ struct profile {
   bool overcommit_pins = false;
   bool prefer_idle = false;  // no exact policy: victims whose last use is over go first
   bool orders = false;       // callers go through cycles, declared or not; plans, good and bad; loads ahead
-  bool in_portions = false;  // plans and searches for victims look at a few tensors at a time
+  bool late_plans = false;   // plans are answered long after they were asked for
   bool odd_devices = false;  // VRAM that cannot be remapped, memory of their own in RAM
 };
 

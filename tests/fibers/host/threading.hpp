@@ -18,32 +18,26 @@ namespace tierpager {
 
 class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
  public:
-  explicit annotated_mutex(std::uint32_t = 0) {}
+  annotated_mutex() = default;
   annotated_mutex(annotated_mutex const&) = delete;
   annotated_mutex& operator=(annotated_mutex const&) = delete;
   ~annotated_mutex() { fibers::expect_idle(mutex_); }
 
   void lock() TIERPAGER_ACQUIRE() { fibers::lock(mutex_); }
-  void lock_briefly() TIERPAGER_ACQUIRE() { lock(); }
   void unlock() TIERPAGER_RELEASE() { fibers::unlock(mutex_); }
-  void give_way() TIERPAGER_REQUIRES(this) {
-    fibers::unlock(mutex_);
-    fibers::lock(mutex_);
-  }
 
  private:
   friend class condition;
   fibers::mutex mutex_;
 };
 
-struct briefly_t {};
-inline constexpr briefly_t briefly;
+struct for_a_hit_t {};
+inline constexpr for_a_hit_t for_a_hit;
 
 class TIERPAGER_SCOPED_CAPABILITY scoped_lock {
  public:
   explicit scoped_lock(annotated_mutex& mutex) TIERPAGER_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
-  scoped_lock(annotated_mutex& mutex, briefly_t) TIERPAGER_ACQUIRE(mutex) : scoped_lock(mutex) {}
-  scoped_lock(annotated_mutex& mutex, std::adopt_lock_t) TIERPAGER_REQUIRES(mutex) : mutex_(mutex) {}
+  scoped_lock(annotated_mutex& mutex, for_a_hit_t) TIERPAGER_ACQUIRE(mutex) : scoped_lock(mutex) {}
   scoped_lock(scoped_lock const&) = delete;
   scoped_lock& operator=(scoped_lock const&) = delete;
   ~scoped_lock() TIERPAGER_RELEASE() {
