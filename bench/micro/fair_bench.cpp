@@ -1,0 +1,46 @@
+// A thread that misses, alone and beside one that does nothing but hit: it must not be starved of the pager's lock.
+#include <benchmark/benchmark.h>
+
+#include <atomic>
+#include <thread>
+
+#include <bench/micro/support.hpp>
+
+namespace tierpager::bench {
+namespace {
+
+constexpr std::uint32_t tensors = 1000;
+constexpr std::uint32_t kept = 16;  // pinned, for the thread that hits
+constexpr std::uint64_t bytes_each = 4096;
+
+void miss(benchmark::State& state, bool beside_hits) {
+  pager pages(make_catalog(tensors, bytes_each), std::make_shared<no_source>(), make_instant_device(),
+              {.vram = budget(tensors / 4 * bytes_each), .ram = budget(tensors / 8 * bytes_each), .policy = "lru"});
+  for (std::uint32_t i = 0; i < kept; ++i) {
+    pages.pin(tensor_id{i}, tier::vram);
+    (void)pages.acquire(tensor_id{i}, instant_stream(1));
+  }
+  std::atomic<std::uint64_t> hits = 0;
+  std::jthread hitter;
+  if (beside_hits) {
+    hitter = std::jthread([&](std::stop_token const& over) {
+      for (std::uint32_t i = 0; !over.stop_requested(); ++i) {
+        (void)pages.acquire(tensor_id{i % kept}, instant_stream(1));
+        hits.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  std::uint32_t next = 0;
+  for (auto _ : state) (void)pages.acquire(tensor_id{kept + next++ % (tensors - kept)}, instant_stream(2));
+  state.SetItemsProcessed(state.iterations());
+  state.counters["hits"] = benchmark::Counter(static_cast<double>(hits.load()), benchmark::Counter::kIsRate);
+}
+
+void miss_alone(benchmark::State& state) { miss(state, false); }
+void miss_beside_hits(benchmark::State& state) { miss(state, true); }
+
+BENCHMARK(miss_alone)->UseRealTime();
+BENCHMARK(miss_beside_hits)->UseRealTime();
+
+}  // namespace
+}  // namespace tierpager::bench

@@ -1,0 +1,105 @@
+// A residency core whose commands are carried out at once and succeed, without bytes, threads or a pager. Each call of the
+// core is what a pager does in one section under its lock; the longest is kept, in CPU time of the calling thread. One
+// thread. Benchmarks only.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <time.h>
+
+#include <bench/micro/support.hpp>
+#include <core/residency.hpp>
+
+namespace tierpager::bench {
+
+class instant_core {
+ public:
+  static constexpr std::uint64_t bytes_each = 4096;
+
+  /// VRAM holds half of the tensors, RAM a quarter.
+  instant_core(std::size_t tensors, std::unique_ptr<eviction_policy> vram_policy,
+               std::unique_ptr<eviction_policy> ram_policy)
+      : tensors_(make_catalog(tensors, bytes_each)) {
+    residency_options options;
+    options.vram.budget_bytes = tensors / 2 * bytes_each;
+    options.ram.budget_bytes = tensors / 4 * bytes_each;
+    core_ = std::make_unique<residency>(tensors_, options, std::move(vram_policy), std::move(ram_policy));
+    call([](residency&) {});
+  }
+
+  /// One section, then whatever it asks for.
+  template <class Section>
+  void call(Section const& section) {
+    time_section(section);
+    while (!commands_.empty()) {
+      command const next = std::move(commands_.front());
+      commands_.pop_front();
+      answer(next);
+    }
+  }
+  /// Acquired and released.
+  void use(tensor_id id) {
+    call([&](residency& core) { (void)core.acquire(std::span(&id, 1), tier::vram, caller_id{}); });
+    call([&](residency& core) { core.release(id, tier::vram, caller_id{}, std::nullopt); });
+  }
+  [[nodiscard]] residency const& core() const { return *core_; }
+  /// Calls of the core so far.
+  [[nodiscard]] std::uint64_t sections() const { return sections_; }
+  [[nodiscard]] std::uint64_t plans_asked() const { return plans_asked_; }
+  [[nodiscard]] std::chrono::nanoseconds longest() const { return longest_; }
+  void forget_longest() { longest_ = {}; }
+  /// Reading the clock takes longer than a short section.
+  void measure_sections(bool wanted) { measures_ = wanted; }
+
+ private:
+  static std::chrono::nanoseconds thread_time() {
+    timespec now{};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  }
+  template <class Section>
+  void time_section(Section const& section) {
+    auto const begin = measures_ ? thread_time() : std::chrono::nanoseconds{};
+    section(*core_);
+    core_->take_commands(taken_);
+    if (measures_) longest_ = std::max(longest_, thread_time() - begin);
+    ++sections_;
+    for (command& one : taken_) commands_.push_back(std::move(one));
+    taken_.clear();
+  }
+  void answer(command const& one) {
+    if (auto const* remap = std::get_if<remap_command>(&one))
+      time_section([&](residency& core) {
+        core.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
+      });
+    if (auto const* read = std::get_if<read_command>(&one))
+      time_section([&](residency& core) { core.read_done(read->tensor, read->chunk, {}); });
+    if (auto const* copy = std::get_if<copy_command>(&one))
+      time_section([&](residency& core) { core.copy_queued(copy->tensor, copy->chunk, {0, ++copies_}); });
+    if (auto const* watch = std::get_if<watch_command>(&one))
+      time_section([&](residency& core) { core.passed(watch->until); });
+    if (auto const* ask = std::get_if<ask_command>(&one))
+      time_section([&](residency& core) { core.passed(ask->about); });
+    if (auto const* plan = std::get_if<plan_command>(&one)) {
+      ++plans_asked_;
+      auto made = make_plan(*plan->question);  // without the lock
+      time_section([&](residency& core) { core.planned(plan->question->epoch, std::move(made)); });
+    }
+  }
+
+  catalog tensors_;
+  std::unique_ptr<residency> core_;
+  std::vector<command> taken_;
+  std::deque<command> commands_;
+  std::uint64_t copies_ = 0, sections_ = 0, plans_asked_ = 0;
+  bool measures_ = false;
+  std::chrono::nanoseconds longest_{};
+};
+
+}  // namespace tierpager::bench
