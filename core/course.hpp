@@ -21,13 +21,6 @@ class course {
   [[nodiscard]] bool kept() const { return kept_; }
   void declare(std::unique_ptr<known_cycle> order);
   void acquired(std::span<tensor_id const> ids);
-  /// Whether a call for that one tensor is what comes next while the course rests: then nothing follows from it, and it
-  /// has been taken note of. Else nothing has changed.
-  bool acquired_at_rest(tensor_id id) {
-    if (!rests_ || !tracker_.acquired_next(id)) return false;
-    ++position_;
-    return true;
-  }
   void released(tensor_id id);
   /// Budgets or pins are others now, so the plan is made again.
   void conditions_changed();

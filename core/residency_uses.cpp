@@ -68,7 +68,7 @@ records::slot const* residency::try_plain_hit(tensor_id id, caller_id caller) no
   std::uint64_t const more_bytes = one.uses == 0 ? one.footprint_bytes : 0;
   if (more_bytes > 0 && of.held_bytes() + of.quarantined_bytes + more_bytes > of.target_bytes) [[unlikely]]
     return nullptr;
-  if (course_.kept() && (where == tier::ram || !course_.acquired_at_rest(id))) [[unlikely]]
+  if (course_.kept()) [[unlikely]]
     return nullptr;
   of.lasting_bytes += more_bytes;
   ++one.uses;
