@@ -35,12 +35,11 @@ std::uint32_t acquire_history::latest_hold(std::uint32_t ago, std::uint32_t peri
   return known && held(before) >= ago ? held(before) : period;
 }
 
-std::uint32_t acquire_history::repeats(std::uint32_t period, std::uint32_t limit, std::uint32_t skipped) const {
-  std::uint64_t const oldest = std::uint64_t{period} + skipped;
-  limit = oldest < size() ? std::min(limit, static_cast<std::uint32_t>(size() - oldest)) : 0;
-  std::uint32_t count = skipped;
-  while (count < skipped + limit && symbol(count + 1) == symbol(count + 1 + period)) ++count;
-  return count - skipped;
+std::uint32_t acquire_history::repeats(std::uint32_t period, std::uint32_t limit) const {
+  limit = period < size() ? std::min(limit, size() - period) : 0;
+  std::uint32_t count = 0;
+  while (count < limit && symbol(count + 1) == symbol(count + 1 + period)) ++count;
+  return count;
 }
 
 }  // namespace tierpager

@@ -28,12 +28,12 @@ class acquire_history {
     ring_[clock_ & mask_] = {.symbol = one, .held = 0, .earlier = distance};
     its.last = clock_++;
   }
-  /// One use ended. How long ago the entry was whose hold this ended, 0 if it ended none that is still known.
-  std::uint32_t released(tensor_id id) {
+  /// One use ended.
+  void released(tensor_id id) {
     auto const index = static_cast<std::uint32_t>(index_of(id));
     auto& its = tensors_[index];
     if (its.uses != 0) --its.uses;  // a use that was shared is released without having been acquired
-    return its.uses == 0 ? end_hold(its.last, index) : 0;
+    if (its.uses == 0) end_hold(its.last, index);
   }
 
   [[nodiscard]] acquire_symbol symbol(std::uint32_t ago) const { return at(ago).symbol; }
@@ -44,12 +44,12 @@ class acquire_history {
   /// Of an entry that comes every `period`: for how long it was held the last time that this is known; a whole period
   /// where it is not.
   [[nodiscard]] std::uint32_t latest_hold(std::uint32_t ago, std::uint32_t period) const;
-  /// How many entries in a row, `limit` at most, equal those `period` before them, from the one `skipped` before the
-  /// latest on backwards.
-  [[nodiscard]] std::uint32_t repeats(std::uint32_t period, std::uint32_t limit, std::uint32_t skipped = 0) const;
+  /// How many entries in a row, `limit` at most, equal those `period` before them, from the latest on backwards.
+  [[nodiscard]] std::uint32_t repeats(std::uint32_t period, std::uint32_t limit) const;
   /// The number of entries that can be asked about.
   [[nodiscard]] std::uint32_t size() const { return clock_ - first_ < capacity() ? clock_ - first_ : capacity(); }
   [[nodiscard]] std::uint32_t capacity() const { return mask_ + 1; }
+  [[nodiscard]] std::size_t tensors() const { return tensors_.size(); }
   /// Counts the entries, modulo 2^32.
   [[nodiscard]] std::uint32_t clock() const { return clock_; }
 
@@ -67,12 +67,10 @@ class acquire_history {
     assert(ago > 0 && ago <= capacity());
     return ring_[(clock_ - ago) & mask_];
   }
-  std::uint32_t end_hold(std::uint32_t when, std::uint32_t index) {
+  void end_hold(std::uint32_t when, std::uint32_t index) {
     auto& one = ring_[when & mask_];
     std::uint32_t const ago = clock_ - when;
-    if (ago > capacity() || index_in(one.symbol) != index) return 0;
-    one.held = ago;
-    return ago;
+    if (ago <= capacity() && index_in(one.symbol) == index) one.held = ago;
   }
 
   std::vector<tensor> tensors_;

@@ -17,84 +17,54 @@ constexpr std::uint32_t calls_skipped = 4;
 }  // namespace
 
 // An eighth of the period, unless it failed before. Experts chosen at random stand between runs of a dozen tensors that
-// come again in the same order at the same distance, and now and then the same ones are chosen; an adapter is used twice
-// and then another. Each time that it breaks off, twice as much is asked for, up to four periods.
-std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t period, bool most_of_it) const {
-  if (period == 1) return shortest_match;
-  if (period < short_period) return std::max(period, std::min(2 * period, shortest_match));
-  std::uint32_t const least = std::max(short_period, most_of_it ? period - period / 4 : period / 8);
+// come again in the same order at the same distance, and now and then the same experts are chosen; an adapter is used
+// twice and then another. Each time that a period breaks off, twice as much is asked for, up to four periods.
+std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t period, std::uint32_t course) const {
+  std::uint32_t const told = history.capacity() - period;  // no more than that can be seen to repeat
+  std::uint64_t const extent = std::max(period, course);
+  auto const beside_course = course == 0 ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(extent * 3 / 4, told));
+  if (period == 1) return std::max(shortest_match, beside_course);
+  if (period < short_period) return std::max({period, std::min(2 * period, shortest_match), beside_course});
   std::uint32_t failures = 0;
   for (doubted const& one : doubts_)
     if (one.period >= short_period && period % one.period == 0) failures = std::max(failures, one.failures);
-  // Three failures ask for the whole period, further ones for more of them, if the history can tell.
+  // Three failures ask for the whole period, further ones for more of them.
   std::uint64_t const eighths = std::uint64_t{std::max(short_period, period / 8)} << failures;
   std::uint64_t const most = failures > 3 ? std::uint64_t{period} << (failures - 3) : period;
-  std::uint64_t const wanted = std::min({eighths, most, std::uint64_t{history.capacity() - period}});
-  return std::max(least, static_cast<std::uint32_t>(wanted));
+  auto const wanted = static_cast<std::uint32_t>(std::min({eighths, most, std::uint64_t{told}}));
+  return std::max({short_period, period / 8, wanted, beside_course});
 }
 
-bool cycle_finder::refused(std::uint32_t period) const {
-  return std::ranges::any_of(doubts_, [=](doubted const& one) { return one.period == period && one.refused; });
-}
-
-cycle_finder::doubted& cycle_finder::note_of(std::uint32_t period) {
+void cycle_finder::doubt(std::uint32_t period) {
   auto found = std::ranges::find(doubts_, period, &doubted::period);
   if (found == doubts_.end()) {
     found = doubts_.end() - 1;
     *found = {period};
   }
+  found->failures = std::min(found->failures + 1, failures_max);
   std::rotate(doubts_.begin(), found, found + 1);
-  return doubts_.front();
 }
-
-void cycle_finder::doubt(std::uint32_t period) {
-  auto& its = note_of(period);
-  its.failures = std::min(its.failures + 1, failures_max);
-}
-
-void cycle_finder::refuse(std::uint32_t period) { note_of(period).refused = true; }
 
 void cycle_finder::trust(std::uint32_t period) {
   auto const found = std::ranges::find(doubts_, period, &doubted::period);
   if (found != doubts_.end() && found->failures != 0) --found->failures;
 }
 
-void cycle_finder::forget_refusals() {
-  for (doubted& one : doubts_) one.refused = false;
-}
-
-cycle_finder::repetition cycle_finder::look(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
-  if (comparing()) {
-    auto const found = go_on(history, entries);
-    if (found || running_ || comparing()) return found;
-  }
-  wanted_most_ = most_of_it;
+std::uint32_t cycle_finder::look(acquire_history const& history, std::uint32_t entries, std::uint32_t course) {
   save_up(history);
-  if (running_) {
-    if (running_.period < history.size() && history.repeats(running_.period, entries) == entries) {
+  if (running_.period != 0) {
+    std::uint32_t const period = running_.period;
+    if (period < history.size() && history.repeats(period, entries) == entries) {
       running_.matched += entries;
-      bool const whole_calls = (history.symbol(running_.period) & call_begins) != 0;
-      return whole_calls && running_.matched >= enough(history, running_.period, most_of_it) ? running_ : repetition{};
+      bool const whole_calls = (history.symbol(period) & call_begins) != 0;
+      return whole_calls && running_.matched >= enough(history, period, course) ? period : 0;
     }
-    if (running_.matched >= shortest_match) doubt(running_.period);
+    if (running_.matched >= shortest_match) doubt(period);
     running_ = {};
   }
-  // Looking back misses nothing by being late.
-  if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return {};
-  return restart(history, entries, most_of_it);
-}
-
-cycle_finder::repetition cycle_finder::go_on(acquire_history const& history, std::uint32_t entries) {
-  save_up(history);
-  std::erase_if(candidates_, [&](candidate& one) {
-    if (history.repeats(one.period, entries) == entries) {
-      one.matched += entries;
-      return false;
-    }
-    if (one.open && one.matched >= shortest_match) doubt(one.period);
-    return true;
-  });
-  return compare(history, entries);
+  // A repetition is compared backwards, so none is missed by looking late.
+  if (++fruitless_ > fruitless_calls && fruitless_ % calls_skipped != 0) return 0;
+  return compare(history, entries, course);
 }
 
 void cycle_finder::save_up(acquire_history const& history) {
@@ -103,68 +73,21 @@ void cycle_finder::save_up(acquire_history const& history) {
   saved_at_ = history.clock();
 }
 
-std::uint32_t cycle_finder::repeats(acquire_history const& history, std::uint32_t period, std::uint32_t limit,
-                                    std::uint32_t skipped) {
-  std::uint32_t const count = history.repeats(period, std::min(limit, savings_), skipped);
-  savings_ -= count;
-  return count;
-}
-
-// The candidates are kept only if one of them is to be compared further; else, what `compare` would come to.
-cycle_finder::repetition cycle_finder::restart(acquire_history const& history, std::uint32_t entries, bool most_of_it) {
-  std::array<candidate, occurrences_tried> tried_so_far;
-  std::size_t count = 0;
-  bool open = false;
+// The first period that repeats long enough. If there is none, the next calls go on with the one that matched most.
+std::uint32_t cycle_finder::compare(acquire_history const& history, std::uint32_t entries, std::uint32_t course) {
   std::uint32_t ago = history.earlier(1);
   for (std::uint32_t tried = 0; ago != 0 && tried < occurrences_tried; ++tried, ago = history.earlier(ago)) {
     std::uint32_t const period = ago - 1;
-    if (refused(period)) continue;
-    candidate one{.period = period, .wanted = std::max(enough(history, period, most_of_it), entries)};
-    extend(history, one, entries);
-    if (!open && is_enough(history, one)) return running_ = {one.period, one.matched};
-    tried_so_far[count++] = one;
-    open = open || one.open;
-  }
-  std::span const all(tried_so_far.data(), count);
-  if (open) return candidates_.assign(all.begin(), all.end()), repetition{};
-  run_with_most(all, entries);
-  return {};
-}
-
-bool cycle_finder::is_enough(acquire_history const& history, candidate const& one) {
-  return one.matched >= one.wanted && (history.symbol(one.period) & call_begins) != 0;
-}
-
-void cycle_finder::run_with_most(std::span<candidate const> all, std::uint32_t entries) {
-  for (candidate const& one : all)
-    if (one.matched >= entries && one.matched > running_.matched) running_ = {one.period, one.matched};
-}
-
-// The first that is compared to its end and is enough; or that with the most goes on to be compared as running_.
-cycle_finder::repetition cycle_finder::compare(acquire_history const& history, std::uint32_t entries) {
-  bool open = false;
-  for (candidate& one : candidates_) {
-    extend(history, one, entries);
-    if (!open && is_enough(history, one)) {
-      running_ = {one.period, one.matched};
-      candidates_.clear();
-      return running_;
+    std::uint32_t const wanted = std::max(enough(history, period, course), entries);
+    std::uint32_t const matched = history.repeats(period, std::min(wanted, savings_));
+    savings_ -= matched;
+    if (matched >= entries && matched > running_.matched) running_ = {period, matched};
+    if (matched >= wanted && (history.symbol(period) & call_begins) != 0) {
+      running_ = {period, matched};
+      return period;
     }
-    open = open || one.open;
   }
-  if (open) return {};
-  run_with_most(candidates_, entries);
-  candidates_.clear();
-  return {};
-}
-
-void cycle_finder::extend(acquire_history const& history, candidate& one, std::uint32_t entries) {
-  if (!one.open) return;
-  std::uint32_t const rest = one.wanted - std::min(one.wanted, one.matched);
-  std::uint32_t const most = one.period <= work_a_call_ ? rest : std::min(rest, std::max(entries, work_a_call_));
-  std::uint32_t const count = repeats(history, one.period, most, one.matched);
-  one.matched += count;
-  one.open = count == most && one.matched < one.wanted;
+  return 0;
 }
 
 }  // namespace tierpager

@@ -2,62 +2,76 @@
 
 #include <algorithm>
 #include <cassert>
-#include <utility>
+#include <numeric>
+#include <tuple>
 
 namespace tierpager {
 namespace {
 
 constexpr std::size_t places_tried_max = 32;  // of one tensor: some occur in every layer
 
+// The call before which an entry is released that is held while `hold` entries are acquired, itself included. A hold
+// that ends inside a call ends before the next call; more than a whole cycle counts as one.
+std::uint32_t released_before(acquire_order const& order, std::uint32_t position, std::uint32_t hold) {
+  auto const& entries = order.entries;
+  if (hold >= entries.size()) return entries[position].call + order.calls;
+  std::size_t const last = position + hold - 1;
+  return (last < entries.size() ? entries[last].call : entries[last - entries.size()].call + order.calls) + 1;
+}
+
 }  // namespace
 
-known_cycle::known_cycle(std::uint32_t entries) : size_(entries) {
-  assert(entries > 0);
-  symbols_.reserve(std::size_t{entries} + 1);
-  calls_.reserve(entries);
-}
-
-known_cycle::known_cycle(acquire_order order, std::size_t tensors)
-    : known_cycle(static_cast<std::uint32_t>(order.entries.size())) {
-  auto& entries = order.entries;
-  std::ranges::sort(entries, [](order_entry const& one, order_entry const& other) {
-    return std::pair(one.call, one.id) < std::pair(other.call, other.id);
-  });
-  std::vector<std::uint32_t> begins;  // by call: the position of its first entry
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    assert(index_of(entries[i].id) < tensors);
-    bool const first = i == 0 || entries[i].call != entries[i - 1].call;
-    if (first) begins.push_back(static_cast<std::uint32_t>(i));
-    append(static_cast<std::uint32_t>(index_of(entries[i].id)) | (first ? call_begins : 0));
+known_cycle::known_cycle(acquire_order order, std::size_t tensors) {
+  assert(!order.entries.empty());
+  std::ranges::sort(order.entries, {}, [](order_entry const& entry) { return std::tuple(entry.call, entry.id); });
+  order.calls = 0;
+  std::uint32_t declared_call = 0;
+  for (order_entry& entry : order.entries) {
+    if (order.calls == 0 || entry.call != declared_call) ++order.calls;
+    declared_call = entry.call;
+    entry.call = order.calls - 1;
+    entry.until = entry.call + std::max(entry.until, declared_call + 1) - declared_call;
   }
-  auto work = work_portion::unlimited();
-  [[maybe_unused]] bool const indexed = index(work);
-  assert(indexed);
-  cycle_holds holds(*this);
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    std::uint32_t const after = std::max(entries[i].until, entries[i].call + 1) - entries[i].call;
-    std::uint64_t const end = std::uint64_t{calls_[i]} + after;
-    std::uint64_t const position = end / begins.size() * entries.size() + begins[end % begins.size()];
-    holds.add(static_cast<std::uint32_t>(std::min<std::uint64_t>(position - i, entries.size())));
+  for (order_entry& entry : order.entries) entry.until = std::min(entry.until, entry.call + order.calls);
+  order_ = std::make_shared<acquire_order const>(std::move(order));
+  index(tensors);
+}
+
+known_cycle::known_cycle(acquire_history const& history, std::uint32_t period, std::uint32_t start) {
+  assert(0 < start && start <= period && (history.symbol(start) & call_begins) != 0);
+  auto const ago = [=](std::uint32_t position) {
+    return position < start ? start - position : start + period - position;
+  };
+  acquire_order order;
+  order.entries.reserve(period);
+  for (std::uint32_t position = 0; position < period; ++position) {
+    acquire_symbol const symbol = history.symbol(ago(position));
+    if ((symbol & call_begins) != 0) ++order.calls;
+    order.entries.push_back({.id = tensor_id{index_in(symbol)}, .call = order.calls - 1});
   }
-  set_holds(std::move(holds));
+  for (std::uint32_t position = 0; position < period; ++position)
+    order.entries[position].until = released_before(order, position, history.latest_hold(ago(position), period));
+  order_ = std::make_shared<acquire_order const>(std::move(order));
+  index(history.tensors());
 }
 
-void known_cycle::append(acquire_symbol one) {
-  assert(!symbols_.empty() || (one & call_begins) != 0);
-  symbols_.push_back(one);
-  if ((one & call_begins) != 0) ++call_count_;
-  calls_.push_back(call_count_ - 1);
-  if (calls_.size() == size_) symbols_.push_back(call_begins);
-}
-
-bool known_cycle::index(work_portion& work) { return index_.build({symbols_.data(), size_}, work); }
-
-bool known_cycle::set_holds(cycle_holds made) {
-  assert(made.count() == size_);
-  holds_ = std::move(made.holds_);
-  if (made.differs_) order_ = std::make_shared<acquire_order const>(std::move(made.order_));
-  return made.differs_;
+// Each tensor's entries are counted. Then its positions are put down from the last to the first, which leaves begins_
+// at the first.
+void known_cycle::index(std::size_t tensors) {
+  auto const& entries = order_->entries;
+  symbols_.reserve(entries.size() + 1);
+  begins_.assign(tensors + 1, 0);
+  for (std::size_t position = 0; position < entries.size(); ++position) {
+    std::size_t const tensor = index_of(entries[position].id);
+    assert(tensor < tensors);
+    bool const begins_call = position == 0 || entries[position].call != entries[position - 1].call;
+    symbols_.push_back(static_cast<acquire_symbol>(tensor) | (begins_call ? call_begins : 0));
+    ++begins_[tensor];
+  }
+  symbols_.push_back(call_begins);
+  std::partial_sum(begins_.begin(), begins_.end(), begins_.begin());
+  places_.resize(entries.size());
+  for (auto position = size(); position-- > 0;) places_[--begins_[index_in(symbols_[position])]] = position;
 }
 
 std::uint32_t known_cycle::matched_at(std::uint32_t position, acquire_history const& history,
@@ -71,27 +85,24 @@ std::uint32_t known_cycle::matched_at(std::uint32_t position, acquire_history co
   return count;
 }
 
-std::span<std::uint32_t const> known_cycle::places_tried(acquire_symbol one) const {
-  auto const places = index_.places(index_in(one));
-  return places.first(std::min(places.size(), places_tried_max));
-}
-
 known_cycle::place known_cycle::find_latest(acquire_history const& history, std::uint32_t most) const {
   place best;
-  for (std::uint32_t const position : places_tried(history.symbol(1))) {
-    if (!call_ends_with(position)) continue;
+  auto const positions = places(index_in(history.symbol(1)));
+  for (std::uint32_t const position : positions.first(std::min(positions.size(), places_tried_max))) {
+    std::uint32_t const next = position + 1;
+    if ((symbols_[next] & call_begins) == 0) continue;
     std::uint32_t const matched = matched_at(position, history, most);
-    bool const left_here = left_in_call_of(position);
-    if (matched > best.matched || (matched == best.matched && left_here)) best = {after(position), matched};
+    bool const left_here = call(position) == call(left_at);
+    if (matched > best.matched || (matched == best.matched && left_here)) best = {next == size() ? 0 : next, matched};
   }
   return best;
 }
 
 std::optional<std::uint32_t> known_cycle::entries_until(tensor_id id, std::uint32_t position) const {
-  auto const places = index_.places(static_cast<std::uint32_t>(index_of(id)));
-  if (places.empty()) return std::nullopt;
-  auto const next = std::ranges::lower_bound(places, position);
-  return next != places.end() ? *next - position : places.front() + size() - position;
+  auto const positions = places(index_of(id));
+  if (positions.empty()) return std::nullopt;
+  auto const next = std::ranges::lower_bound(positions, position);
+  return next != positions.end() ? *next - position : positions.front() + size() - position;
 }
 
 }  // namespace tierpager
