@@ -19,8 +19,6 @@ install(TARGETS tierpager ${tierpager_libraries} EXPORT tierpagerTargets
 set(tierpager_header_folders core/include/ host/include/)
 if(TIERPAGER_HAS_CUDA)
   list(APPEND tierpager_header_folders cuda/include/)
-else()  # no device of that kind in this library; what is for Thrust works with any
-  install(FILES cuda/include/tierpager/thrust.hpp DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/tierpager" COMPONENT development)
 endif()
 install(DIRECTORY ${tierpager_header_folders} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
 
@@ -34,7 +32,11 @@ endif()
 
 # The licence, and those of the headers that are compiled in: as the distribution installed them.
 install(FILES LICENSE CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
-foreach(tierpager_compiled_in IN ITEMS nlohmann-json3-dev libcli11-dev libthrust-dev)
+set(tierpager_compiled_in_packages nlohmann-json3-dev libcli11-dev)
+if(TIERPAGER_HAS_CUDA)  # CUB, by its toolkit's package
+  list(APPEND tierpager_compiled_in_packages cuda-cccl-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR})
+endif()
+foreach(tierpager_compiled_in IN LISTS tierpager_compiled_in_packages)
   install(FILES "/usr/share/doc/${tierpager_compiled_in}/copyright" DESTINATION "${CMAKE_INSTALL_DOCDIR}/licences"
     RENAME ${tierpager_compiled_in} COMPONENT runtime OPTIONAL)
 endforeach()

@@ -1,20 +1,9 @@
-# tierpager_thrust_cpp: Thrust for code compiled by the host compiler, its algorithms run on the CPU (the CPP system).
-# The headers come from the toolkit that toolkit.cmake found, else from the distribution (libthrust-dev).
-include_guard(GLOBAL)
-set(tierpager_thrust_places "")
-if(CUDAToolkit_FOUND)
-  foreach(dir IN LISTS CUDAToolkit_INCLUDE_DIRS)
-    list(APPEND tierpager_thrust_places "${dir}/cccl" "${dir}")
-  endforeach()
-endif()
-if(tierpager_thrust_places)
-  find_path(tierpager_thrust_dir thrust/version.h PATHS ${tierpager_thrust_places} NO_CACHE NO_DEFAULT_PATH)
-endif()
-find_path(tierpager_thrust_dir thrust/version.h NO_CACHE)
-if(NOT tierpager_thrust_dir)
-  message(FATAL_ERROR "No Thrust headers found: install libthrust-dev or a CUDA toolkit")
-endif()
-message(STATUS "Thrust headers: ${tierpager_thrust_dir}")
+# tierpager_thrust_cpp: the toolkit's Thrust for tests that the host compiler compiles, its algorithms run on the CPU (the CPP
+# system). nvcc finds Thrust by itself.
+set(tierpager_thrust_places ${CUDAToolkit_INCLUDE_DIRS})
+list(TRANSFORM tierpager_thrust_places APPEND "/cccl" OUTPUT_VARIABLE tierpager_thrust_inner_places)
+find_path(tierpager_thrust_dir thrust/version.h REQUIRED NO_CACHE NO_DEFAULT_PATH
+  PATHS ${tierpager_thrust_inner_places} ${tierpager_thrust_places})
 
 add_library(tierpager_thrust_cpp INTERFACE)
 target_include_directories(tierpager_thrust_cpp SYSTEM INTERFACE "${tierpager_thrust_dir}")

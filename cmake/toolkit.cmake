@@ -1,6 +1,6 @@
 # TIERPAGER_CUDA: AUTO looks for a CUDA toolkit and uses what it finds, ON insists, OFF does not look. Sets
 # TIERPAGER_HAS_CUDA where the CUDA device is built, and then enables the CUDA language for its kernels; `tierpager_cudart`
-# names the runtime library that TIERPAGER_CUDART chooses. CUDAToolkit_INCLUDE_DIRS serves thrust.cmake too.
+# names the runtime library that TIERPAGER_CUDART chooses.
 set(TIERPAGER_CUDA AUTO CACHE STRING "Use a CUDA toolkit: AUTO (where one is found), ON, OFF")
 set_property(CACHE TIERPAGER_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TIERPAGER_CUDART static CACHE STRING "Which CUDA runtime library to link: static, shared")

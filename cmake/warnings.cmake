@@ -1,4 +1,4 @@
-# Warnings of our own targets. They are errors but for projects that take this one in, whose compilers nobody here tried.
+# Warnings of our own targets. They are errors in our own presets only: others have compilers that nobody here tried.
 function(tierpager_warnings target)
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wsign-conversion;-Wshadow>"

@@ -69,8 +69,9 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
   } else if (glob_or_preset.starts_with("last:")) {
     auto const count = number_of(glob_or_preset.substr(5));
     if (!count || *count == 0)
-      return failure{.code = errc::invalid_argument,
-                     .what = "'" + std::string(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
+      return failure{
+          .code = errc::invalid_argument,
+          .what = std::string("'").append(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
     std::uint64_t layers = 0;
     for (tensor_info const& one : tensors.tensors())
       if (auto const layer = layer_of(one.name)) layers = std::max(layers, *layer + 1);

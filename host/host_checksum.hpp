@@ -1,5 +1,5 @@
-// The checksum of checksum.hpp by Thrust's sequential CPU backend: what the host device runs where a GPU would run the
-// same reduction. Pure; any thread. Allocates nothing.
+// The checksum of checksum.hpp over memory: what the host device runs where a GPU reduces in parallel. Pure; any thread.
+// Allocates nothing.
 #pragma once
 
 #include <cstdint>

@@ -176,24 +176,21 @@ class fault_run {
     EXPECT_TRUE(may_fail_ && known) << why->describe();
   }
   void read(handle const& one, std::size_t on) { reader_.read(one, streams_[on]); }
-  [[nodiscard]] static wait_options in_time() {
-    return {.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(under_thread_sanitizer ? 20 : 5)};
-  }
   void use(std::vector<tensor_id> const& ids, std::size_t on) {
     attempt([&] {
-      for (handle const& one : paged_->acquire(ids, streams_[on], in_time())) read(one, on);
+      for (handle const& one : paged_->acquire(ids, streams_[on])) read(one, on);
       return 0;
     });
   }
   void use_host(tensor_id wanted) {
     attempt([&] {
-      reader_.read_now(paged_->acquire_host(wanted, in_time()));
+      reader_.read_now(paged_->acquire_host(wanted));
       return 0;
     });
   }
   void hold(tensor_id wanted, std::size_t on) {
     attempt([&] {
-      held_ = paged_->acquire(wanted, streams_[on], in_time());
+      held_ = paged_->acquire(wanted, streams_[on]);
       read(held_, on);
       streams_[on].synchronize();
       return 0;

@@ -131,7 +131,7 @@ void expect_a_full_pass(stress& shared) {
 TEST(thread_stress, ends_with_right_bytes_a_full_pass_and_statistics_that_add_up) {
   for (std::uint64_t seed = 1; seed <= (under_thread_sanitizer ? 2U : 4U); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    watchdog const limit("thread stress of seed " + std::to_string(seed), std::chrono::seconds(240));
+    watchdog const limit("thread stress of seed " + std::to_string(seed));
     stress shared(seed);
     {
       std::vector<std::jthread> all;

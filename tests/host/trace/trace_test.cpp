@@ -153,7 +153,7 @@ TEST_F(trace, a_name_is_registered_once) {
 
 // The lock is not recursive: told under it, this tool would wait for itself.
 TEST_F(trace, a_tool_that_asks_the_pager_back_does_not_hang) {
-  watchdog const limit("a tool that calls stats()", std::chrono::seconds(6));
+  watchdog const limit("a tool that calls stats()");
   pattern_model model = make_pattern_model(6, 2 * page);
   {
     host_stream stream;
