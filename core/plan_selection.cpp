@@ -168,56 +168,18 @@ std::optional<std::uint64_t> selector::best_cap() {
   return best.feasible ? std::optional(best.cap_bytes) : std::nullopt;
 }
 
-// Exchanges one tensor that streams for a smaller one, where that takes the surplus down the most.
-bool selector::swap_one(std::uint64_t cap_bytes, std::uint64_t needed) {
-  std::uint64_t const surplus = set_.bytes() - needed;
-  bool const alone = slots_ == 1;
-  auto const by_size = [&](member const& left, member const& right) {
-    return request_.bytes[left.tensor] < request_.bytes[right.tensor];
-  };
-  for (auto from = groups_.rbegin(); from != groups_.rend(); ++from) {
-    std::vector<member> in, out;
-    for (member const& each : from->members) (set_.contains(each.tensor) ? in : out).push_back(each);
-    std::stable_sort(in.begin(), in.end(), by_size);
-    std::stable_sort(out.begin(), out.end(), by_size);
-    // The best partner of each size that streams: the smallest that is no more than the surplus smaller.
-    std::uint64_t last_size = 0, tries = 0;
-    for (auto leaving = in.rbegin(); leaving != in.rend() && tries < 16; ++leaving) {
-      std::uint64_t const size = request_.bytes[leaving->tensor];
-      if (size == last_size) continue;
-      last_size = size;
-      auto const partner = std::partition_point(
-          out.begin(), out.end(), [&](member const& each) { return request_.bytes[each.tensor] + surplus < size; });
-      if (partner == out.end() || request_.bytes[partner->tensor] >= size) continue;
-      ++tries;
-      set_.remove(leaving->tensor);
-      for (auto joining = partner; joining != out.end() && joining < partner + 8; ++joining) {
-        if (request_.bytes[joining->tensor] >= size) break;
-        if (!set_.fits(joining->tensor, cap_bytes, alone)) continue;
-        set_.add(joining->tensor);
-        return true;
-      }
-      set_.add(leaving->tensor);
-    }
-  }
-  return false;
-}
-
+// Takes out tensors that need not stream after all, those with the most loads first, the largest of a group first.
 void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
-  std::uint64_t const close_enough = needed + needed / 1000;
-  for (int round = 0; round < 4 && set_.bytes() > close_enough; ++round) {
-    for (auto from = groups_.rbegin(); from != groups_.rend() && set_.bytes() > needed; ++from) {
-      std::vector<member> in;
-      for (member const& each : from->members)
-        if (set_.contains(each.tensor) && request_.bytes[each.tensor] <= set_.bytes() - needed) in.push_back(each);
-      std::stable_sort(in.begin(), in.end(), [&](member const& left, member const& right) {
-        return request_.bytes[left.tensor] > request_.bytes[right.tensor];
-      });
-      for (member const& each : in)
-        if (request_.bytes[each.tensor] <= set_.bytes() - needed && set_.may_leave(each.tensor, cap_bytes, slots_ == 1))
-          set_.remove(each.tensor);
-    }
-    if (set_.bytes() <= close_enough || !swap_one(cap_bytes, needed)) return;
+  for (auto from = groups_.rbegin(); from != groups_.rend() && set_.bytes() > needed; ++from) {
+    std::vector<member> in;
+    for (member const& each : from->members)
+      if (set_.contains(each.tensor)) in.push_back(each);
+    std::stable_sort(in.begin(), in.end(), [&](member const& left, member const& right) {
+      return request_.bytes[left.tensor] > request_.bytes[right.tensor];
+    });
+    for (member const& each : in)
+      if (request_.bytes[each.tensor] <= set_.bytes() - needed && set_.may_leave(each.tensor, cap_bytes, slots_ == 1))
+        set_.remove(each.tensor);
   }
 }
 

@@ -98,7 +98,6 @@ class selector {
   void stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
   std::optional<std::uint64_t> best_cap();
   void trim(std::uint64_t cap_bytes, std::uint64_t needed);
-  bool swap_one(std::uint64_t cap_bytes, std::uint64_t needed);
 
   selection_request request_;
   streamed_set set_;

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <bench/comparison/compare_policies.hpp>
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
-#include <tools/comparison/compare_policies.hpp>
 #include <tools/event_file.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/output.hpp>

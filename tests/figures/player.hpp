@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <bench/comparison/compare_policies.hpp>
 #include <tests/figures/programs.hpp>
-#include <tools/comparison/compare_policies.hpp>
 #include <tools/virtual_pager.hpp>
 
 namespace tierpager::figures {

@@ -30,6 +30,7 @@ CLEAN = {
                        "  worker(options o = {}) : a_{1}, b_{o.a} {\n" + lines(60) + "  }\n"
                        "  int g() {\n" + lines(60) + "  }\n};\n",
     "tests/core/order_test.cpp": "TEST(order, holds) {\n" + lines(68) + "}\n",
+    "tools/plan.cpp": '#include "bench/comparison/arc.hpp"\n',
     "tools/report": "#!/usr/bin/env python3\nprint(1)\n",
 }
 
@@ -56,6 +57,9 @@ PLANTED = {
     "host_sees_cuda": ("host/a.cpp", '#include "cuda/event_pool.hpp"\n', 1, "must not include cuda"),
     "host_sees_runtime": ("host/a.cpp", "#include <cuda_runtime_api.h>\n", 1, "only cuda/"),
     "tools_see_tests": ("tools/a.cpp", '#include "tests/faulty_source.hpp"\n', 1, "must not include tests"),
+    "tools_see_benchmarks": ("tools/a.cpp", '#include "bench/micro/support.hpp"\n', 1, "must not include bench"),
+    "core_sees_comparison": ("core/a.cpp", '#include "bench/comparison/arc.hpp"\n', 1, "must not include bench"),
+    "comparison_sees_tools": ("bench/comparison/a.cpp", '#include "tools/text.hpp"\n', 1, "must not include tools"),
     "tests_see_examples": ("tests/a.cpp", '#include "examples/a.hpp"\n', 1, "must not include examples"),
     "example_sees_core": ("examples/a.cpp", '#include "core/residency.hpp"\n', 1, "public headers only"),
     "public_sees_private": ("core/include/tierpager/a.hpp", HEADER + '#include "core/residency.hpp"\n', 4, "no private one"),

@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bench/comparison/compare_policies.hpp>
 #include <tests/support/expert_traces.hpp>
 #include <tests/support/model_shapes.hpp>
 #include <tierpager/eviction_policy.hpp>
-#include <tools/comparison/compare_policies.hpp>
 
 namespace tierpager::test {
 namespace {

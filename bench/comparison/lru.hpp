@@ -2,8 +2,8 @@
 // It knows no pins and no tensor in use.
 #pragma once
 
-#include <tools/comparison/comparison_cache.hpp>
-#include <tools/comparison/tensor_queue.hpp>
+#include <bench/comparison/comparison_cache.hpp>
+#include <bench/comparison/tensor_queue.hpp>
 
 namespace tierpager::tools {
 

@@ -1,4 +1,4 @@
-#include <tools/comparison/s3fifo.hpp>
+#include <bench/comparison/s3fifo.hpp>
 
 namespace tierpager::tools {
 

@@ -1,4 +1,4 @@
-#include <tools/comparison/belady.hpp>
+#include <bench/comparison/belady.hpp>
 
 #include <limits>
 

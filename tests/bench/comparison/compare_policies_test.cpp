@@ -1,4 +1,4 @@
-#include <tools/comparison/compare_policies.hpp>
+#include <bench/comparison/compare_policies.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include <tools/comparison/arc.hpp>
+#include <bench/comparison/arc.hpp>
 
 #include <algorithm>
 

@@ -1,13 +1,13 @@
-#include <tools/comparison/comparison_cache.hpp>
+#include <bench/comparison/comparison_cache.hpp>
 
 #include <cassert>
 #include <charconv>
 
-#include <tools/comparison/arc.hpp>
-#include <tools/comparison/decayed_lfu.hpp>
-#include <tools/comparison/lru.hpp>
-#include <tools/comparison/s3fifo.hpp>
-#include <tools/comparison/sieve.hpp>
+#include <bench/comparison/arc.hpp>
+#include <bench/comparison/decayed_lfu.hpp>
+#include <bench/comparison/lru.hpp>
+#include <bench/comparison/s3fifo.hpp>
+#include <bench/comparison/sieve.hpp>
 
 namespace tierpager::tools {
 

@@ -1,4 +1,4 @@
-#include <tools/comparison/decayed_lfu.hpp>
+#include <bench/comparison/decayed_lfu.hpp>
 
 #include <cmath>
 #include <limits>

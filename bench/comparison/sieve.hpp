@@ -2,8 +2,8 @@
 // oldest to the newest, clears the bits it meets and evicts the first without one. For comparison only; not thread-safe.
 #pragma once
 
-#include <tools/comparison/comparison_cache.hpp>
-#include <tools/comparison/tensor_queue.hpp>
+#include <bench/comparison/comparison_cache.hpp>
+#include <bench/comparison/tensor_queue.hpp>
 
 namespace tierpager::tools {
 

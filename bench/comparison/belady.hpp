@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include <tools/comparison/comparison_cache.hpp>
+#include <bench/comparison/comparison_cache.hpp>
 
 namespace tierpager::tools {
 

@@ -1,11 +1,11 @@
-#include <tools/comparison/comparison_cache.hpp>
+#include <bench/comparison/comparison_cache.hpp>
 
 #include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <tests/tools/comparison/naive_caches.hpp>
+#include <tests/bench/comparison/naive_caches.hpp>
 
 namespace tierpager::tools {
 namespace {

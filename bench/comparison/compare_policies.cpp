@@ -1,8 +1,8 @@
-#include <tools/comparison/compare_policies.hpp>
+#include <bench/comparison/compare_policies.hpp>
 
 #include <cassert>
 
-#include <tools/comparison/comparison_cache.hpp>
+#include <bench/comparison/comparison_cache.hpp>
 
 namespace tierpager::tools {
 namespace {

@@ -2,8 +2,8 @@
 // of what left either; a ghost's return moves the balance between the two. For comparison only; not thread-safe.
 #pragma once
 
-#include <tools/comparison/comparison_cache.hpp>
-#include <tools/comparison/tensor_queue.hpp>
+#include <bench/comparison/comparison_cache.hpp>
+#include <bench/comparison/tensor_queue.hpp>
 
 namespace tierpager::tools {
 
