@@ -1,6 +1,8 @@
 """What the mutant runner reads, applies and concludes; no compiler is run."""
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import sys
@@ -175,25 +177,69 @@ class Mutants(unittest.TestCase):
         failed = run + "[  FAILED  ] a.second/1, where GetParam() = 2 (0 ms)\n[  FAILED  ] 1 test, listed below:\n"
         self.assertEqual(runner.judge(1, failed), runner.Verdict(True, "a.second/1"))
         self.assertEqual(runner.judge(-6, run), runner.Verdict(True, "a.second/1 (SIGABRT)"))
-        self.assertEqual(runner.judge(None, run), runner.Verdict(True, "a.second/1 (still running at the limit)"))
+        self.assertEqual(runner.judge(None, run), runner.Verdict(True, "a.second/1 (a hang)"))
 
     def test_calls_a_run_without_failures_survived_and_a_run_without_tests_no_run(self):
         self.assertFalse(runner.judge(0, "[ RUN      ] a.first\n[       OK ] a.first (0 ms)\n").good)
         self.assertFalse(runner.judge(1, "cannot start\n").good)
         self.assertFalse(runner.judge(None, "").good)
 
-    def test_joins_the_filters_of_a_target_and_answers_for_each(self):
+    def test_joins_the_runs_of_a_target_and_answers_for_each(self):
         def mutant(gtest_filter, arguments=()):
             return runner.Mutant("m", tests="t", gtest_filter=gtest_filter, arguments=arguments)
 
-        runs = runner.runs_of([mutant("a.*"), mutant("b.*"), mutant("a.*"), mutant("a.*-a.x"), mutant("*", ("--n=2",))])
-        self.assertEqual(list(runs.values()), [["a.*", "b.*"], ["a.*-a.x"], ["*"]])
-        ran = "[ RUN      ] a.x\n[       OK ] a.x (0 ms)\n[ RUN      ] b.y/1\n[  SKIPPED ] b.y/1 (0 ms)\n"
-        for gtest_filter, answer in (("a.*", None), ("a.?:c.*", None), ("b.*", runner.SKIPPED), ("*", None),
-                                     ("c.*", "no test of t matches 'c.*'")):
-            self.assertEqual(runner.judge_unchanged("t", gtest_filter, 0, ran), answer)
-        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, ran + "[  FAILED  ] b.y/1 (0 ms)\n"), "t fails on the unchanged code: b.y/1")
-        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, "cannot start\n"), "no test of t matches 'a.*'")
+        all_of = [mutant("a.*"), mutant("b.*"), mutant("a.*-a.x"), mutant("*", ("--n=2",)), mutant("a.*")]
+        self.assertEqual(runner.runs_of(all_of), [[all_of[0], all_of[1], all_of[4]], [all_of[2]], [all_of[3]]])
+        ran = ("[ RUN      ] a.x\n[       OK ] a.x (1200 ms)\n[ RUN      ] b.y/1\n[  SKIPPED ] b.y/1 (0 ms)\n"
+               "[ RUN      ] d.z\n[       OK ] d.z, where GetParam() = (2) (800 ms)\n")
+        for gtest_filter, seconds in (("a.*", 1.2), ("a.?:c.*", 1.2), ("b.*", None), ("*", 2.0)):
+            self.assertEqual(runner.judge_unchanged(mutant(gtest_filter), ran), seconds)
+        with self.assertRaisesRegex(runner.Unusable, "no test of t matches 'c.*'"):
+            runner.judge_unchanged(mutant("c.*"), ran)
+
+    def test_a_hang_is_ten_times_what_the_unchanged_code_took(self):
+        limits = []
+
+        def run_tests(*words):
+            limits.append(words[-1])
+            return None, "[ RUN      ] a.x\n"
+
+        build = unittest.mock.Mock(folder="no_build", binary=lambda _: "no_build/t")
+        with unittest.mock.patch.multiple(runner, build_mutant=lambda *_: "no_binary", run_tests=run_tests):
+            with unittest.mock.patch("os.remove"):
+                verdicts = [runner.try_mutant(runner.Mutant("m"), build, seconds) for seconds in (0.1, 7)]
+        self.assertEqual(limits, [runner.LIMIT_SECONDS_MIN, 70])
+        self.assertEqual([(verdict.good, verdict.text) for verdict in verdicts], 2 * [(True, "a.x (a hang)")])
+
+    def test_tries_what_has_passed_unchanged_and_tells_how_long_is_left(self):
+        def mutant(name, tests, gtest_filter):
+            return runner.Mutant(name, tests=tests, gtest_filter=gtest_filter)
+
+        passed = "[ RUN      ] a.x\n[       OK ] a.x (1 ms)\n[ RUN      ] b.y\n[       OK ] b.y (2 ms)\n"
+        outputs = {"t": passed, "u": "[ RUN      ] a.x\n[  SKIPPED ] a.x (0 ms)\n"}
+        mutants = [mutant("short", "t", "a.*"), mutant("skips", "u", "*"), mutant("long", "t", "b.*")]
+        tried = []
+
+        def try_mutant(one, _, seconds):
+            tried.append((one.name, seconds))
+            return runner.Verdict(True, "killed " + one.name)
+
+        with unittest.mock.patch.multiple(runner, try_unchanged=lambda run, _: outputs[run[0].tests], try_mutant=try_mutant):
+            with unittest.mock.patch("sys.stderr", io.StringIO()) as said:
+                verdicts = runner.try_all(mutants, None, 1)
+                self.assertRaises(runner.Unusable, runner.try_all, [mutant("none", "t", "c.*")], None, 1)
+        self.assertEqual([verdict.text for verdict in verdicts], ["killed short", runner.SKIPPED, "killed long"])
+        self.assertEqual(tried, [("long", 0.002), ("short", 0.001)])
+        self.assertIn("[3 of 3, 0 min left]", said.getvalue())
+
+    def test_a_test_that_fails_unchanged_ends_it_all(self):
+        mutant = runner.Mutant("m", tests="t")
+        with tempfile.TemporaryDirectory() as folder:
+            build = unittest.mock.Mock(folder=folder, binary=lambda _: os.path.join(folder, "t"))
+            for output, answer in (("[ RUN      ] b.y\n[  FAILED  ] b.y (0 ms)\n", self.assertRaises(runner.Unusable)),
+                                   ("cannot start\n", contextlib.nullcontext())):
+                with unittest.mock.patch.object(runner, "run_tests", lambda *_, said=output: (1, said)), answer:
+                    self.assertEqual(runner.try_unchanged([mutant], build), output)
 
 
 if __name__ == "__main__":
