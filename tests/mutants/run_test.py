@@ -1,6 +1,8 @@
 """What the mutant runner reads, applies and concludes; no compiler is run."""
+import contextlib
 import importlib.machinery
 import importlib.util
+import io
 import json
 import os
 import sys
@@ -16,7 +18,7 @@ runner = importlib.util.module_from_spec(spec)
 sys.modules["mutant_runner"] = runner
 loader.exec_module(runner)
 
-ENTRY = "[loses_order]\npromise: 3 reuse\nfile: core/a.cpp\ntests: core_tests a.*:b.*\n-  one(\n-    two);\n+  two;\n"
+ENTRY = "[loses_order]\npromise: 3 reuse\nin: f\ntests: core_tests a.*:b.*\n-  one(\n-    two);\n+  two;\n"
 
 
 def read(text):
@@ -26,32 +28,47 @@ def read(text):
         return runner.read_list(file.name)
 
 
-def check(text, entries):
-    """What --check exits with, for a tree of the one file core/a.cpp."""
+def in_tree(files, use):
+    """What use() makes of a tree of these files."""
     with tempfile.TemporaryDirectory() as root:
-        os.mkdir(os.path.join(root, "core"))
-        for name, content in (("core/a.cpp", text), ("mutants.txt", entries)):
+        for name, content in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
             with open(os.path.join(root, name), "w", encoding="utf-8") as file:
                 file.write(content)
-        runner.ROOT = root
-        with unittest.mock.patch("sys.argv", ["run", "no_build", "--check", "--mutants", os.path.join(root, "mutants.txt")]):
+        return use(root)
+
+
+def check(text, entries):
+    """What --check exits with, for a tree of the one file core/a.cpp."""
+    def use(root):
+        with unittest.mock.patch.object(runner, "ROOT", root), unittest.mock.patch(
+                "sys.argv", ["run", "no_build", "--check", "--mutants", os.path.join(root, "core/mutants.txt")]):
             return runner.main()
 
+    return in_tree({"core/a.cpp": text, "core/mutants.txt": entries}, use)
 
-def change(text, original, replacement):
-    with tempfile.TemporaryDirectory() as root:
-        with open(os.path.join(root, "a.cpp"), "w", encoding="utf-8") as file:
-            file.write(text)
-        runner.ROOT = root
-        return runner.apply(runner.Mutant("m", file="a.cpp", original=original, replacement=replacement))
+
+def change(files, definition, pattern, replacement=""):
+    """The file that the mutant changes, and its changed text."""
+    if isinstance(files, str):
+        files = {"core/a.cpp": files}
+    mutant = runner.Mutant("m", definition=definition, pattern=pattern, replacement=replacement)
+    return in_tree(files, lambda root: runner.apply(mutant, runner.Sources(root)))
+
+
+def changed(body, pattern, replacement=""):
+    """The changed body of a function."""
+    before, after = "void f(int a, int b) {", "}"
+    text = change(before + body + after, "f", pattern, replacement)[1]
+    return text.removeprefix(before).removesuffix(after)
 
 
 class Mutants(unittest.TestCase):
     def test_reads_an_entry(self):
         (mutant,) = read("# a comment\n\n" + ENTRY)
-        self.assertEqual((mutant.name, mutant.promise, mutant.file), ("loses_order", "3 reuse", "core/a.cpp"))
+        self.assertEqual((mutant.name, mutant.promise, mutant.definition), ("loses_order", "3 reuse", "f"))
         self.assertEqual((mutant.tests, mutant.gtest_filter), ("core_tests", "a.*:b.*"))
-        self.assertEqual((mutant.original, mutant.replacement), ("  one(\n    two);\n", "  two;\n"))
+        self.assertEqual((mutant.pattern, mutant.replacement), ("  one(\n    two);\n", "  two;\n"))
 
     def test_passes_arguments_on(self):
         (mutant,) = read(ENTRY.replace("core_tests a.*:b.*", "core_tests --schedules=20 a.*"))
@@ -69,7 +86,7 @@ class Mutants(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             with open(os.path.join(folder, "compile_commands.json"), "w", encoding="utf-8") as file:
                 json.dump([entry("first"), entry("second"), entry("third")], file)
-            build = runner.Build(folder)
+            build = runner.Build(folder, None)
             for link, used in ((["g++", "tests/libsecond.a"], "second"), (["tests/libthird.a", "tests/libfirst.a"], "third"),
                                ([compiled("third"), "tests/libfirst.a"], "third")):
                 with self.subTest(link):
@@ -78,27 +95,81 @@ class Mutants(unittest.TestCase):
                 build.compile_command("host/a.cpp", ["g++", "libsecond.a", "tests/libother.a"])
 
     def test_refuses_what_it_cannot_use(self):
-        for text in ("promise: x\n", ENTRY + ENTRY, ENTRY.replace("a.cpp", "a.hpp"), ENTRY.replace("promise", "promises"),
-                     ENTRY.replace("promise: 3 reuse\n", ""), ENTRY.replace("-", "+")):
+        for text in ("promise: x\n", ENTRY + ENTRY, ENTRY.replace("in: f\n", ""), ENTRY.replace("promise", "promises"),
+                     ENTRY.replace("promise: 3 reuse\n", ""), ENTRY.replace("-", "+"),
+                     ENTRY.replace("+  two", "+  $two"), ENTRY.replace("+  two", "+  ...")):
             with self.subTest(text), self.assertRaises(runner.Unusable):
                 read(text)
 
-    def test_applies_once_whatever_the_line_breaks(self):
-        self.assertEqual(change("a; f(x,\n   y); b;", "f(x, y);", "g();"), "a; g(); b;")
-        self.assertEqual(change("a; f(); b;", "f();", ""), "a;  b;")
+    def test_neither_blanks_nor_comments_nor_line_ends_count(self):
+        self.assertEqual(changed("a; f(x, // why\n   y); b;", "f ( x,y ) ;", "g();"), "a; g(); b;")
+        self.assertEqual(changed("a; f(); b;", "f();"), "a;  b;")
+        self.assertEqual(changed("a = b == c;", "= b", "= d"), "a = d == c;")
 
-    def test_refuses_an_original_that_is_absent_or_occurs_twice_and_a_change_of_nothing(self):
-        for text, replacement in (("a;", ""), ("f(); f();", ""), ("f();", " f(); ")):
-            with self.subTest(text), self.assertRaises(runner.Unusable):
-                change(text, "f();", replacement)
+    def test_a_renamed_local_breaks_nothing(self):
+        for local in ("one", "slot"):
+            self.assertEqual(changed(f"{local}.last = max({local}.last, {local}.next);", "max($l.last, $l.next)", "$l.next"),
+                             f"{local}.last = {local}.next;")
+        with self.assertRaises(runner.Unusable):
+            changed("max(one.last, other.next);", "max($l.last, $l.next)")
+
+    def test_dots_are_a_balanced_stretch_of_one_statement(self):
+        self.assertEqual(changed("g(a, (b)); h(); i(c);", "g(...); h(); i(...);", "i(...); j(...);"), "i(a, (b)); j(c);")
+        self.assertEqual(changed("return f(a)(b);", "return ...;", "return;"), "return;")
+        self.assertEqual(changed("g(); h();", "g(...);"), " h();")
+        for body, pattern in (("g(a); b);", "g(... b)"), ("g(a) + b;", "g(... b"), ("g(); h();", "g ... h")):
+            with self.subTest(pattern), self.assertRaises(runner.Unusable):
+                changed(body, pattern)
+
+    def test_refuses_a_pattern_that_is_absent_or_occurs_twice_and_a_change_of_nothing(self):
+        for body, replacement in (("a;", ""), ("g(); g();", ""), ("g();", " g (); ")):
+            with self.subTest(body), self.assertRaises(runner.Unusable):
+                changed(body, "g();", replacement)
+
+    def test_finds_a_function_wherever_it_stands(self):
+        text = "namespace n {\nvoid pager::f() { g(); }\n}\n"
+        for path in ("core/a.cpp", "core/format/b.cpp", "host/c.cpp", "cuda/d.cpp", "tools/e.cpp", "bench/f.cpp"):
+            for name in ("pager::f", "f"):
+                found = change({path: text, "core/other.cpp": "void g() { g(); } void h() {}\n"}, name, "g();", "h();")
+                self.assertEqual(found, (path, text.replace("g()", "h()")))
+        for path, name in (("core/a.hpp", "pager::f"), ("tests/a.cpp", "pager::f"), ("core/a.cpp", "ager::f"),
+                           ("core/a.cpp", "n::pager::f")):
+            with self.subTest(path + name), self.assertRaises(runner.Unusable):
+                change({path: text}, name, "g();")
+
+    def test_tells_definitions_apart(self):
+        text = """
+            #define MACRO void f() { x; {
+            constexpr int limit = 8; std::array<int, 2> const table{{3, 4}};
+            namespace { struct visitor { int depth = 5; void f() { six; } }; }
+            template <class T> std::vector<std::pair<T, int>> g(T, int = 7) noexcept { "}"; '{'; R"(})"; /* } */ nine; }
+            [[gnu::noinline]] pager::pager(int n) : base(n), size_{n}, order_(10) { if (n) { eleven; } }
+            pager::~pager() { twelve; }
+            pager& pager::operator=(pager&& other) noexcept { thirteen; return *this; }
+            bool less::operator()(int a, int b) const { return fourteen; }
+            enum class kind : int { zero, one };
+            template <> int pool<int>::take() { sixteen; }
+            int f(); int f() { return seventeen; }
+            """
+        for name, pattern in (("limit", "8"), ("table", "3"), ("visitor::depth", "5"), ("visitor::f", "six;"), ("g", "7"), ("g", "nine"),
+                              ("pager::pager", "order_(10)"), ("pager::pager", "eleven"), ("pager::~pager", "twelve"),
+                              ("pager::operator=", "thirteen"), ("less::operator()", "fourteen"),
+                              ("pool::take", "sixteen"), ("f", "seventeen")):
+            with self.subTest(name):
+                self.assertEqual(change(text, name, pattern, "other")[1], text.replace(pattern, "other"))
+        for name, pattern in (("visitor::f", "seventeen"), ("pager::pager", "twelve"), ("g", "order_")):
+            with self.subTest(name), self.assertRaises(runner.Unusable):
+                change(text, name, pattern, "other")
 
     def test_checks_without_a_build_and_names_every_mutant_that_no_longer_applies(self):
-        moved = ENTRY.replace("loses_order", "moved").replace("core/a.cpp", "core/b.cpp")
-        idle = "[idle]\npromise: 3 reuse\nfile: core/a.cpp\ntests: core_tests\n-three;\n+three;\n"
-        self.assertEqual(check("one( two);", ENTRY), 0)
+        gone = ENTRY.replace("loses_order", "gone").replace("in: f", "in: pager::f")
+        idle = "[idle]\npromise: 3 reuse\nin: f\ntests: core_tests\n-three;\n+three;\n"
+        lost = ENTRY.replace("loses_order", "lost").replace("two", "four")
+        self.assertEqual(check("void f() { one( two); }", ENTRY), 0)
         with self.assertRaises(runner.Unusable) as stale:
-            check("one( two); three;", ENTRY + ENTRY.replace("loses_order", "lost").replace("two", "four") + moved + idle)
-        for line in ("3 of 4", "lost: its original occurs 0 times in core/a.cpp", "moved: core/b.cpp cannot", "idle: it changes nothing"):
+            check("void f() { one( two); three; }", ENTRY + lost + gone + idle)
+        for line in ("3 of 4", "lost: its pattern occurs 0 times in f", "gone: there is no definition pager::f",
+                     "idle: it changes nothing"):
             self.assertIn(line, str(stale.exception))
 
     def test_names_the_test_that_noticed(self):
@@ -106,25 +177,69 @@ class Mutants(unittest.TestCase):
         failed = run + "[  FAILED  ] a.second/1, where GetParam() = 2 (0 ms)\n[  FAILED  ] 1 test, listed below:\n"
         self.assertEqual(runner.judge(1, failed), runner.Verdict(True, "a.second/1"))
         self.assertEqual(runner.judge(-6, run), runner.Verdict(True, "a.second/1 (SIGABRT)"))
-        self.assertEqual(runner.judge(None, run), runner.Verdict(True, "a.second/1 (still running at the limit)"))
+        self.assertEqual(runner.judge(None, run), runner.Verdict(True, "a.second/1 (a hang)"))
 
     def test_calls_a_run_without_failures_survived_and_a_run_without_tests_no_run(self):
         self.assertFalse(runner.judge(0, "[ RUN      ] a.first\n[       OK ] a.first (0 ms)\n").good)
         self.assertFalse(runner.judge(1, "cannot start\n").good)
         self.assertFalse(runner.judge(None, "").good)
 
-    def test_joins_the_filters_of_a_target_and_answers_for_each(self):
+    def test_joins_the_runs_of_a_target_and_answers_for_each(self):
         def mutant(gtest_filter, arguments=()):
             return runner.Mutant("m", tests="t", gtest_filter=gtest_filter, arguments=arguments)
 
-        runs = runner.runs_of([mutant("a.*"), mutant("b.*"), mutant("a.*"), mutant("a.*-a.x"), mutant("*", ("--n=2",))])
-        self.assertEqual(list(runs.values()), [["a.*", "b.*"], ["a.*-a.x"], ["*"]])
-        ran = "[ RUN      ] a.x\n[       OK ] a.x (0 ms)\n[ RUN      ] b.y/1\n[  SKIPPED ] b.y/1 (0 ms)\n"
-        for gtest_filter, answer in (("a.*", None), ("a.?:c.*", None), ("b.*", runner.SKIPPED), ("*", None),
-                                     ("c.*", "no test of t matches 'c.*'")):
-            self.assertEqual(runner.judge_unchanged("t", gtest_filter, 0, ran), answer)
-        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, ran + "[  FAILED  ] b.y/1 (0 ms)\n"), "t fails on the unchanged code: b.y/1")
-        self.assertEqual(runner.judge_unchanged("t", "a.*", 1, "cannot start\n"), "no test of t matches 'a.*'")
+        all_of = [mutant("a.*"), mutant("b.*"), mutant("a.*-a.x"), mutant("*", ("--n=2",)), mutant("a.*")]
+        self.assertEqual(runner.runs_of(all_of), [[all_of[0], all_of[1], all_of[4]], [all_of[2]], [all_of[3]]])
+        ran = ("[ RUN      ] a.x\n[       OK ] a.x (1200 ms)\n[ RUN      ] b.y/1\n[  SKIPPED ] b.y/1 (0 ms)\n"
+               "[ RUN      ] d.z\n[       OK ] d.z, where GetParam() = (2) (800 ms)\n")
+        for gtest_filter, seconds in (("a.*", 1.2), ("a.?:c.*", 1.2), ("b.*", None), ("*", 2.0)):
+            self.assertEqual(runner.judge_unchanged(mutant(gtest_filter), ran), seconds)
+        with self.assertRaisesRegex(runner.Unusable, "no test of t matches 'c.*'"):
+            runner.judge_unchanged(mutant("c.*"), ran)
+
+    def test_a_hang_is_ten_times_what_the_unchanged_code_took(self):
+        limits = []
+
+        def run_tests(*words):
+            limits.append(words[-1])
+            return None, "[ RUN      ] a.x\n"
+
+        build = unittest.mock.Mock(folder="no_build", binary=lambda _: "no_build/t")
+        with unittest.mock.patch.multiple(runner, build_mutant=lambda *_: "no_binary", run_tests=run_tests):
+            with unittest.mock.patch("os.remove"):
+                verdicts = [runner.try_mutant(runner.Mutant("m"), build, seconds) for seconds in (0.1, 7)]
+        self.assertEqual(limits, [runner.LIMIT_SECONDS_MIN, 70])
+        self.assertEqual([(verdict.good, verdict.text) for verdict in verdicts], 2 * [(True, "a.x (a hang)")])
+
+    def test_tries_what_has_passed_unchanged_and_tells_how_long_is_left(self):
+        def mutant(name, tests, gtest_filter):
+            return runner.Mutant(name, tests=tests, gtest_filter=gtest_filter)
+
+        passed = "[ RUN      ] a.x\n[       OK ] a.x (1 ms)\n[ RUN      ] b.y\n[       OK ] b.y (2 ms)\n"
+        outputs = {"t": passed, "u": "[ RUN      ] a.x\n[  SKIPPED ] a.x (0 ms)\n"}
+        mutants = [mutant("short", "t", "a.*"), mutant("skips", "u", "*"), mutant("long", "t", "b.*")]
+        tried = []
+
+        def try_mutant(one, _, seconds):
+            tried.append((one.name, seconds))
+            return runner.Verdict(True, "killed " + one.name)
+
+        with unittest.mock.patch.multiple(runner, try_unchanged=lambda run, _: outputs[run[0].tests], try_mutant=try_mutant):
+            with unittest.mock.patch("sys.stderr", io.StringIO()) as said:
+                verdicts = runner.try_all(mutants, None, 1)
+                self.assertRaises(runner.Unusable, runner.try_all, [mutant("none", "t", "c.*")], None, 1)
+        self.assertEqual([verdict.text for verdict in verdicts], ["killed short", runner.SKIPPED, "killed long"])
+        self.assertEqual(tried, [("long", 0.002), ("short", 0.001)])
+        self.assertIn("[3 of 3, 0 min left]", said.getvalue())
+
+    def test_a_test_that_fails_unchanged_ends_it_all(self):
+        mutant = runner.Mutant("m", tests="t")
+        with tempfile.TemporaryDirectory() as folder:
+            build = unittest.mock.Mock(folder=folder, binary=lambda _: os.path.join(folder, "t"))
+            for output, answer in (("[ RUN      ] b.y\n[  FAILED  ] b.y (0 ms)\n", self.assertRaises(runner.Unusable)),
+                                   ("cannot start\n", contextlib.nullcontext())):
+                with unittest.mock.patch.object(runner, "run_tests", lambda *_, said=output: (1, said)), answer:
+                    self.assertEqual(runner.try_unchanged([mutant], build), output)
 
 
 if __name__ == "__main__":
