@@ -17,7 +17,7 @@ constexpr int distrust_max = -3;
 
 }  // namespace
 
-void order_tracker::declare(std::unique_ptr<known_cycle> order) {
+void order_tracker::declare(std::unique_ptr<access_cycle> order) {
   auto const found = std::ranges::find_if(cycles_, [](auto const& cycle) { return cycle->declared; });
   if (found != cycles_.end()) {
     if (found->get() == course_) lose();
@@ -69,7 +69,7 @@ void order_tracker::advance(std::uint32_t entries) {
 // for another known one at once: two models that take turns, each for some passes, are two cycles. Otherwise a longer
 // cycle comes first: a target model that is used once after each run of its drafts is part of one.
 void order_tracker::miss(std::uint32_t entries) {
-  auto here = course_ ? course_->find_latest(history_, 2 * sure_match + entries) : known_cycle::place{};
+  auto here = course_ ? course_->find_latest(history_, 2 * sure_match + entries) : access_cycle::place{};
   if (here.matched < entries) here = {};
   if (proven_ && switch_cycle(entries, here.matched)) return;
   if (find_cycle(entries)) return;
@@ -111,7 +111,7 @@ void order_tracker::learn(std::uint32_t period) {
   std::uint32_t const repeated = history_.repeats(period, period);
   bool const begun_inside = repeated < period && (history_.symbol(repeated) & call_begins) != 0;
   std::uint32_t const next = begun_inside ? repeated : 0;
-  known_cycle& learned = keep(std::make_unique<known_cycle>(history_, period, begun_inside ? repeated : period));
+  access_cycle& learned = keep(std::make_unique<access_cycle>(history_, period, begun_inside ? repeated : period));
   learned.left_at = next;
   follow(learned, next);
 }
@@ -119,8 +119,8 @@ void order_tracker::learn(std::uint32_t period) {
 // Follows another known cycle if its match with the latest entries is clearly longer than the followed one's, which is
 // `here` entries; returns whether it does.
 bool order_tracker::switch_cycle(std::uint32_t entries, std::uint32_t here) {
-  known_cycle* best = nullptr;
-  known_cycle::place there;
+  access_cycle* best = nullptr;
+  access_cycle::place there;
   for (auto const& cycle : cycles_) {
     if (cycle.get() == course_ || cycle->trust <= distrust_max) continue;  // that is learn's, once it repeats
     std::uint32_t const wanted = cycle->trust > 0 ? entries : std::max(entries, std::min(cycle->size(), sure_match));
@@ -134,7 +134,7 @@ bool order_tracker::switch_cycle(std::uint32_t entries, std::uint32_t here) {
   return true;
 }
 
-known_cycle& order_tracker::keep(std::unique_ptr<known_cycle> cycle) {
+access_cycle& order_tracker::keep(std::unique_ptr<access_cycle> cycle) {
   cycles_.insert(cycles_.begin(), std::move(cycle));
   std::uint64_t entries = 0;
   std::size_t count = 0;
@@ -146,7 +146,7 @@ known_cycle& order_tracker::keep(std::unique_ptr<known_cycle> cycle) {
   return *cycles_.front();
 }
 
-void order_tracker::follow(known_cycle& cycle, std::uint32_t next) {
+void order_tracker::follow(access_cycle& cycle, std::uint32_t next) {
   leave();
   course_ = &cycle;
   position_ = next;

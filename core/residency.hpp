@@ -85,7 +85,7 @@ class residency {
 
   // Order and plan -------------------------------------------------------------------------------------------------
   /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
-  void set_order(std::unique_ptr<known_cycle> order);
+  void set_order(std::unique_ptr<access_cycle> order);
   /// Whether there is a question to take, for next to nothing.
   [[nodiscard]] bool wants_plan() const { return course_.has_question(); }
   /// What a plan is wanted for, once each time one is. It takes long to make: not under the lock. To be asked for after

@@ -15,7 +15,7 @@ class resting_course : public core_by_hand {
       order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
       ++order.calls;
     }
-    core_.set_order(std::make_unique<known_cycle>(std::move(order), tensors));
+    core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
     auto const asked = core_.take_plan_question().value();
     core_.planned(asked.epoch, make_plan(asked));
     for (int pass = 0; pass < 3; ++pass) {

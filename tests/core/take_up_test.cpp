@@ -71,7 +71,7 @@ class world {
       order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
       ++order.calls;
     }
-    core_.set_order(known_cycle::of(std::move(order), tensors));
+    core_.set_order(access_cycle::of(std::move(order), tensors));
   }
   // Has a plan, whose order it leaves for good: that is seen by the last of so many acquires, whose tensor was not there.
   void lose_plan() {

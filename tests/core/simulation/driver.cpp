@@ -155,7 +155,7 @@ void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::ui
     ++order.calls;
   }
   begin(line + ", held for " + text(std::uint64_t{held_calls}));
-  core_->set_order(known_cycle::of(std::move(order), setup_.tensors.size()));
+  core_->set_order(access_cycle::of(std::move(order), setup_.tensors.size()));
   end();
 }
 

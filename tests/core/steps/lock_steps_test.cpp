@@ -94,7 +94,7 @@ class counted_world {
     acquire_order order;
     for (std::uint32_t i = 0; i < sizes_.size(); ++i, ++order.calls)
       order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
-    auto cycle = std::make_unique<known_cycle>(std::move(order), sizes_.size());
+    auto cycle = std::make_unique<access_cycle>(std::move(order), sizes_.size());
     counted("set_order", [&] { core_.set_order(std::move(cycle)); });
     carry_out();
   }

@@ -34,7 +34,7 @@ class counted_tracker {
       for (tensor_id const id : ids) order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
       ++order.calls;
     }
-    auto cycle = known_cycle::of(std::move(order), made.size());
+    auto cycle = access_cycle::of(std::move(order), made.size());
     note("declare", counted([&] { tracker_.declare(std::move(cycle)); }));
   }
   [[nodiscard]] std::size_t entries_followed() const {
