@@ -7,7 +7,7 @@ namespace tierpager {
 
 course::course(std::size_t tensors, bool kept) : kept_(kept), tracker_(kept ? tensors : 0) {}
 
-void course::declare(std::unique_ptr<known_cycle> order) {
+void course::declare(std::unique_ptr<access_cycle> order) {
   if (!kept_) return;
   tracker_.declare(std::move(order));
   follow();

@@ -19,7 +19,7 @@ class course {
   course(std::size_t tensors, bool kept);
 
   [[nodiscard]] bool kept() const { return kept_; }
-  void declare(std::unique_ptr<known_cycle> order);
+  void declare(std::unique_ptr<access_cycle> order);
   void acquired(std::span<tensor_id const> ids);
   void released(tensor_id id);
   /// Budgets or pins are others now, so the plan is made again.

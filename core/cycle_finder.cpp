@@ -20,9 +20,10 @@ constexpr std::uint32_t calls_skipped = 4;
 // come again in the same order at the same distance, and now and then the same experts are chosen; an adapter is used
 // twice and then another. Each time that a period breaks off, twice as much is asked for, up to four periods.
 std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t period, std::uint32_t course) const {
-  std::uint32_t const told = history.capacity() - period;  // no more than that can be seen to repeat
+  std::uint32_t const visible = history.capacity() - period;  // more than that cannot be seen to repeat
   std::uint64_t const extent = std::max(period, course);
-  auto const beside_course = course == 0 ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(extent * 3 / 4, told));
+  auto const beside_course =
+      course == 0 ? 0 : static_cast<std::uint32_t>(std::min<std::uint64_t>(extent * 3 / 4, visible));
   if (period == 1) return std::max(shortest_match, beside_course);
   if (period < short_period) return std::max({period, std::min(2 * period, shortest_match), beside_course});
   std::uint32_t failures = 0;
@@ -31,7 +32,7 @@ std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t
   // Three failures ask for the whole period, further ones for more of them.
   std::uint64_t const eighths = std::uint64_t{std::max(short_period, period / 8)} << failures;
   std::uint64_t const most = failures > 3 ? std::uint64_t{period} << (failures - 3) : period;
-  auto const wanted = static_cast<std::uint32_t>(std::min({eighths, most, std::uint64_t{told}}));
+  auto const wanted = static_cast<std::uint32_t>(std::min({eighths, most, std::uint64_t{visible}}));
   return std::max({short_period, period / 8, wanted, beside_course});
 }
 

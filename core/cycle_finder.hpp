@@ -13,8 +13,8 @@ namespace tierpager {
 class cycle_finder {
  public:
   /// After each call of `entries` entries that no cycle foretold: the shortest period, in entries, that has repeated long
-  /// enough; 0 where there is none. While a cycle of `course` entries explains the call, too, three quarters of that cycle
-  /// and of the period have to be seen again; 0: no cycle does.
+  /// enough; 0 where there is none. `course`: the length of the followed cycle if that has the tensor elsewhere, else 0.
+  /// Such a cycle is given up only once three quarters of it, and of the new period, were seen to repeat.
   [[nodiscard]] std::uint32_t look(acquire_history const& history, std::uint32_t entries, std::uint32_t course);
   /// A cycle is followed now, so what was being compared is dropped.
   void rest() {
@@ -39,11 +39,11 @@ class cycle_finder {
   void save_up(acquire_history const& history);
   [[nodiscard]] std::uint32_t compare(acquire_history const& history, std::uint32_t entries, std::uint32_t course);
 
-  repetition running_;                // the repetition that the next call is to go on with, if there is one
-  std::array<doubted, 8> doubts_;     // the latest first
-  std::uint32_t savings_ = 0;         // comparisons that may be made
-  std::uint32_t saved_at_ = 0;        // clock
-  std::uint32_t fruitless_ = 0;       // calls that began no repetition
+  repetition running_;             // the repetition that the next call is to go on with, if there is one
+  std::array<doubted, 8> doubts_;  // the latest first
+  std::uint32_t savings_ = 0;      // comparisons that may be made
+  std::uint32_t saved_at_ = 0;     // clock
+  std::uint32_t fruitless_ = 0;    // calls that began no repetition
 };
 
 }  // namespace tierpager

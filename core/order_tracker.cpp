@@ -17,7 +17,7 @@ constexpr int distrust_max = -3;
 
 }  // namespace
 
-void order_tracker::declare(std::unique_ptr<known_cycle> order) {
+void order_tracker::declare(std::unique_ptr<access_cycle> order) {
   auto const found = std::ranges::find_if(cycles_, [](auto const& cycle) { return cycle->declared; });
   if (found != cycles_.end()) {
     if (found->get() == course_) lose();
@@ -65,11 +65,11 @@ void order_tracker::advance(std::uint32_t entries) {
   finder_.trust(size);
 }
 
-// A call that the course does not foretell, or any call where there is no course. A course that has repeated is left for
-// another known cycle at once: two models that take turns, each for many passes, are two cycles. What was not repeated
-// may be part of a longer cycle, as a target model is after its drafts.
+// A call that the followed cycle does not foretell, or any call while none is followed. A cycle that has repeated is left
+// for another known one at once: two models that take turns, each for some passes, are two cycles. Otherwise a longer
+// cycle comes first: a target model that is used once after each run of its drafts is part of one.
 void order_tracker::miss(std::uint32_t entries) {
-  auto here = course_ ? course_->find_latest(history_, 2 * sure_match + entries) : known_cycle::place{};
+  auto here = course_ ? course_->find_latest(history_, 2 * sure_match + entries) : access_cycle::place{};
   if (here.matched < entries) here = {};
   if (proven_ && switch_cycle(entries, here.matched)) return;
   if (find_cycle(entries)) return;
@@ -77,18 +77,18 @@ void order_tracker::miss(std::uint32_t entries) {
     finder_.rest();
     strikes_ += strikes_a_miss;
   }
-  if (switch_cycle(entries, here.matched) || course_ == nullptr) return;
+  if (!proven_ && switch_cycle(entries, here.matched)) return;
+  if (course_ == nullptr) return;
   if (strikes_ > strikes_max) return lose();
   if (here.matched <= (untried_ ? 0 : entries)) return;
   position_ = here.next;
   untried_ = false;
 }
 
-// Whether a cycle is taken up now that the program is seen to repeat.
+// Follows the cycle that the program is seen to repeat, if it is; returns whether it does.
 bool order_tracker::find_cycle(std::uint32_t entries) {
-  // Where the course has the tensor elsewhere, it may do so again: a target model after fewer drafts than usual.
-  bool const on_course =
-      course_ != nullptr && (proven_ || !course_->declared) && course_->contains(history_.symbol(1));
+  // Where the cycle has the tensor elsewhere, the program may be there: at the target model, after fewer drafts than usual.
+  bool const on_course = course_ != nullptr && (proven_ || !course_->declared) && course_->contains(history_.symbol(1));
   std::uint32_t const period = finder_.look(history_, entries, on_course ? course_->size() : 0);
   if (period == 0) return false;
   learn(period);
@@ -111,17 +111,18 @@ void order_tracker::learn(std::uint32_t period) {
   std::uint32_t const repeated = history_.repeats(period, period);
   bool const begun_inside = repeated < period && (history_.symbol(repeated) & call_begins) != 0;
   std::uint32_t const next = begun_inside ? repeated : 0;
-  known_cycle& learned = keep(std::make_unique<known_cycle>(history_, period, begun_inside ? repeated : period));
+  access_cycle& learned = keep(std::make_unique<access_cycle>(history_, period, begun_inside ? repeated : period));
   learned.left_at = next;
   follow(learned, next);
 }
 
-// To another known cycle, if that explains the call and the course does not: `here` entries of it lead to the call.
+// Follows another known cycle if its match with the latest entries is clearly longer than the followed one's, which is
+// `here` entries; returns whether it does.
 bool order_tracker::switch_cycle(std::uint32_t entries, std::uint32_t here) {
-  known_cycle* best = nullptr;
-  known_cycle::place there;
+  access_cycle* best = nullptr;
+  access_cycle::place there;
   for (auto const& cycle : cycles_) {
-    if (cycle.get() == course_ || cycle->trust <= distrust_max) continue;  // not until it is found to repeat
+    if (cycle.get() == course_ || cycle->trust <= distrust_max) continue;  // that is learn's, once it repeats
     std::uint32_t const wanted = cycle->trust > 0 ? entries : std::max(entries, std::min(cycle->size(), sure_match));
     auto const found = cycle->find_latest(history_, std::max(wanted, 2 * sure_match + entries));
     if (found.matched < wanted || found.matched <= there.matched) continue;
@@ -133,7 +134,7 @@ bool order_tracker::switch_cycle(std::uint32_t entries, std::uint32_t here) {
   return true;
 }
 
-known_cycle& order_tracker::keep(std::unique_ptr<known_cycle> cycle) {
+access_cycle& order_tracker::keep(std::unique_ptr<access_cycle> cycle) {
   cycles_.insert(cycles_.begin(), std::move(cycle));
   std::uint64_t entries = 0;
   std::size_t count = 0;
@@ -145,7 +146,7 @@ known_cycle& order_tracker::keep(std::unique_ptr<known_cycle> cycle) {
   return *cycles_.front();
 }
 
-void order_tracker::follow(known_cycle& cycle, std::uint32_t next) {
+void order_tracker::follow(access_cycle& cycle, std::uint32_t next) {
   leave();
   course_ = &cycle;
   position_ = next;
@@ -158,7 +159,7 @@ void order_tracker::follow(known_cycle& cycle, std::uint32_t next) {
   std::rotate(cycles_.begin(), found, found + 1);
 }
 
-// A cycle that is left soon after it was taken up is not taken up so easily again: a plan for it was not worth making.
+// A cycle that is left before it has repeated is trusted less: a plan for it was not worth making.
 void order_tracker::leave() {
   if (course_ == nullptr) return;
   course_->left_at = position_;
@@ -170,7 +171,7 @@ void order_tracker::leave() {
 }
 
 void order_tracker::lose() {
-  if (!proven_ && course_->trust > distrust_max) --course_->trust;  // worse than to be left for another
+  if (!proven_ && course_->trust > distrust_max) --course_->trust;  // counts twice: leave does the same
   leave();
   strikes_ = 0;
   finder_.rest();

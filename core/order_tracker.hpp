@@ -9,10 +9,10 @@
 #include <span>
 #include <vector>
 
+#include <core/access_cycle.hpp>
 #include <core/acquire_history.hpp>
 #include <core/acquire_order.hpp>
 #include <core/cycle_finder.hpp>
-#include <core/known_cycle.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -24,7 +24,7 @@ class order_tracker {
 
   /// The caller says how it will acquire. Followed from its first entry on; learning goes on should it not hold. Null
   /// takes the declaration back.
-  void declare(std::unique_ptr<known_cycle> order);
+  void declare(std::unique_ptr<access_cycle> order);
   /// One acquire call, in whatever order its set is. Each of its uses has to end with `released`, or it counts as held
   /// for ever. Both are cheap while a cycle is followed and holds.
   void acquired(std::span<tensor_id const> ids);
@@ -51,23 +51,23 @@ class order_tracker {
   bool find_cycle(std::uint32_t entries);
   void learn(std::uint32_t period);
   bool switch_cycle(std::uint32_t entries, std::uint32_t here);
-  known_cycle& keep(std::unique_ptr<known_cycle> cycle);
-  void follow(known_cycle& cycle, std::uint32_t next);
+  access_cycle& keep(std::unique_ptr<access_cycle> cycle);
+  void follow(access_cycle& cycle, std::uint32_t next);
   void leave();
   void lose();
 
   acquire_history history_;
   cycle_finder finder_;
-  std::vector<std::unique_ptr<known_cycle>> cycles_;  // the one followed last comes first
+  std::vector<std::unique_ptr<access_cycle>> cycles_;  // the one followed last comes first
   std::uint64_t version_ = 0;
   std::vector<acquire_symbol> call_;  // the entries of a set, sorted
 
-  known_cycle* course_ = nullptr;  // the cycle that is followed
-  std::uint32_t position_ = 0;     // in it
-  std::uint32_t strikes_ = 0;      // calls that were not expected weigh more than those that were
-  std::uint32_t held_since_ = 0;   // clock of when the course was taken up
-  bool untried_ = false;           // declared, and nothing of it acquired so far
-  bool proven_ = false;            // the course, or the one before where it was lost, held for more than a round
+  access_cycle* course_ = nullptr;  // the cycle that is followed
+  std::uint32_t position_ = 0;      // in it
+  std::uint32_t strikes_ = 0;       // calls that were not expected weigh more than those that were
+  std::uint32_t held_since_ = 0;    // clock of when the course was taken up
+  bool untried_ = false;            // declared, and nothing of it acquired so far
+  bool proven_ = false;             // the course, or the one before where it was lost, held for more than a round
 };
 
 }  // namespace tierpager

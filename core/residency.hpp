@@ -74,7 +74,7 @@ class residency {
 
   // Order and plan -------------------------------------------------------------------------------------------------
   /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
-  void set_order(std::unique_ptr<known_cycle> order);
+  void set_order(std::unique_ptr<access_cycle> order);
   /// The plan in force; null: the policy decides.
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
 

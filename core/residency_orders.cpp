@@ -6,7 +6,7 @@
 
 namespace tierpager {
 
-void residency::set_order(std::unique_ptr<known_cycle> order) {
+void residency::set_order(std::unique_ptr<access_cycle> order) {
   course_.declare(std::move(order));
   follow_course();
   pump();

@@ -49,7 +49,7 @@ void executor::set_order(std::span<std::vector<tensor_id> const> sets) {
 }
 
 void executor::declare(acquire_order order) {
-  auto cycle = known_cycle::of(std::move(order), tensors_.size());  // made without the lock
+  auto cycle = access_cycle::of(std::move(order), tensors_.size());  // made without the lock
   scoped_lock const lock(mutex_);
   core_->set_order(std::move(cycle));
   dispatch_and_plan();

@@ -98,7 +98,7 @@ void virtual_pager::set_order(std::span<tensor_id const> ids) {
     order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
     ++order.calls;
   }
-  core_.set_order(known_cycle::of(std::move(order), tensors_.size()));
+  core_.set_order(access_cycle::of(std::move(order), tensors_.size()));
   after_call();
 }
 

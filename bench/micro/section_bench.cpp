@@ -42,13 +42,13 @@ std::vector<tensor_id> shuffled(std::uint32_t seed) {
   return ids;
 }
 
-std::unique_ptr<known_cycle> cycle_of(std::vector<tensor_id> const& ids) {
+std::unique_ptr<access_cycle> cycle_of(std::vector<tensor_id> const& ids) {
   acquire_order order;
   for (tensor_id const id : ids) {
     order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
     ++order.calls;
   }
-  return known_cycle::of(std::move(order), tensors);
+  return access_cycle::of(std::move(order), tensors);
 }
 
 void declare(auto_core& on, std::vector<tensor_id> const& ids) {

@@ -13,7 +13,7 @@ class awaited_plans : public core_by_hand {
     for (std::uint32_t i = 0; i < tensors; ++i)
       order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
     order.calls = tensors;
-    core_.set_order(std::make_unique<known_cycle>(std::move(order), tensors));
+    core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
     carry_out();
   }
   std::shared_ptr<plan_question const> declare_and_load(tensor_id id) {

@@ -18,7 +18,7 @@ TEST_F(complete_plan, loads_ahead_again_when_a_tensor_leaves) {
     order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
     ++order.calls;
   }
-  core_.set_order(std::make_unique<known_cycle>(std::move(order), tensors));
+  core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
   answer_plans();
   for (int pass = 0; pass < 3; ++pass) {
     use_on_one_stream(first);

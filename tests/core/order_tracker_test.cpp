@@ -313,7 +313,7 @@ TEST(order_tracker, a_declared_order_is_followed_at_once) {
   for (std::uint32_t i = 0; i < 50; ++i) order.entries.push_back({tensor_id{i}, i / 2, i / 2 + 2});
   order.calls = 25;
   program one(100);
-  one.tracker.declare(std::make_unique<known_cycle>(order, 100));
+  one.tracker.declare(std::make_unique<access_cycle>(order, 100));
   ASSERT_TRUE(one.follows());
   EXPECT_EQ(*one.tracker.following(), order);
   EXPECT_EQ(one.tracker.position(), 0U);

@@ -155,7 +155,7 @@ void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::ui
   }
   begin(line + ", held for " + text(std::uint64_t{held_calls}));
   for (asked_plan& each : plans_) each.for_a_gone_order = each.for_a_gone_order || each.question->order == declared_;
-  auto cycle = known_cycle::of(std::move(order), setup_.tensors.size());
+  auto cycle = access_cycle::of(std::move(order), setup_.tensors.size());
   declared_ = cycle ? cycle->order() : nullptr;
   core_->set_order(std::move(cycle));
   end();

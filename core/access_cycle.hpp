@@ -14,18 +14,18 @@
 
 namespace tierpager {
 
-class known_cycle {
+class access_cycle {
  public:
   /// A declared cycle; not empty. Within a call, entries are put in the order of their ids.
-  known_cycle(acquire_order order, std::size_t tensors);
+  access_cycle(acquire_order order, std::size_t tensors);
   /// As residency::set_order takes it: null for an empty order.
-  static std::unique_ptr<known_cycle> of(acquire_order order, std::size_t tensors) {
+  static std::unique_ptr<access_cycle> of(acquire_order order, std::size_t tensors) {
     if (order.entries.empty()) return nullptr;
-    return std::make_unique<known_cycle>(std::move(order), tensors);
+    return std::make_unique<access_cycle>(std::move(order), tensors);
   }
   /// A learned cycle: the latest `period` entries, the first of which is the one `start` ago. The entries repeat, so the
   /// position after the latest entry holds the one `period` ago.
-  known_cycle(acquire_history const& history, std::uint32_t period, std::uint32_t start);
+  access_cycle(acquire_history const& history, std::uint32_t period, std::uint32_t start);
 
   [[nodiscard]] std::shared_ptr<acquire_order const> const& order() const { return order_; }
   [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(places_.size()); }

@@ -1,4 +1,4 @@
-#include <core/known_cycle.hpp>
+#include <core/access_cycle.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -21,7 +21,7 @@ std::uint32_t released_before(acquire_order const& order, std::uint32_t position
 
 }  // namespace
 
-known_cycle::known_cycle(acquire_order order, std::size_t tensors) {
+access_cycle::access_cycle(acquire_order order, std::size_t tensors) {
   assert(!order.entries.empty());
   std::ranges::sort(order.entries, {}, [](order_entry const& entry) { return std::tuple(entry.call, entry.id); });
   order.calls = 0;
@@ -37,7 +37,7 @@ known_cycle::known_cycle(acquire_order order, std::size_t tensors) {
   index(tensors);
 }
 
-known_cycle::known_cycle(acquire_history const& history, std::uint32_t period, std::uint32_t start) {
+access_cycle::access_cycle(acquire_history const& history, std::uint32_t period, std::uint32_t start) {
   assert(0 < start && start <= period && (history.symbol(start) & call_begins) != 0);
   auto const ago = [=](std::uint32_t position) {
     return position < start ? start - position : start + period - position;
@@ -57,7 +57,7 @@ known_cycle::known_cycle(acquire_history const& history, std::uint32_t period, s
 
 // Each tensor's entries are counted. Then its positions are put down from the last to the first, which leaves begins_
 // at the first.
-void known_cycle::index(std::size_t tensors) {
+void access_cycle::index(std::size_t tensors) {
   auto const& entries = order_->entries;
   symbols_.reserve(entries.size() + 1);
   begins_.assign(tensors + 1, 0);
@@ -74,8 +74,8 @@ void known_cycle::index(std::size_t tensors) {
   for (auto position = size(); position-- > 0;) places_[--begins_[index_in(symbols_[position])]] = position;
 }
 
-std::uint32_t known_cycle::matched_at(std::uint32_t position, acquire_history const& history,
-                                      std::uint32_t most) const {
+std::uint32_t access_cycle::matched_at(std::uint32_t position, acquire_history const& history,
+                                       std::uint32_t most) const {
   most = std::min(most, history.size());
   std::uint32_t count = 0;
   while (count < most && symbols_[position] == history.symbol(count + 1)) {
@@ -85,7 +85,7 @@ std::uint32_t known_cycle::matched_at(std::uint32_t position, acquire_history co
   return count;
 }
 
-known_cycle::place known_cycle::find_latest(acquire_history const& history, std::uint32_t most) const {
+access_cycle::place access_cycle::find_latest(acquire_history const& history, std::uint32_t most) const {
   place best;
   auto const positions = places(index_in(history.symbol(1)));
   for (std::uint32_t const position : positions.first(std::min(positions.size(), places_tried_max))) {
@@ -98,7 +98,7 @@ known_cycle::place known_cycle::find_latest(acquire_history const& history, std:
   return best;
 }
 
-std::optional<std::uint32_t> known_cycle::entries_until(tensor_id id, std::uint32_t position) const {
+std::optional<std::uint32_t> access_cycle::entries_until(tensor_id id, std::uint32_t position) const {
   auto const positions = places(index_of(id));
   if (positions.empty()) return std::nullopt;
   auto const next = std::ranges::lower_bound(positions, position);
