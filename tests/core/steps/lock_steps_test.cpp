@@ -156,8 +156,8 @@ class counted_world {
   most_steps most_;
 };
 
-// What a portion of 256 tensors takes. Two blocks for each tensor of the large world are more.
-constexpr std::uint64_t portion = 60'000;
+// What a portion of 256 tensors takes. One block for each tensor of the large world is more.
+constexpr std::uint64_t portion = 30'000;
 
 // Eight times the tensors, and no call takes twice as long, unless it is short: trees are a few levels deeper. What a
 // constant bounds that the small world does not reach stays below that.
@@ -236,9 +236,9 @@ most_steps play_beside_held_and_pinned(std::uint32_t tensors, char const* policy
 TEST(lock_steps, do_not_grow_with_what_is_held_and_pinned) {
   for (char const* const policy : {"lru", "auto"}) {
     SCOPED_TRACE(policy);
-    // 256 ranks brought up to date, 1,000 blocks each.
+    // 256 ranks brought up to date, 170 blocks each.
     expect_alike(play_beside_held_and_pinned(few, policy), play_beside_held_and_pinned(many, policy),
-                 {{"read_done", 256 * 1200}});
+                 {{"read_done", 256 * 200}});
   }
 }
 
@@ -250,7 +250,7 @@ TEST(lock_steps, of_a_hit_are_few_where_a_plan_keeps_all_in_vram) {
   world.use(tensor_id{0});
   std::uint64_t const first = world.take().at("acquire");
   for (std::uint32_t i = 1; i < few; ++i) world.use(tensor_id{i});
-  EXPECT_LE(world.take().at("acquire"), 3 * first);  // the one that begins the next round
+  EXPECT_LE(world.take().at("acquire"), 4 * first);  // the one that begins the next round
 }
 
 TEST(lock_steps, of_a_release_do_not_grow_with_streams_that_have_run) {
