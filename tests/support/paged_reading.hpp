@@ -88,8 +88,8 @@ class stream_gate {
   std::shared_future<void> const opened_ = open_.get_future().share();
 };
 
-/// Ends the program where a test hangs: a hang is then a failure that says what hung. No test takes a minute; the limit is
-/// far more, since a busy machine is no hang.
+/// Ends the program where a test hangs: a hang is then a failure that says what hung. The limit is far from what any test
+/// takes, since a busy machine is no hang.
 class watchdog {
  public:
   explicit watchdog(std::string what)
