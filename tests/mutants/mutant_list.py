@@ -79,9 +79,9 @@ class Change:
 
     def body(self):
         """Where the body of the function begins and ends if the change lies in there."""
-        source = self.definition.source
-        begin, end = source.end_of(self.definition.body), source.begins[self.definition.end - 1]
-        return (begin, end) if begin <= self.begin else None
+        if self.definition.body is None or self.definition.source.begins[self.definition.body] > self.begin:
+            return None
+        return self.definition.source.end_of(self.definition.body), self.definition.source.begins[self.definition.end - 1]
 
 
 def change_of(mutant, sources):

@@ -234,17 +234,17 @@ class Mutants(unittest.TestCase):
             constexpr int start = 1;
             void f(int n) { std::printf("%d ", n);  // why
             }
-            struct pager { int n; pager(); int next() { return n + 1; } };
+            struct pager { int n; pager(); int next(void const* = nullptr) { return n + 1; } };
             pager::pager() : n(start) { n += 10; }
             int main() { pager one; f(one.n); f(one.next()); }
-            """
+            constexpr int last = 1;"""
         mutants = [runner.Mutant(name, definition=name, pattern=pattern, replacement=replacement) for name, pattern, replacement in (
             ("f", "std::printf(...);", ""), ("f", ", $n", ", -$n"), ("pager::next", "+ 1", "+ 2"), ("pager::pager", "10", "20"),
-            ("pager::pager", "n(start)", "n(7)"), ("start", "1", "2"))]
+            ("pager::pager", "n(start)", "n(7)"), ("start", "1", "2"), ("last", "1", "2"))]
 
         def use(root):
             sources = runner.Sources(root)
-            self.assertEqual(runner.groups_of(mutants, sources), [mutants[:4], mutants[4:5], mutants[5:]])
+            self.assertEqual(runner.groups_of(mutants, sources), [mutants[:4], mutants[4:5], mutants[5:6], mutants[6:]])
             path = os.path.join(root, "all.cpp")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(runner.apply_in_turn([runner.change_of(mutant, sources) for mutant in mutants[:4]]))

@@ -31,13 +31,14 @@ def tokens_of(text):
 class Definition:
     name: str
     source: "Source"
-    first: int  # token
-    end: int    # the token after its last
-    body: int   # the token that opens the body of a function; end where there is none
+    first: int         # token
+    end: int           # the token after its last
+    body: int or None  # the token that opens the body of a function
 
     def returns_nothing(self):
         scope, _, name = self.name.rpartition("::")
-        return "void" in self.source.tokens[self.first:self.body] or name.strip("~") == scope.rpartition("::")[2]
+        before_parameters = self.source.slice(self.first, self.body).partition("(")[0]
+        return re.search(r"\bvoid\s+\w", before_parameters) is not None or name.strip("~") == scope.rpartition("::")[2]
 
 
 class Source:
@@ -70,7 +71,7 @@ class Source:
                 after = self.closing.get(at, at) + 1
             elif token == ";":
                 if name := declared_name(tokens[head:after]):
-                    yield Definition(qualified(scopes, name), self, head, after, after)
+                    yield Definition(qualified(scopes, name), self, head, after, None)
                 head = after
             elif token == "}":
                 scopes = scopes[:-1]
