@@ -152,11 +152,12 @@ class Mutants(unittest.TestCase):
             enum class kind : int { zero, one };
             template <> int pool<int>::take() { sixteen; }
             int f(); int f() { return seventeen; }
+            extern "C" { int c() { return eighteen; } } extern "C" int d() { return twenty; }
             """
         for name, pattern in (("limit", "8"), ("table", "3"), ("visitor::depth", "5"), ("visitor::f", "six;"), ("g", "7"), ("g", "nine"),
                               ("pager::pager", "order_(10)"), ("pager::pager", "eleven"), ("pager::~pager", "twelve"),
                               ("pager::operator=", "thirteen"), ("less::operator()", "fourteen"),
-                              ("pool::take", "sixteen"), ("f", "seventeen")):
+                              ("pool::take", "sixteen"), ("f", "seventeen"), ("c", "eighteen"), ("d", "twenty")):
             with self.subTest(name):
                 self.assertEqual(change(text, name, pattern, "other")[1], text.replace(pattern, "other"))
         for name, pattern in (("visitor::f", "seventeen"), ("pager::pager", "twelve"), ("g", "order_")):
@@ -281,6 +282,8 @@ class Mutants(unittest.TestCase):
         mutant = runner.Mutant("m", tests="t")
         with tempfile.TemporaryDirectory() as folder:
             build = unittest.mock.Mock(folder=folder, binary=lambda _: os.path.join(folder, "t"))
+            self.assertRaisesRegex(runner.Unusable, "t is not built", runner.try_unchanged, [mutant], build)
+            open(os.path.join(folder, "t"), "wb").close()
             for output, answer in (("[ RUN      ] b.y\n[  FAILED  ] b.y (0 ms)\n", self.assertRaises(runner.Unusable)),
                                    ("cannot start\n", contextlib.nullcontext())):
                 with unittest.mock.patch.object(runner, "run_tests", lambda *_, said=output: (1, said)), answer:

@@ -33,7 +33,7 @@ class Definition:
     source: "Source"
     first: int         # token
     end: int           # the token after its last
-    body: int or None  # the token that opens the body of a function
+    body: int | None   # the token that opens the body of a function
 
     def returns_nothing(self):
         scope, _, name = self.name.rpartition("::")
@@ -95,7 +95,7 @@ class Source:
         tokens, at, angles = self.tokens, head, 0
         while at < brace:
             token = tokens[at]
-            if token in ("namespace", "extern"):
+            if token == "namespace" or (token == "extern" and at + 2 == brace):
                 return "scope", ""
             if token in ("class", "struct", "union") and angles == 0:
                 return "scope", self.name_from(at + 1, brace)
