@@ -3,10 +3,11 @@ import dataclasses
 import os
 import re
 
-from sources import matches, tokens_of
+from sources import Definition, matches, tokens_of
 
 KEYS = {"promise": "promise", "in": "definition", "tests": "tests"}
 VARIABLE = re.compile(r"\$[A-Za-z_]\w*")
+NUMBER = "tierpager_number_of_mutant"
 
 
 class Unusable(Exception):
@@ -61,28 +62,66 @@ def read_list(path):
     return mutants
 
 
-def apply(mutant, sources):
-    """The file that it changes, from the root, and the changed text."""
+@dataclasses.dataclass
+class Change:
+    definition: Definition
+    begin: int  # of the text to replace
+    end: int
+    replacement: str
+
+    def path(self):
+        return self.definition.source.path
+
+    def apply(self, begin=0, end=None):
+        """The changed text, or a part of it that the change lies in."""
+        text = self.definition.source.text
+        return text[begin:self.begin] + self.replacement + text[self.end:end]
+
+    def body(self):
+        """Where the body of the function begins and ends if the change lies in there."""
+        if self.definition.body is None or self.definition.source.begins[self.definition.body] > self.begin:
+            return None
+        return self.definition.source.end_of(self.definition.body), self.definition.source.begins[self.definition.end - 1]
+
+
+def change_of(mutant, sources):
     pattern = tokens_of(mutant.pattern)[0]
     definitions = sources.named(mutant.definition)
     if not definitions:
         raise Unusable(f"there is no definition {mutant.definition}")
-    found = [(source, *place) for source, first, end in definitions for place in matches(source, first, end, pattern)]
+    found = [(one, *place) for one in definitions for place in matches(one, pattern)]
     if len(found) != 1:
         raise Unusable(f"its pattern occurs {len(found)} times in {mutant.definition}, not once")
-    (source, first, end, words, stretches), = found
+    (definition, first, end, words, stretches), = found
     rest = iter(stretches)
     replacement = VARIABLE.sub(lambda name: words[name.group()], mutant.replacement.strip())
     replacement = re.sub(r"\.\.\.", lambda _: next(rest), replacement)
+    source = definition.source
     if tokens_of(replacement)[0] == source.tokens[first:end]:
         raise Unusable("it changes nothing")
-    return source.path, source.text[:source.begins[first]] + replacement + source.text[source.end_of(end - 1):]
+    return Change(definition, source.begins[first], source.end_of(end - 1), replacement)
 
 
 def why_unusable(mutant, sources):
     """Why the mutant no longer applies; None where it does."""
     try:
-        apply(mutant, sources)
+        change_of(mutant, sources)
     except Unusable as error:
         return str(error)
     return None
+
+
+def apply_in_turn(changes):
+    """The text of one program with all these changes of one file, each in the body of a function. It has the change whose
+    number, from 1 on, is in the environment: each body begins with its own changed copies."""
+    text = changes[0].definition.source.text
+    copies = {}
+    for number, change in enumerate(changes, 1):
+        begin, end = change.body()
+        leave = "return;" if change.definition.returns_nothing() else ""
+        copies[begin] = copies.get(begin, "") + f" if ({NUMBER} == {number}) {{{change.apply(begin, end)}\n{leave} }}\n"
+    for begin in sorted(copies, reverse=True):
+        text = text[:begin] + copies[begin] + text[begin:]
+    return f"""#include <cstdlib>
+namespace {{ int const {NUMBER} = std::getenv("{NUMBER}") != nullptr ? std::atoi(std::getenv("{NUMBER}")) : 0; }}
+{text}"""

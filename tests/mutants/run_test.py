@@ -1,10 +1,11 @@
-"""What the mutant runner reads, applies and concludes; no compiler is run."""
+"""What the mutant runner reads, applies and concludes. Argument: a C++ compiler."""
 import contextlib
 import importlib.machinery
 import importlib.util
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -53,7 +54,8 @@ def change(files, definition, pattern, replacement=""):
     if isinstance(files, str):
         files = {"core/a.cpp": files}
     mutant = runner.Mutant("m", definition=definition, pattern=pattern, replacement=replacement)
-    return in_tree(files, lambda root: runner.apply(mutant, runner.Sources(root)))
+    made = in_tree(files, lambda root: runner.change_of(mutant, runner.Sources(root)))
+    return made.path(), made.apply()
 
 
 def changed(body, pattern, replacement=""):
@@ -150,11 +152,12 @@ class Mutants(unittest.TestCase):
             enum class kind : int { zero, one };
             template <> int pool<int>::take() { sixteen; }
             int f(); int f() { return seventeen; }
+            extern "C" { int c() { return eighteen; } } extern "C" int d() { return twenty; }
             """
         for name, pattern in (("limit", "8"), ("table", "3"), ("visitor::depth", "5"), ("visitor::f", "six;"), ("g", "7"), ("g", "nine"),
                               ("pager::pager", "order_(10)"), ("pager::pager", "eleven"), ("pager::~pager", "twelve"),
                               ("pager::operator=", "thirteen"), ("less::operator()", "fourteen"),
-                              ("pool::take", "sixteen"), ("f", "seventeen")):
+                              ("pool::take", "sixteen"), ("f", "seventeen"), ("c", "eighteen"), ("d", "twenty")):
             with self.subTest(name):
                 self.assertEqual(change(text, name, pattern, "other")[1], text.replace(pattern, "other"))
         for name, pattern in (("visitor::f", "seventeen"), ("pager::pager", "twelve"), ("g", "order_")):
@@ -201,15 +204,56 @@ class Mutants(unittest.TestCase):
         limits = []
 
         def run_tests(*words):
-            limits.append(words[-1])
+            limits.append(words[-2:])
             return None, "[ RUN      ] a.x\n"
 
         build = unittest.mock.Mock(folder="no_build", binary=lambda _: "no_build/t")
-        with unittest.mock.patch.multiple(runner, build_mutant=lambda *_: "no_binary", run_tests=run_tests):
+        verdicts = []
+        with unittest.mock.patch.multiple(runner, build_mutants=lambda *_: "no_binary", run_tests=run_tests):
             with unittest.mock.patch("os.remove"):
-                verdicts = [runner.try_mutant(runner.Mutant("m"), build, seconds) for seconds in (0.1, 7)]
-        self.assertEqual(limits, [runner.LIMIT_SECONDS_MIN, 70])
-        self.assertEqual([(verdict.good, verdict.text) for verdict in verdicts], 2 * [(True, "a.x (a hang)")])
+                runner.try_mutants([runner.Mutant("m"), runner.Mutant("n")], build, {"m": 0.1, "n": 7},
+                                   lambda mutant, verdict: verdicts.append((mutant.name, verdict.good, verdict.text)))
+        self.assertEqual(limits, [(runner.LIMIT_SECONDS_MIN, 1), (70, 2)])
+        self.assertEqual(verdicts, [("m", True, "a.x (a hang)"), ("n", True, "a.x (a hang)")])
+
+    def test_tries_each_on_its_own_where_they_do_not_compile_together(self):
+        def build_mutants(mutants, *_):
+            if len(mutants) > 1 or mutants[0].name == "bad":
+                raise runner.Unusable("it does not compile: why")
+            return "no_binary"
+
+        build = unittest.mock.Mock(folder="no_build", binary=lambda _: "no_build/t")
+        verdicts = {}
+        with unittest.mock.patch.multiple(runner, build_mutants=build_mutants, run_tests=lambda *_: (1, "[ RUN      ] a.x\n")):
+            with unittest.mock.patch("os.remove"):
+                runner.try_mutants([runner.Mutant("good"), runner.Mutant("bad")], build, {"good": 1, "bad": 1},
+                                   lambda mutant, verdict: verdicts.update({mutant.name: (verdict.good, verdict.text)}))
+        self.assertEqual(verdicts, {"good": (True, "a.x (exit status 1)"), "bad": (False, "UNUSABLE: it does not compile: why")})
+
+    def test_one_program_has_several_mutants_in_turn(self):
+        text = """#include <cstdio>
+            constexpr int start = 1;
+            void f(int n) { std::printf("%d ", n);  // why
+            }
+            struct pager { int n; pager(); int next(void const* = nullptr) { return n + 1; } };
+            pager::pager() : n(start) { n += 10; }
+            int main() { pager one; f(one.n); f(one.next()); }
+            constexpr int last = 1;"""
+        mutants = [runner.Mutant(name, definition=name, pattern=pattern, replacement=replacement) for name, pattern, replacement in (
+            ("f", "std::printf(...);", ""), ("f", ", $n", ", -$n"), ("pager::next", "+ 1", "+ 2"), ("pager::pager", "10", "20"),
+            ("pager::pager", "n(start)", "n(7)"), ("start", "1", "2"), ("last", "1", "2"))]
+
+        def use(root):
+            sources = runner.Sources(root)
+            self.assertEqual(runner.groups_of(mutants, sources), [mutants[:4], mutants[4:5], mutants[5:6], mutants[6:]])
+            path = os.path.join(root, "all.cpp")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(runner.apply_in_turn([runner.change_of(mutant, sources) for mutant in mutants[:4]]))
+            subprocess.run([COMPILER, path, "-o", path + ".out"], check=True)
+            return [subprocess.run([path + ".out"], env={runner.NUMBER: str(number)}, stdout=subprocess.PIPE, check=True).stdout
+                    for number in range(5)]
+
+        self.assertEqual(in_tree({"core/a.cpp": text}, use), [b"11 12 ", b"", b"-11 -12 ", b"11 13 ", b"21 22 "])
 
     def test_tries_what_has_passed_unchanged_and_tells_how_long_is_left(self):
         def mutant(name, tests, gtest_filter):
@@ -220,14 +264,16 @@ class Mutants(unittest.TestCase):
         mutants = [mutant("short", "t", "a.*"), mutant("skips", "u", "*"), mutant("long", "t", "b.*")]
         tried = []
 
-        def try_mutant(one, _, seconds):
-            tried.append((one.name, seconds))
-            return runner.Verdict(True, "killed " + one.name)
+        def try_mutants(group, _, seconds, is_over):
+            for one in group:
+                tried.append((one.name, seconds[one.name]))
+                is_over(one, runner.Verdict(True, "killed " + one.name))
 
-        with unittest.mock.patch.multiple(runner, try_unchanged=lambda run, _: outputs[run[0].tests], try_mutant=try_mutant):
+        build = unittest.mock.Mock(sources=runner.Sources("nowhere"))
+        with unittest.mock.patch.multiple(runner, try_unchanged=lambda run, _: outputs[run[0].tests], try_mutants=try_mutants):
             with unittest.mock.patch("sys.stderr", io.StringIO()) as said:
-                verdicts = runner.try_all(mutants, None, 1)
-                self.assertRaises(runner.Unusable, runner.try_all, [mutant("none", "t", "c.*")], None, 1)
+                verdicts = runner.try_all(mutants, build, 1)
+                self.assertRaises(runner.Unusable, runner.try_all, [mutant("none", "t", "c.*")], build, 1)
         self.assertEqual([verdict.text for verdict in verdicts], ["killed short", runner.SKIPPED, "killed long"])
         self.assertEqual(tried, [("long", 0.002), ("short", 0.001)])
         self.assertIn("[3 of 3, 0 min left]", said.getvalue())
@@ -236,6 +282,8 @@ class Mutants(unittest.TestCase):
         mutant = runner.Mutant("m", tests="t")
         with tempfile.TemporaryDirectory() as folder:
             build = unittest.mock.Mock(folder=folder, binary=lambda _: os.path.join(folder, "t"))
+            self.assertRaisesRegex(runner.Unusable, "t is not built", runner.try_unchanged, [mutant], build)
+            open(os.path.join(folder, "t"), "wb").close()
             for output, answer in (("[ RUN      ] b.y\n[  FAILED  ] b.y (0 ms)\n", self.assertRaises(runner.Unusable)),
                                    ("cannot start\n", contextlib.nullcontext())):
                 with unittest.mock.patch.object(runner, "run_tests", lambda *_, said=output: (1, said)), answer:
@@ -243,4 +291,5 @@ class Mutants(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    COMPILER = sys.argv.pop(1)
     unittest.main()

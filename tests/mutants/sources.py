@@ -4,6 +4,7 @@ A definition is a function with its body, or a declaration that ends with a semi
 source spells it, after the classes that it stands in; namespaces do not count. What is read is a list of tokens:
 comments, blanks and preprocessor lines are left out.
 """
+import dataclasses
 import os
 import re
 
@@ -24,6 +25,20 @@ def tokens_of(text):
     """The tokens of a text and where each begins."""
     found = [match for match in TOKEN.finditer(text) if match.lastgroup != "skipped"]
     return [match.group() for match in found], [match.start() for match in found]
+
+
+@dataclasses.dataclass
+class Definition:
+    name: str
+    source: "Source"
+    first: int         # token
+    end: int           # the token after its last
+    body: int | None   # the token that opens the body of a function
+
+    def returns_nothing(self):
+        scope, _, name = self.name.rpartition("::")
+        before_parameters = self.source.slice(self.first, self.body).partition("(")[0]
+        return re.search(r"\bvoid\s+\w", before_parameters) is not None or name.strip("~") == scope.rpartition("::")[2]
 
 
 class Source:
@@ -49,7 +64,6 @@ class Source:
         return self.text[self.begins[first]:self.end_of(end - 1)] if first < end else ""
 
     def definitions(self):
-        """Of each: its name, its first token, and the one after its last."""
         tokens, scopes, head, at = self.tokens, [], 0, 0
         while at < len(tokens):
             token, after = tokens[at], at + 1
@@ -57,7 +71,7 @@ class Source:
                 after = self.closing.get(at, at) + 1
             elif token == ";":
                 if name := declared_name(tokens[head:after]):
-                    yield qualified(scopes, name), head, after
+                    yield Definition(qualified(scopes, name), self, head, after, None)
                 head = after
             elif token == "}":
                 scopes = scopes[:-1]
@@ -72,7 +86,7 @@ class Source:
                 else:
                     after = self.closing.get(at, at) + 1
                     if kind == "function":
-                        yield qualified(scopes, name), head, after
+                        yield Definition(qualified(scopes, name), self, head, after, at)
                         head = after
             at = after
 
@@ -81,7 +95,7 @@ class Source:
         tokens, at, angles = self.tokens, head, 0
         while at < brace:
             token = tokens[at]
-            if token in ("namespace", "extern"):
+            if token == "namespace" or (token == "extern" and at + 2 == brace):
                 return "scope", ""
             if token in ("class", "struct", "union") and angles == 0:
                 return "scope", self.name_from(at + 1, brace)
@@ -165,13 +179,13 @@ class Sources:
     def read(self, root, path):
         with open(path, encoding="utf-8") as file:
             source = Source(os.path.relpath(path, root), file.read())
-        for name, first, end in source.definitions():
-            self.found.setdefault(name.rpartition("::")[2], []).append((name, source, first, end))
+        for definition in source.definitions():
+            self.found.setdefault(definition.name.rpartition("::")[2], []).append(definition)
 
     def named(self, name):
-        """Of each definition with this name, or with a longer one that ends like it: its source, first and end token."""
-        return [(source, first, end) for full, source, first, end in self.found.get(name.rpartition("::")[2], [])
-                if full == name or full.endswith("::" + name)]
+        """Each definition with this name, or with a longer one that ends like it."""
+        return [definition for definition in self.found.get(name.rpartition("::")[2], [])
+                if definition.name == name or definition.name.endswith("::" + name)]
 
 
 def match(source, at, end, pattern):
@@ -204,8 +218,8 @@ def match_stretch(source, at, end, rest, words, stretches):
         stop = source.closing.get(stop, stop) + 1
 
 
-def matches(source, first, end, pattern):
+def matches(definition, pattern):
     """Of each place in a definition where the pattern matches: where it begins, and what match() says of it."""
-    for at in range(first, end):
-        if found := match(source, at, end, pattern):
+    for at in range(definition.first, definition.end):
+        if found := match(definition.source, at, definition.end, pattern):
             yield at, *found
