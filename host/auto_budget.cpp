@@ -80,7 +80,7 @@ optional_bytes least_cgroup_headroom(fs::path const& mount, std::string const& g
 }
 
 bool lists_memory(std::string_view controllers) {
-  return ("," + std::string(controllers) + ",").find(",memory,") != std::string::npos;
+  return std::string(",").append(controllers).append(",").find(",memory,") != std::string::npos;
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::string saved_text(sweep_report const& row, sweep_report const* above, bool 
   if (above == nullptr) return "";
   if (timed) return fmt::format("{:.4g} s", above->seconds - row.seconds);
   std::uint64_t const before = above->to_device_bytes;
-  return before < row.to_device_bytes ? "-" + readable_bytes(row.to_device_bytes - before)
+  return before < row.to_device_bytes ? fmt::format("-{}", readable_bytes(row.to_device_bytes - before))
                                       : readable_bytes(before - row.to_device_bytes);
 }
 
