@@ -157,7 +157,6 @@ void residency::check() const {
       if (each.pinned) pinned_bytes += footprint(id, where);
       if (!each.pinned) ++unpinned[footprint(id, where)];
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
-      assert(!each.aside || lasting(each));
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
       assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
       assert(each.range.bytes == 0 || one.lying.at(each.range.offset) == id);

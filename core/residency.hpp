@@ -170,7 +170,6 @@ class residency {
     at(where).uncount(one);
     how(one);
     at(where).count(one);
-    if (one.aside && !records::lasting(one)) put_back(one, id, where);
   }
   template <class Command>
   void emit(Command&& what) {
@@ -232,7 +231,6 @@ class residency {
   std::optional<tensor_id> next_in_line(tensor_id id, tier where);
   std::optional<tensor_id> passing_over_lasting(std::optional<tensor_id> next, tier where);
   [[nodiscard]] std::optional<tensor_id> next_listed(tensor_id id, tier where) const;
-  void put_back(slot& one, tensor_id id, tier where);
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
   [[nodiscard]] records::victim_choice choose_victim(tier where);
   void ask_anew();

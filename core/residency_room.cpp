@@ -30,27 +30,9 @@ std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) {
   return passing_over_lasting(next_listed(id, where), where);
 }
 
-// They are set aside as they are met, so that nobody meets them again while they last. Where they are very many the search
-// goes on in another call.
 std::optional<tensor_id> residency::passing_over_lasting(std::optional<tensor_id> next, tier where) {
-  tier_state& of = at(where);
-  while (next && lasting(slot_of(*next, where))) {
-    search_is_unfinished_ = ++passed_over_ > options_.passed_over_at_once;
-    if (search_is_unfinished_) return std::nullopt;
-    tensor_id const id = *next;
-    next = next_listed(id, where);
-    slot& one = slot_of(id, where);
-    one.aside = true;
-    of.policy->set_aside(id);
-    if (one.guest) of.guests->set_aside(id);
-  }
+  while (next && lasting(slot_of(*next, where))) next = next_listed(*next, where);
   return next;
-}
-
-void residency::put_back(slot& one, tensor_id id, tier where) {
-  one.aside = false;
-  at(where).policy->put_back(id);
-  if (one.guest) at(where).guests->put_back(id);
 }
 
 std::optional<tensor_id> residency::next_listed(tensor_id id, tier where) const {

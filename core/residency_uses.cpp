@@ -32,7 +32,7 @@ inline void residency::begin_use(slot& one, tensor_id id, tier where, caller_id 
   ++held_by_caller_[static_cast<std::size_t>(caller)];
 }
 
-inline void residency::end_use(slot& one, tensor_id id, tier where, caller_id caller) {
+inline void residency::end_use(slot& one, tensor_id /*id*/, tier where, caller_id caller) {
   assert(one.uses > 0);
   tier_state& of = at(where);
   --one.uses;
@@ -41,8 +41,6 @@ inline void residency::end_use(slot& one, tensor_id id, tier where, caller_id ca
     if (one.state == slot_state::loading) [[unlikely]]
       of.coming_bytes += one.footprint_bytes;
   }
-  if (one.aside && !lasting(one)) [[unlikely]]
-    put_back(one, id, where);
   --held_by_caller_[static_cast<std::size_t>(caller)];
 }
 

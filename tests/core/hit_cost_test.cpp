@@ -15,8 +15,6 @@ class counting_policy final : public eviction_policy {
   [[nodiscard]] bool exact() const override { return true; }
   void touched(tensor_id id) override { ++calls_, ranks_.touched(id); }
   void erased(tensor_id id) override { ++calls_, ranks_.erased(id); }
-  void set_aside(tensor_id id) override { ++calls_, ranks_.set_aside(id); }
-  void put_back(tensor_id id) override { ++calls_, ranks_.put_back(id); }
   [[nodiscard]] std::optional<tensor_id> first_victim() const override { return ++calls_, ranks_.first_victim(); }
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override {
     return ++calls_, ranks_.victim_after(id);
