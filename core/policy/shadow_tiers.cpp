@@ -23,13 +23,14 @@ std::uint64_t scrambled(std::uint64_t id) {
 shadow_tiers::shadow_tiers(use_counts const& counts, std::span<std::uint64_t const> tensor_bytes)
     : counts_(counts), places_(tensor_bytes.size(), not_sampled) {
   choose_sample(tensor_bytes);
-  for (std::size_t i = 0; i < use_orders; ++i) shadows_.push_back({.residents = rank_heap(sample_.size())});
+  shadows_.reserve(use_orders);
+  for (std::size_t i = 0; i < use_orders; ++i) shadows_.push_back({.residents = ranked_ids(sample_.size())});
 }
 
 // Each size in its due share, so that the sample's bytes are as the whole's: every n-th of all by size, those of one size
 // in random order. One that would fill much of the small tier is none of the many that the orders differ about.
 void shadow_tiers::choose_sample(std::span<std::uint64_t const> tensor_bytes) {
-  std::size_t const every = (tensor_bytes.size() + sample_max - 1) / std::max<std::size_t>(sample_max, 1);
+  std::size_t const every = (tensor_bytes.size() + sample_max - 1) / sample_max;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> by_size;  // bytes; 32 bits of the draw, then the id
   by_size.reserve(tensor_bytes.size());
   for (std::uint64_t id = 0; id < tensor_bytes.size(); ++id)
@@ -56,12 +57,10 @@ void shadow_tiers::resized(std::uint64_t capacity_bytes) {
 
 void shadow_tiers::make_room(std::size_t order, std::uint64_t bytes) {
   shadow& of = shadows_[order];
-  auto const outdated = [&](std::uint32_t at, std::uint64_t last_use) {
-    return counts_.outdated(sample_[at].id, last_use);
-  };
-  auto const rank_now = [&](std::uint32_t at) { return counts_.rank_of(sample_[at].id, order); };
+  auto const rank_now = [&](std::uint32_t place) { return counts_.rank_of(sample_[place].id, order); };
   while (of.used_bytes + bytes > capacity_bytes_) {
-    std::uint32_t const victim = of.residents.pop(outdated, rank_now).id;
+    std::uint32_t const victim = of.residents.lowest(rank_now).value();
+    of.residents.erase(victim);
     sample_[victim].in &= ~(1U << order);
     of.used_bytes -= sample_[victim].bytes;
   }
@@ -76,7 +75,7 @@ void shadow_tiers::missed(std::uint32_t place, bool first_use) {
     if (!first_use) of.missed_bytes += static_cast<double>(one.bytes);
     if (one.bytes > capacity_bytes_) continue;
     make_room(order, one.bytes);
-    of.residents.insert({.ranked = counts_.rank_of(one.id, order), .id = place});
+    of.residents.insert(place, counts_.rank_of(one.id, order));
     of.used_bytes += one.bytes;
     one.in |= bit;
   }

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include <core/policy/rank_heap.hpp>
+#include <core/policy/ranked_ids.hpp>
 #include <core/policy/use_counts.hpp>
 
 namespace tierpager {
@@ -36,7 +36,7 @@ class shadow_tiers {
     std::uint32_t in = 0;  // a bit for each shadow
   };
   struct shadow {
-    rank_heap residents;
+    ranked_ids residents;
     std::uint64_t used_bytes = 0;
     double missed_bytes = 0;  // lately
   };

@@ -7,15 +7,22 @@
 #include <cstdint>
 #include <vector>
 
-#include <core/policy/eviction_rank.hpp>
-
 namespace tierpager {
 
+/// Lower leaves first; of equals, the one used last.
+struct eviction_rank {
+  double key = 0;
+  std::uint64_t last_use = 0;
+  friend bool operator<(eviction_rank const& left, eviction_rank const& right) {
+    return left.key != right.key ? left.key < right.key : left.last_use > right.last_use;
+  }
+};
+
 /// The orders to choose from: number 0 is the order of last use, the others that of a use rate.
-inline constexpr std::array<float, 8> half_lives_passes{2, 4, 8, 16, 32, 64, 256, 1024};
+inline constexpr std::array<float, 5> half_lives_passes{4, 8, 16, 32, 128};
 inline constexpr std::size_t use_orders = half_lives_passes.size() + 1;
 /// Before anything is known: keeps one pass over everything, such as a prompt's, from flushing what is used often.
-inline constexpr std::size_t use_order_at_first = 4;
+inline constexpr std::size_t use_order_at_first = 3;
 
 class use_counts {
  public:
@@ -26,9 +33,6 @@ class use_counts {
   [[nodiscard]] bool ever_used(std::uint32_t id) const { return tensors_[id].last_use > 0; }
   /// Grows with each use of the tensor, and with nothing else.
   [[nodiscard]] eviction_rank rank_of(std::uint32_t id, std::size_t order) const;
-  [[nodiscard]] bool outdated(std::uint32_t id, std::uint64_t last_use) const {
-    return tensors_[id].last_use != last_use;
-  }
 
  private:
   using per_half_life = std::array<float, half_lives_passes.size()>;
