@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include <core/residency.hpp>
+#include <core/residency/residency.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
 #include <tierpager/pager.hpp>

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include <core/plan.hpp>
+#include <core/plan/plan.hpp>
 #include <tools/order_file.hpp>
 #include <tools/virtual_pager.hpp>
 

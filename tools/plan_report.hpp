@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <core/plan.hpp>
+#include <core/plan/plan.hpp>
 #include <tools/report.hpp>
 
 namespace tierpager::tools {

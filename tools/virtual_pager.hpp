@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <core/residency.hpp>
+#include <core/residency/residency.hpp>
 #include <tierpager/event.hpp>
 #include <tools/virtual_machine.hpp>
 

@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include <bench/micro/support.hpp>
-#include <core/residency.hpp>
+#include <core/residency/residency.hpp>
 
 namespace tierpager::bench {
 

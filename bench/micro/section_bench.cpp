@@ -6,7 +6,7 @@
 #include <random>
 
 #include <bench/micro/instant_core.hpp>
-#include <core/policy/use_rate.hpp>
+#include <core/eviction/use_rate.hpp>
 
 namespace tierpager::bench {
 namespace {

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <bench/comparison/compare_policies.hpp>
-#include <core/order_tracker.hpp>
+#include <core/order/order_tracker.hpp>
 #include <tests/support/expert_traces.hpp>
 #include <tests/support/model_shapes.hpp>
 #include <tools/virtual_pager.hpp>

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include <tests/core/simulation/chooser.hpp>
+#include <tests/core/residency/simulation/chooser.hpp>
 #include <tests/fibers/context.hpp>
 
 namespace tierpager::fibers {

@@ -8,7 +8,7 @@
 
 #include <malloc.h>
 
-#include <core/residency.hpp>
+#include <core/residency/residency.hpp>
 #include <host/host_device.hpp>
 #include <tests/support/pattern_model.hpp>
 #include <tierpager/pager.hpp>

@@ -30,6 +30,7 @@ CLEAN = {
                        "  worker(options o = {}) : a_{1}, b_{o.a} {\n" + lines(60) + "  }\n"
                        "  int g() {\n" + lines(60) + "  }\n};\n",
     "tests/core/order_test.cpp": "TEST(order, holds) {\n" + lines(68) + "}\n",
+    "core/plan/plan.cpp": "#include <core/order/acquire_order.hpp>\n#include <core/plan/plan.hpp>\n",
     "tools/plan.cpp": '#include "bench/comparison/arc.hpp"\n',
     "tools/report": "#!/usr/bin/env python3\nprint(1)\n",
 }
@@ -53,6 +54,8 @@ PLANTED = {
     "core_cuda": ("core/a.cpp", "#include <cuda_runtime.h>\n", 1, "pure"),
     "core_sees_host": ("core/a.cpp", "#include <tierpager/pager.hpp>\n", 1, "must not include host"),
     "core_sees_host_private": ("core/a.cpp", '#include "host/executor.hpp"\n', 1, "must not include host"),
+    "order_sees_plan": ("core/order/a.cpp", "#include <core/plan/plan.hpp>\n", 1, "core/order must not include core/plan"),
+    "plan_sees_residency": ("core/plan/a.cpp", '#include "core/residency/course.hpp"\n', 1, "must not include core/residency"),
     "cuda_sees_host": ("cuda/a.cpp", "#include <tierpager/pager.hpp>\n", 1, "must not include host"),
     "host_sees_cuda": ("host/a.cpp", '#include "cuda/event_pool.hpp"\n', 1, "must not include cuda"),
     "host_sees_runtime": ("host/a.cpp", "#include <cuda_runtime_api.h>\n", 1, "only cuda/"),

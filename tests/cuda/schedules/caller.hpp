@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include <tests/core/simulation/chooser.hpp>
+#include <tests/core/residency/simulation/chooser.hpp>
 #include <tests/cuda/schedules/stage.hpp>
 
 namespace tierpager::schedules {

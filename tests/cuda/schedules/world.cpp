@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include <tests/core/simulation/chooser.hpp>
+#include <tests/core/residency/simulation/chooser.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager::schedules {

@@ -1,0 +1,333 @@
+#include <core/plan/plan.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <numeric>
+#include <utility>
+
+#include <core/plan/plan_cycle.hpp>
+#include <core/plan/plan_pipeline.hpp>
+#include <core/plan/plan_places.hpp>
+#include <core/plan/plan_selection.hpp>
+
+namespace tierpager {
+namespace {
+
+using flags = std::vector<std::uint8_t>;
+
+// A choice that leaves everything where it is costs nothing to change to, but may stream unevenly, or need a larger
+// ring, for as long as the plan holds. It is taken as long as its cycle is at most this much dearer: in bytes, and in
+// seconds where they are known. So the tensors that happen to be there after the first pass stay, unless time says no.
+constexpr double dearer_bytes = 1.01, dearer_seconds = 1.03;
+constexpr double close_to_shortest = 1.005;  // no deeper ring is tried for less
+// Tensors that cost more to call for than to copy never stream, as long as all of them together are a small share.
+constexpr std::uint64_t tiny_bytes = 1 << 20, tiny_share = 200;
+
+// The granule that all sizes are whole numbers of, or a multiple of it: the largest power of two that divides them.
+std::uint64_t common_granule(std::vector<std::uint64_t> const& sizes_bytes) {
+  std::uint64_t bits = 0;
+  for (std::uint64_t const size : sizes_bytes) bits |= size;
+  return std::max<std::uint64_t>(bits & (~bits + 1), 1);
+}
+
+bool flagged(std::vector<bool> const& all, std::size_t tensor) { return !all.empty() && all[tensor]; }
+
+class planner {
+ public:
+  planner(plan_request const& request, acquire_order const& order)
+      : request_(request),
+        order_(order),
+        granule_bytes_(common_granule(request.vram_bytes)),
+        cycle_(order, request.vram_bytes.size()),
+        streamed_(tensors()),
+        to_file_(tensors()) {
+    assert(request.vram_bytes.size() == request.ram_bytes.size());
+    plan_.homes.resize(tensors(), home::none);
+    plan_.places.resize(tensors(), memory_plan::no_place);
+  }
+
+  std::optional<memory_plan> make() {
+    if (request_.vram_budget_bytes == 0) {
+      if (!split_ram_alone()) return std::nullopt;
+    } else {
+      if (!split_vram()) return std::nullopt;
+      if (request_.ram_budget_bytes != 0) split_ram();
+    }
+    finish();
+    return std::move(plan_);
+  }
+
+ private:
+  [[nodiscard]] std::size_t tensors() const { return request_.vram_bytes.size(); }
+  [[nodiscard]] std::uint64_t vram_limit() const {
+    return std::min(request_.vram_budget_bytes, request_.vram_space.bytes);
+  }
+
+  bool split_vram() {
+    flags candidates(tensors()), stays(tensors());
+    resident_.assign(tensors(), 0);
+    std::uint64_t always = 0, wanted = 0;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      bool const pinned = flagged(request_.pinned_vram, tensor);
+      stays[tensor] = !request_.vram_now.empty() && request_.vram_now[tensor].bytes != 0;
+      if (pinned || cycle_.always_held(tensor)) {
+        resident_[tensor] = 1;
+        always += request_.vram_bytes[tensor];
+      } else if (cycle_.named(tensor)) {
+        candidates[tensor] = 1;
+        wanted += request_.vram_bytes[tensor];
+      }
+    }
+    plan_.largest_held_bytes = cycle_.largest_held(request_.vram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > vram_limit()) return false;
+    std::uint64_t left = vram_limit() - always;
+    if (wanted > left) left -= keep_tiny(candidates, left);
+    selection_request const ask{
+        .cycle = cycle_, .bytes = request_.vram_bytes, .candidates = candidates, .stays = {}, .budget_bytes = left};
+    return choose_vram(ask, stays);
+  }
+
+  /// Takes the smallest tensors out of the candidates; how many bytes they are.
+  std::uint64_t keep_tiny(flags& candidates, std::uint64_t budget_bytes) {
+    std::vector<std::uint32_t> tiny;
+    for (std::uint32_t tensor = 0; tensor < tensors(); ++tensor)
+      if (candidates[tensor] && request_.vram_bytes[tensor] <= tiny_bytes) tiny.push_back(tensor);
+    std::stable_sort(tiny.begin(), tiny.end(),
+                     [&](auto left, auto right) { return request_.vram_bytes[left] < request_.vram_bytes[right]; });
+    std::uint64_t kept = 0;
+    for (std::uint32_t const tensor : tiny) {
+      if (kept + request_.vram_bytes[tensor] > budget_bytes / tiny_share) break;
+      kept += request_.vram_bytes[tensor];
+      candidates[tensor] = 0;
+      resident_[tensor] = 1;
+    }
+    return kept;
+  }
+
+  struct choice {
+    selection chosen;
+    layout ring;  // places of what streams, from the ring's start
+    double seconds = 0;
+  };
+
+  bool choose_vram(selection_request const& ask, flags const& stays) {
+    std::optional<choice> found = choose(ask, stays);
+    if (!found) return false;
+    bool helps = found->chosen.slots != 1;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      if (ask.candidates[tensor] && !found->chosen.streamed[tensor]) resident_[tensor] = 1;
+      helps = helps || (resident_[tensor] && !flagged(request_.pinned_vram, tensor));
+    }
+    auto laid = helps ? lay_out(request_.vram_space, request_.vram_bytes, resident_, request_.vram_now,
+                                found->chosen.ring_bytes)
+                      : std::nullopt;
+    if (!laid) return false;
+    streamed_ = std::move(found->chosen.streamed);
+    plan_.places = std::move(laid->places);
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+      if (streamed_[tensor]) plan_.places[tensor] = laid->ring.offset + found->ring.places[tensor];
+    plan_.vram_ring = laid->ring;
+    plan_.ring_slots = found->chosen.slots;
+    return true;
+  }
+
+  /// Spread evenly, or as much as possible left where it is.
+  std::optional<choice> choose(selection_request const& ask, flags const& stays) {
+    if (std::find(stays.begin(), stays.end(), 1) == stays.end()) return choose_depth(ask, 0);
+    selection_request keeping = ask;
+    keeping.stays = stays;
+    std::optional<choice> kept;
+    if (request_.rates.link_bytes_per_second <= 0) {
+      std::uint64_t wanted = 0;
+      for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+        if (ask.candidates[tensor]) wanted += request_.vram_bytes[tensor];
+      // Nothing else could be so much better.
+      kept = choose_depth(keeping, 0);
+      if (kept && static_cast<double>(kept->chosen.loaded_bytes) <=
+                      static_cast<double>(wanted - std::min(wanted, ask.budget_bytes)) * dearer_bytes)
+        return kept;
+    }
+    auto fresh = choose_depth(ask, 0);
+    if (!fresh || fresh->chosen.streamed_bytes == 0) return fresh;
+    if (!kept) kept = choose_depth(keeping, fresh->chosen.asked_slots);
+    bool const keep = kept &&
+                      static_cast<double>(kept->chosen.loaded_bytes) <=
+                          static_cast<double>(fresh->chosen.loaded_bytes) * dearer_bytes &&
+                      kept->seconds <= fresh->seconds * dearer_seconds;
+    return keep ? kept : fresh;
+  }
+
+  /// The ring's depth that takes the least time; two slots where rates are not known, one where two find no room. Of a
+  /// given depth, if one is given.
+  std::optional<choice> choose_depth(selection_request const& ask, std::uint32_t given) {
+    transfer_rates const& rates = request_.rates;
+    selector select(ask);
+    std::optional<choice> best = choose_places(select, given == 0 ? 2 : given);
+    if (!best && given == 0) {
+      selector alone(ask);
+      best = choose_places(alone, 1);
+    }
+    if (!best || given != 0 || best->chosen.asked_slots == 1 || best->seconds <= 0 || rates.compute_seconds <= 0)
+      return best;
+    double const shortest =
+        std::max(static_cast<double>(best->chosen.loaded_bytes) / rates.link_bytes_per_second, rates.compute_seconds);
+    int worth_it = 2;  // tries
+    for (std::uint32_t const slots : {4U, 6U, 8U, 12U}) {
+      if (best->seconds < shortest * close_to_shortest || worth_it == 0) break;
+      std::optional<choice> deeper = choose_places(select, slots);
+      if (!deeper) break;
+      worth_it = deeper->seconds < best->seconds * (2 - close_to_shortest) ? 2 : worth_it - 1;
+      if (deeper->seconds < best->seconds) best = std::move(deeper);
+    }
+    return best;
+  }
+
+  /// Fixed places may need more ring than the sum of what is held at once.
+  std::optional<choice> choose_places(selector& select, std::uint32_t slots) {
+    std::uint64_t least_ring_bytes = 0;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      choice made;
+      std::optional<selection> chosen = select.select(slots, least_ring_bytes);
+      if (!chosen) return std::nullopt;
+      made.chosen = std::move(*chosen);
+      made.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, made.chosen.ring_bytes}};
+      if (place_streamed(cycle_, request_.vram_bytes, made.chosen.streamed, made.chosen.slots, made.ring)) {
+        if (made.chosen.streamed_bytes > 0 && request_.rates.link_bytes_per_second > 0) made.seconds = seconds(made);
+        return made;
+      }
+      least_ring_bytes = round_up(made.chosen.ring_bytes + made.chosen.ring_bytes / 8, granule_bytes_);
+    }
+    return std::nullopt;
+  }
+
+  double seconds(choice const& made) {
+    if (compute_.empty())
+      compute_ = compute_of_calls(order_, request_.vram_bytes, request_.rates.compute_seconds);
+    return cycle_seconds({.cycle = cycle_,
+                          .bytes = request_.vram_bytes,
+                          .streamed = made.chosen.streamed,
+                          .from_file = {},
+                          .places = made.ring.places,
+                          .rates = request_.rates},
+                         compute_);
+  }
+
+  /// What streams through VRAM lives in RAM as far as there is room.
+  void split_ram() {
+    flags candidates(tensors());
+    std::uint64_t pinned = 0;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      bool const stays = flagged(request_.pinned_ram, tensor);
+      if (stays) pinned += request_.ram_bytes[tensor];
+      candidates[tensor] = streamed_[tensor] && !stays;
+    }
+    selection_request ask{.cycle = cycle_,
+                          .bytes = request_.ram_bytes,
+                          .candidates = std::move(candidates),
+                          .stays = {},
+                          .budget_bytes = request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, pinned),
+                          .least_ring_bytes = request_.ram_ring_floor_bytes};
+    std::optional<selection> chosen = choose_ram(ask);
+    if (!chosen) {
+      // Too little for whole tensors: they come through in pieces.
+      ask.ring_is_least = true;
+      ask.least_ring_bytes = std::min(ask.least_ring_bytes, ask.budget_bytes);
+      chosen = choose_ram(ask);
+    }
+    assert(chosen);
+    to_file_ = chosen->streamed;
+    plan_.ram_ring_bytes = chosen->ring_bytes;
+  }
+
+  std::optional<selection> choose_ram(selection_request ask) {
+    std::optional<selection> fresh = selector(ask).select(2);
+    if (!fresh || request_.ram_now.empty() || fresh->streamed_bytes == 0) return fresh;
+    ask.stays.assign(request_.ram_now.begin(), request_.ram_now.end());
+    std::optional<selection> kept = selector(ask).select(2);
+    bool const keep =
+        kept && static_cast<double>(kept->loaded_bytes) <= static_cast<double>(fresh->loaded_bytes) * dearer_bytes;
+    return keep ? kept : fresh;
+  }
+
+  /// Without VRAM, RAM is where tensors are used.
+  bool split_ram_alone() {
+    flags candidates(tensors());
+    std::uint64_t always = 0;
+    resident_.assign(tensors(), 0);
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      bool const stays = flagged(request_.pinned_ram, tensor) || cycle_.always_held(tensor);
+      if (stays) always += request_.ram_bytes[tensor];
+      candidates[tensor] = cycle_.named(tensor) && !stays;
+      streamed_[tensor] = cycle_.named(tensor);
+    }
+    plan_.largest_held_bytes = cycle_.largest_held(request_.ram_bytes);
+    if (std::max(always, plan_.largest_held_bytes) > request_.ram_budget_bytes) return false;
+    selection_request const ask{.cycle = cycle_,
+                                .bytes = request_.ram_bytes,
+                                .candidates = std::move(candidates),
+                                .stays = {},
+                                .budget_bytes = request_.ram_budget_bytes - always,
+                                .least_ring_bytes = request_.ram_ring_floor_bytes};
+    std::optional<selection> chosen = choose_ram(ask);
+    if (!chosen) chosen = selector(ask).select(1);
+    if (!chosen) return false;
+    to_file_ = chosen->streamed;
+    plan_.ram_ring_bytes = chosen->ring_bytes;
+    return true;
+  }
+
+  void finish() {
+    bool const has_vram = request_.vram_budget_bytes != 0, has_ram = request_.ram_budget_bytes != 0;
+    std::vector<std::uint64_t> const& sizes = has_vram ? request_.vram_bytes : request_.ram_bytes;
+    std::uint64_t distinct = 0;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      if (cycle_.named(tensor)) distinct += sizes[tensor];
+      if (resident_[tensor]) {
+        plan_.homes[tensor] = home::vram;
+        plan_.resident_vram_bytes += request_.vram_bytes[tensor];
+      } else if (streamed_[tensor]) {
+        bool const from_file = to_file_[tensor] != 0 || !has_ram;
+        to_file_[tensor] = from_file;
+        plan_.homes[tensor] = from_file ? home::file : home::ram;
+        (from_file ? plan_.file_bytes : plan_.resident_ram_bytes) += request_.ram_bytes[tensor];
+        if (from_file) plan_.bytes_from_disk += cycle_.loads(tensor) * request_.ram_bytes[tensor];
+      }
+    }
+    if (has_vram) plan_.bytes_to_device = loaded_bytes(cycle_, sizes, streamed_, plan_.places);
+    std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
+    plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
+    plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);
+    if (request_.rates.link_bytes_per_second <= 0) return;
+    if (compute_.empty()) compute_ = compute_of_calls(order_, sizes, request_.rates.compute_seconds);
+    plan_.seconds = cycle_seconds({.cycle = cycle_,
+                                   .bytes = sizes,
+                                   .streamed = streamed_,
+                                   .from_file = to_file_,
+                                   .places = plan_.places,
+                                   .ram_ring_bytes = plan_.ram_ring_bytes,
+                                   .rates = request_.rates},
+                                  compute_);
+  }
+
+  plan_request const& request_;
+  acquire_order const& order_;
+  std::uint64_t const granule_bytes_;
+  cycle_uses cycle_;
+  flags resident_;  // in VRAM
+  flags streamed_;  // through VRAM
+  flags to_file_;   // of those, through RAM too
+  std::vector<double> compute_;
+  memory_plan plan_;
+};
+
+}  // namespace
+
+std::optional<memory_plan> make_plan(plan_request const& request) {
+  if (request.order.entries.empty()) return std::nullopt;
+  return planner(request, request.order).make();
+}
+
+std::optional<memory_plan> make_plan(plan_question const& asked) { return planner(asked.request, *asked.order).make(); }
+
+}  // namespace tierpager

@@ -1,0 +1,358 @@
+// The state machine of both tiers: who is resident where, who is used, pinned, waited for, on its way, draining; who
+// leaves. Pure: not thread-safe, no clock, no memory but its own. The executor calls it under the pager's lock.
+// Inputs are member calls; what must be done about them is appended to the list that take_commands() hands out.
+// An answer to a command is another input, never a nested call. Every command with an answer gets exactly one.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <core/residency/command.hpp>
+#include <core/residency/course.hpp>
+#include <core/residency/residency_options.hpp>
+#include <core/residency/residency_records.hpp>
+#include <core/residency/used_streams.hpp>
+#include <tierpager/budget.hpp>
+#include <tierpager/catalog.hpp>
+#include <tierpager/eviction_policy.hpp>
+#include <tierpager/statistics.hpp>
+
+namespace tierpager {
+
+class residency {
+ public:
+  /// `tensors` outlives the core. A policy for each tier; a tier that is not present never asks its own.
+  residency(catalog const& tensors, residency_options const& options, std::unique_ptr<eviction_policy> vram_policy,
+            std::unique_ptr<eviction_policy> ram_policy);
+
+  /// Address space the tier's arena needs, whatever its budget becomes.
+  [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
+  [[nodiscard]] bool has_commands() const { return !commands_.empty(); }
+  /// Appends the commands emitted since the last call, in order.
+  void take_commands(std::vector<command>& into);
+
+  // Requests -------------------------------------------------------------------------------------------------------
+  struct acquired {
+    bool granted;        // at once: no grant command follows
+    request_id request;  // else one of grant or reject follows
+  };
+  /// Uses every id of the set in `where`, once per occurrence. Fails at once with unknown_tensor, budget_too_small,
+  /// invalid_argument (no such tier, empty set), closed, device_lost.
+  result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  /// Grants at once or changes nothing. The same failures.
+  result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  /// The same for one tensor. Where it lies, until the next call; null where it is not granted, without a reason.
+  records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
+  /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
+  void cancel(request_id id, failure const& why);
+  /// Another use of a tensor in use.
+  void share(tensor_id id, tier where, caller_id caller);
+  /// Loads what is absent into VRAM, after everything that is asked for, and only into room that neither a use nor the
+  /// plan nor another load ahead needs; the rest of the set is passed over. Unknown ids are ignored.
+  void prefetch(std::span<tensor_id const> ids);
+  /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
+  void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
+  /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
+  void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
+  /// The uses left under that key lie before this fence.
+  void prove(fence recorded, std::uint32_t key);
+  /// All work of that stream lies before this fence; what is released on it from now on, too.
+  void stream_retired(fence last);
+
+  // Pins and budgets -----------------------------------------------------------------------------------------------
+  /// budget_too_small, and nothing pinned, where the pins would leave no room for the largest unpinned tensor.
+  status pin(std::span<tensor_id const> ids, tier where);
+  void unpin(std::span<tensor_id const> ids, tier where);
+  status set_budget(tier where, std::uint64_t bytes);
+
+  // Order and plan -------------------------------------------------------------------------------------------------
+  /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
+  void set_order(std::unique_ptr<access_cycle> order);
+  /// The plan in force; null: the policy decides.
+  [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
+
+  // Answers --------------------------------------------------------------------------------------------------------
+  void read_done(tensor_id id, std::uint32_t chunk, status const& outcome);
+  void copy_queued(tensor_id id, std::uint32_t chunk, fence done);
+  /// `maybe_queued`: the copy call itself failed, so the copy may run after all.
+  void copy_failed(tensor_id id, std::uint32_t chunk, failure const& why, bool maybe_queued);
+  void remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status const& outcome);
+  void passed(fence which);   // and with it every lower sequence of its stream
+  void running(fence which);  // asked about, and not passed yet
+  /// A watched fence could not be asked about: what waits for room fails now; the watch goes on.
+  void query_failed(failure const& why);
+  void settled(result<fence> const& outcome);
+  /// The answer to plan_command: the plan made for the question of that epoch; none where no plan helps or none could be
+  /// made. Has no effect where the order, a budget or a pin has changed since: then another plan is asked for.
+  void planned(std::uint64_t epoch, std::optional<memory_plan> plan);
+  void device_lost(failure const& why);
+  /// Rejects every waiting request; later acquires fail with `closed`. Loads under way still want their answers.
+  void close();
+
+  // Questions ------------------------------------------------------------------------------------------------------
+  [[nodiscard]] bool resident(tensor_id id, tier where) const {
+    return slot_of(id, where).state == slot_state::resident;
+  }
+  [[nodiscard]] bool pinned(tensor_id id, tier where) const { return slot_of(id, where).pinned; }
+  [[nodiscard]] std::uint32_t uses(tensor_id id, tier where) const { return slot_of(id, where).uses; }
+  [[nodiscard]] std::uint64_t generation(tensor_id id) const { return rest_of(id, tier::vram).generation; }
+  /// Where a tensor in use lies, and how large it is.
+  [[nodiscard]] records::slot const& place(tensor_id id, tier where) const { return slot_of(id, where); }
+  [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
+  /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
+  /// order that the first one made) may be missing. It is answered with copy_failed then.
+  [[nodiscard]] bool wants_copy(tensor_id id) const;
+  /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
+  /// device's fences do not pass: waiting for one says so.
+  [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
+  [[nodiscard]] byte_range scratch() const { return scratch_; }
+  [[nodiscard]] statistics stats() const;
+  /// No load, remap, watch or settling under way, no request waiting.
+  [[nodiscard]] bool idle() const;
+  /// Asserts the invariants that tie the tables to each other; linear in the number of tensors. For tests.
+  void check() const;
+
+ private:
+  using slot_state = records::slot_state;
+  using slot = records::slot;
+  using slot_rest = records::slot_rest;
+  using used_by = records::used_by;
+  using tier_state = records::tier_state;
+  using request = records::request;
+  using chunk_state = records::chunk_state;
+  using load = records::load;
+  using load_map = std::unordered_map<std::uint32_t, load>;
+  using ram_drain = records::ram_drain;
+  using quarantine = records::quarantine;
+  static constexpr std::uint32_t ring_slots = records::ring_slots;
+  static constexpr tier both_tiers[] = {tier::vram, tier::ram};
+  [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
+  [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
+  [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
+  [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
+  [[nodiscard]] slot_rest& rest_of(tensor_id id, tier where) { return at(where).rest[index_of(id)]; }
+  [[nodiscard]] slot_rest const& rest_of(tensor_id id, tier where) const { return at(where).rest[index_of(id)]; }
+  [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
+  [[nodiscard]] load* find_load(tensor_id id);
+  template <class Change>
+  void change(tensor_id id, tier where, Change const& how) {
+    slot& one = slot_of(id, where);
+    at(where).uncount(one);
+    how(one);
+    at(where).count(one);
+  }
+  template <class Command>
+  void emit(Command&& what) {
+    commands_.emplace_back(std::forward<Command>(what));
+  }
+  void watch(fence until) { emit(watch_command{until}); }
+
+  // residency.cpp: construction, questions
+  void open_tier(tier where, std::unique_ptr<eviction_policy> policy);
+  void fix_arena(tier where);
+  void place_scratch();
+  [[nodiscard]] tier_statistics stats_of(tier where) const;
+
+  // residency_requests.cpp
+  [[nodiscard]] status acceptable(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] status fits_ever(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool all_there(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
+  [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  bool find_room_for(std::span<tensor_id const> ids, tier where);
+  [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
+  [[nodiscard]] bool starving() const;
+  void admit(request_id id, request& one);
+  void arrived(load& one, tensor_id id, tier where);
+  void reject(request_id id, failure const& why);
+  void reject_all(failure const& why);
+  bool admit_waiting(tier where);
+  [[nodiscard]] bool stuck(request const& one) const;
+
+  // residency_uses.cpp
+  void follow_call(std::span<tensor_id const> ids, tier where);
+  void go_on_after_hit(tier where);
+  void count_acquire(tensor_id id, tier where);
+  void use(tensor_id id, tier where, caller_id caller);
+  void touch(tensor_id id, tier where);
+  void begin_use(slot& used, tensor_id id, tier where, caller_id caller);
+  void end_use(tensor_id id, tier where, caller_id caller);
+  void add_last_use(tensor_id id, fence last_use);
+  void add_stream(slot& used, tensor_id id, fence last_use);
+  [[nodiscard]] std::vector<fence> last_uses_of(tensor_id id) const;
+  void use_ended(tensor_id id, tier where);
+
+  // residency_room.cpp: who leaves, budgets, pins
+  enum class room : std::uint8_t { there, draining, none };
+  room make_room(tier where, std::uint64_t bytes, tensor_id id, load& one);
+  [[nodiscard]] bool evictable(tensor_id id, tier where) const;
+  [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
+  [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
+  [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
+  [[nodiscard]] records::victim_choice choose_victim(tier where);
+  void ask_anew();
+  enum class use_state : std::uint8_t { over, running, unknown };
+  [[nodiscard]] use_state last_use_of(tensor_id id) const;
+  [[nodiscard]] bool holds_up(fence use) const;
+  void ask(tensor_id id);
+  [[nodiscard]] std::uint64_t least_bytes(tier where) const;
+  [[nodiscard]] bool make_do(tier where);
+  void evict(tensor_id id, tier where, eviction_reason why);
+  [[nodiscard]] std::uint64_t soft_limit(tier where) const;
+  void set_pinned(tensor_id id, tier where, bool pinned);
+  [[nodiscard]] std::uint64_t needed_beside_pins(tier where) const;
+  [[nodiscard]] std::uint64_t effective_of(tier where, std::uint64_t asked_bytes) const;
+  [[nodiscard]] std::uint64_t target_of(tier where, std::uint64_t effective_bytes) const;
+  void set_target(tier where);
+  [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
+  void fix_if_room(tensor_id id, tier where);
+  bool shrink(tier where);
+  void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
+
+  // residency_loads.cpp
+  load& start_load(tensor_id id, tier where, bool ahead = false);
+  void expect_in_ram(tensor_id id);
+  void enqueue(std::vector<tensor_id>& queue, tensor_id id);
+  void want_vram(tensor_id id, load& one);
+  void ask_for(tensor_id id, load& one);
+  void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
+  bool stage(tensor_id id, load& one);
+  bool stage_as_it_is(tensor_id id, load& one);
+  [[nodiscard]] bool reading_others(tensor_id id) const;
+  bool place(tensor_id id, load& one);
+  void placed_at(tensor_id id, load& one, tier_arena::placement placed);
+  std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
+  [[nodiscard]] bool may_be_released() const;
+  [[nodiscard]] bool may_evict_for(load const& one) const;
+  [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
+  void drop(tensor_id id, load& one);
+  void no_longer_expected(tensor_id id);
+  void staged(tensor_id id, load& one);
+  void queue_reads(tensor_id id, load& one);
+  void queue_copies(tensor_id id, load& one);
+
+  // residency_load_ends.cpp
+  void ram_complete(tensor_id id, load& one);
+  void vram_complete(tensor_id id, load& one);
+  void finish(tensor_id id, load& one);
+  void fail(tensor_id id, load& one, failure const& why);
+  void clean_up(tensor_id id, load& one);
+  void give_up_vram(byte_range range, load const& gone);
+  void give_up_stage(tensor_id id, load const& gone);
+  void drain_ram(ram_drain one, bool over);
+  void end_drain(ram_drain const& one);
+  [[nodiscard]] std::vector<tensor_id> stalled();
+  void fail_stalled(failure const& why);
+
+  // residency_orders.cpp: orders, plans asked for and adopted
+  void ask_for_plan() {
+    if (course_.has_question()) [[unlikely]]
+      emit_plan_command();
+  }
+  void emit_plan_command();
+  void classify(tensor_id id, tier where);
+  void classify_all();
+  void follow_course();
+  [[nodiscard]] bool lives_in_vram(tensor_id id) const;
+  [[nodiscard]] bool at_home(tensor_id id, tier where) const;
+
+  // residency_plan.cpp: places, running ahead
+  void set_range(tensor_id id, tier where, byte_range range);
+  [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
+  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
+  [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
+  [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
+  enum class planned_place : std::uint8_t { taken, later, elsewhere };
+  planned_place place_as_planned(tensor_id id, load& one, byte_range range);
+  [[nodiscard]] std::uint64_t ahead_limit() const;
+  [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
+  [[nodiscard]] std::uint64_t promised_vram_bytes() const;
+  [[nodiscard]] bool room_ahead(tensor_id id);
+  [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
+  [[nodiscard]] bool yields(tensor_id id) const;
+  void run_ahead() {
+    if (course_.has_upcoming()) run_further_ahead();
+  }
+  void run_further_ahead();
+  bool load_ahead(tensor_id id);
+  [[nodiscard]] bool ahead_comes() const;
+  [[nodiscard]] bool comes_elsewhere(tensor_id id, load const& one) const;
+  void no_longer_ahead(tensor_id id);
+  void give_up_ahead(tensor_id id, load& one);
+  bool give_up_what_waits();
+
+  // residency_doomed.cpp
+  [[nodiscard]] std::uint64_t promised_ram_bytes() const;
+  [[nodiscard]] records::stage_size stage_size_of(tensor_id id) const;
+  [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
+  [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead);
+  bool doom_for(tensor_id id, bool ahead);
+  void spare(tensor_id id);
+  [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
+  bool idle_in_ram(tensor_id id, std::optional<tensor_id> ahead);
+  [[nodiscard]] bool placed_behind(tensor_id id, tensor_id other) const;
+  bool evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead);
+
+  // residency_answers.cpp
+  void remap_served(tensor_id id, load& one, tier where);
+  void give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing);
+  void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
+  void unstage(tensor_id id, load& one);
+  void end_drains();
+  [[nodiscard]] bool has_passed(fence which) const {
+    return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
+  }
+  [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
+  void settle_if_needed();
+  [[nodiscard]] bool nothing_waits() const;
+  [[nodiscard]] bool somebody_waits() const;
+  [[nodiscard]] bool nothing_comes() const;
+  void pump() {
+    if (!nothing_waits()) [[unlikely]]
+      pump_on();
+  }
+  void pump_on();
+  bool go_on();
+
+  catalog const& tensors_;
+  residency_options options_;
+  std::array<tier_state, 2> tiers_;
+  byte_range scratch_;
+  std::uint64_t ring_floor_bytes_ = 0;  // the least RAM through which any tensor can reach the device
+  std::vector<command> commands_;
+  std::map<request_id, request> requests_;
+  std::uint64_t next_request_ = 1;
+  load_map loads_;
+  course course_;
+  std::vector<tensor_id> ahead_;  // in VRAM or on their way there before anybody asked, in order
+  std::uint64_t ahead_bytes_ = 0;
+  std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
+  std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
+  std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
+  std::uint64_t doomed_bytes_ = 0;
+  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool plan_comes_ = false;   // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;  // nothing else could go on
+  std::vector<ram_drain> ram_drains_;
+  std::vector<quarantine> quarantined_vram_;
+  bool settle_asked_ = false;
+  std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
+  std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
+  std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
+  used_streams streams_;
+  std::vector<fence> asked_;  // about which no answer has come
+  std::array<std::uint32_t, 256> held_by_caller_{};
+  std::optional<failure> lost_;
+  bool closed_ = false;
+  statistics counters_;
+};
+
+}  // namespace tierpager

@@ -1,0 +1,303 @@
+// Answers: what the executor reports back, and the pump that every input ends with.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency/residency.hpp>
+
+namespace tierpager {
+
+void residency::read_done(tensor_id id, std::uint32_t chunk, status const& outcome) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::reading);
+  --one->reads_out;
+  std::uint64_t const bytes = std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+  if (outcome.ok()) one->bytes_read += bytes;
+  if (one->failed) {
+    clean_up(id, *one);
+  } else if (!outcome.ok()) {
+    fail(id, *one, outcome.error());
+  } else {
+    one->chunks[chunk] = chunk_state::read;
+    ++one->read_count;
+    queue_copies(id, *one);
+    if (one->read_count == one->chunks.size()) ram_complete(id, *one);
+  }
+  pump();
+}
+
+void residency::copy_queued(tensor_id id, std::uint32_t chunk, fence done) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::copying);
+  assert(!one->last_copy || one->last_copy->stream == done.stream);  // all copies go on the one copy stream
+  --one->copies_out;
+  one->last_copy = std::max(one->last_copy.value_or(done), done);
+  one->chunks[chunk] = chunk_state::queued;
+  one->bytes_copied += std::min(one->chunk_bytes, tensors_[id].bytes - chunk * one->chunk_bytes);
+  if (one->failed) {
+    clean_up(id, *one);
+  } else if (++one->queued_count == one->chunks.size()) {
+    vram_complete(id, *one);
+  } else if (one->ring) {
+    one->ring_fences[chunk % ring_slots] = done;
+    if (known_passed(done))
+      queue_reads(id, *one);
+    else
+      watch(done);
+  }
+  pump();
+}
+
+void residency::copy_failed(tensor_id id, std::uint32_t chunk, failure const& why, bool maybe_queued) {
+  load* one = find_load(id);
+  assert(one != nullptr && one->chunks[chunk] == chunk_state::copying);
+  (void)chunk;
+  --one->copies_out;
+  one->tainted = one->tainted || maybe_queued;
+  if (one->failed) {
+    clean_up(id, *one);
+  } else {
+    fail(id, *one, why);
+  }
+  pump();
+}
+
+void residency::remapped(tier where, std::size_t decommits_done, std::size_t commits_done, status const& outcome) {
+  tier_state& of = at(where);
+  assert(of.remap);
+  remap_command const done = *std::exchange(of.remap, std::nullopt);
+  std::optional<tensor_id> const serves = std::exchange(of.remap_for, std::nullopt);
+  load* const one = serves ? find_load(*serves) : nullptr;
+  assert(serves.has_value() == (one != nullptr));
+  if (one != nullptr && outcome.ok()) {
+    remap_served(*serves, *one, where);
+  } else if (one != nullptr) {
+    give_place_back(*serves, *one, where, std::span(done.commits).subspan(commits_done));
+  }
+  for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
+  of.arena->remapped();
+  if (one != nullptr && !outcome.ok()) {
+    bool const refused = outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
+    place_refused(*serves, *one, where, outcome.error(), refused);
+  }
+  of.shrink_failed = !outcome.ok() && !serves;
+  pump();
+}
+
+void residency::remap_served(tensor_id id, load& one, tier where) {
+  if (where == tier::ram) {
+    staged(id, one);
+  } else {
+    one.place_asked = false;
+    one.placed = true;
+    queue_copies(id, one);
+  }
+  if (one.failed) clean_up(id, one);
+}
+
+void residency::give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing) {
+  if (where == tier::vram) {
+    byte_range const range = slot_of(id, where).range;
+    set_range(id, where, {});
+    at(where).arena->free_uncommitted(range, missing);
+    one.place_asked = false;
+  } else {
+    at(where).arena->free_uncommitted(one.stage, missing);
+    if (one.ring) passing_ram_bytes_ -= one.stage.bytes;
+    unstage(id, one);
+  }
+}
+
+// Where the system only had no more memory, and what the tier has will do, the load gets a place in that.
+void residency::place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory) {
+  if (one.failed) return clean_up(id, one);
+  if (!out_of_memory || !make_do(where)) return fail(id, one, why);
+  std::vector<tensor_id>& queue = where == tier::vram ? placing_ : staging_;
+  queue.insert(queue.begin(), id);
+}
+
+void residency::unstage(tensor_id id, load& one) {
+  one.stage_asked = false;
+  one.stage = {};
+  expect_in_ram(id);
+  if (one.ring) return;
+  --rest_of(id, tier::ram).busy;
+  set_range(id, tier::ram, {});
+  change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
+  classify(id, tier::ram);
+}
+
+void residency::passed(fence which) {
+  if (which.stream >= passed_.size()) passed_.resize(which.stream + 1, 0);
+  passed_[which.stream] = std::max(passed_[which.stream], which.sequence);
+  if (which.stream < running_.size() && running_[which.stream] <= passed_[which.stream])
+    running_[which.stream] = unlimited_bytes;
+  std::erase_if(asked_, [this](fence about) { return has_passed(about); });
+  for (tier where : both_tiers) at(where).arena->passed(which);
+  end_drains();
+  for (auto& [id, one] : loads_)
+    if (one.ring) queue_reads(static_cast<tensor_id>(id), one);
+  pump();
+}
+
+void residency::running(fence which) {
+  std::erase(asked_, which);
+  if (which.stream >= running_.size()) running_.resize(which.stream + 1, unlimited_bytes);
+  running_[which.stream] = std::min(running_[which.stream], which.sequence);
+  pump();
+}
+
+void residency::end_drains() {
+  std::erase_if(ram_drains_, [&](ram_drain const& one) {
+    bool const over = lost_ || (one.until && known_passed(*one.until));
+    if (over) end_drain(one);
+    return over;
+  });
+}
+
+void residency::query_failed(failure const& why) {
+  if (why.code == errc::device_lost) return device_lost(why);
+  fail_stalled(why);
+  pump();
+}
+
+// Failed calls -----------------------------------------------------------------------------------------------------
+
+// A fence recorded now on the copy stream lies behind whatever a failed copy call left there.
+void residency::settle_if_needed() {
+  if (settle_asked_ || lost_) return;
+  bool needed = false;
+  for (quarantine& one : quarantined_vram_) needed = one.settling = true;
+  for (ram_drain& one : ram_drains_)
+    if (!one.until) needed = one.settling = true;
+  if (!needed) return;
+  settle_asked_ = true;
+  emit(settle_command{});
+}
+
+void residency::settled(result<fence> const& outcome) {
+  settle_asked_ = false;
+  if (!outcome.ok()) {
+    for (quarantine& one : quarantined_vram_) one.settling = false;
+    for (ram_drain& one : ram_drains_) one.settling = false;
+    if (outcome.error().code == errc::device_lost) return device_lost(outcome.error());
+    fail_stalled(outcome.error());
+    pump();
+    return;
+  }
+  fence const until = *outcome;
+  tier_state& vram = at(tier::vram);
+  std::erase_if(quarantined_vram_, [&](quarantine const& one) {
+    if (!one.settling) return false;
+    vram.quarantined_bytes -= one.range.bytes;
+    vram.arena->free(one.range, std::span(&until, 1));
+    return true;
+  });
+  for (ram_drain& one : ram_drains_) {
+    if (!std::exchange(one.settling, false)) continue;
+    one.until = until;
+    if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
+  }
+  settle_if_needed();  // for what failed since this fence was asked for
+  if (known_passed(until)) return passed(until);
+  watch(until);
+  pump();
+}
+
+void residency::device_lost(failure const& why) {
+  if (lost_) return;
+  lost_ = why;
+  lost_->code = errc::device_lost;
+  for (tier where : both_tiers) at(where).open = false;
+  reject_all(*lost_);
+  std::vector<tensor_id> coming;
+  for (auto const& [id, one] : loads_) coming.push_back(static_cast<tensor_id>(id));
+  for (tensor_id id : coming)
+    if (load* one = find_load(id)) fail(id, *one, *lost_);
+  // Nothing runs there any more: what waited for the device waits no longer.
+  for (tier where : both_tiers) at(where).arena->all_passed();
+  for (quarantine const& one : quarantined_vram_) at(tier::vram).arena->free(one.range, {});
+  quarantined_vram_.clear();
+  at(tier::vram).quarantined_bytes = at(tier::ram).quarantined_bytes = 0;
+  asked_.clear();
+  end_drains();
+  pump();
+}
+
+void residency::close() {
+  closed_ = true;
+  for (tier where : both_tiers) at(where).open = false;
+  give_up_what_waits();
+  reject_all({.code = errc::closed, .what = "the pager is closed"});
+}
+
+bool residency::nothing_waits() const {
+  return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
+}
+
+bool residency::somebody_waits() const {
+  auto const asked_for = [this](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; };
+  return !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
+         std::any_of(staging_.begin(), staging_.end(), asked_for) ||
+         std::any_of(placing_.begin(), placing_.end(), asked_for);
+}
+
+// No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
+// for callers.
+bool residency::nothing_comes() const {
+  if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
+  for (tier where : both_tiers)
+    if (at(where).remap || at(where).arena->draining()) return false;
+  if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
+    return false;
+  return std::all_of(loads_.begin(), loads_.end(),
+                     [](auto const& each) { return each.second.reads_out == 0 && each.second.copies_out == 0; });
+}
+
+// Everything that became possible, until nothing more is. Free where nothing waits. What is stalled then may be waiting
+// for memory in quarantine, so its order is asked for once more; if that fails, the stalled loads fail with it.
+void residency::pump_on() {
+  go_on();
+  while (somebody_waits() && nothing_comes()) {
+    bool const turns_matter = in_step();
+    out_of_turn_ = true;
+    bool const any = (turns_matter && go_on()) || (!ahead_.empty() && give_up_what_waits());
+    out_of_turn_ = false;
+    if (!any) break;
+    go_on();
+  }
+  bool const waits = !staging_.empty() || !placing_.empty();
+  if (waits && !stalled().empty()) settle_if_needed();
+}
+
+bool residency::go_on() {
+  bool ever = false;
+  auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
+  while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
+    bool any = false;
+    for (tensor_id id : std::vector(staging_)) {
+      if (std::find(staging_.begin(), staging_.end(), id) == staging_.end()) continue;  // given up for another
+      load& one = *find_load(id);
+      if (stage(id, one))
+        any = true;
+      else if (!one.starved && slot_of(id, tier::ram).uses == 0)
+        break;  // in order, so that the policy is followed exactly
+    }
+    bool in_order = true;  // which is what loads ahead are placed in, whichever was read first
+    for (tensor_id id : std::vector(placing_)) {
+      if (std::find(placing_.begin(), placing_.end(), id) == placing_.end()) continue;
+      load& one = *find_load(id);
+      if ((one.ahead || in_step()) && !in_order) continue;
+      bool const goes_first = in_step() ? !one.starved : one.began_ahead || one.staged;
+      bool const placed = place(id, one);
+      any = any || placed;
+      in_order = in_order && (placed || !goes_first);
+    }
+    for (tier where : both_tiers) any = shrink(where) || any;
+    for (tier where : both_tiers) any = admit_waiting(where) || any;
+    if (!any) return ever;
+    ever = true;
+  }
+  return ever;
+}
+
+}  // namespace tierpager

@@ -1,0 +1,151 @@
+// How loads end: what is there when one is complete, and the way back out where it fails.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency/residency.hpp>
+
+namespace tierpager {
+
+void residency::ram_complete(tensor_id id, load& one) {
+  if (one.ring || one.from_ram) return;
+  change(id, tier::ram, [](slot& there) { there.state = slot_state::resident; });
+  fix_if_room(id, tier::ram);
+  arrived(one, id, tier::ram);
+  if (!one.to_vram) finish(id, one);
+}
+
+void residency::vram_complete(tensor_id id, load& one) {
+  change(id, tier::vram, [&](slot& there) {
+    there.state = slot_state::resident;
+    there.copying = one.last_copy.has_value();
+    rest_of(id, tier::vram).ready = one.last_copy.value_or(fence{});
+  });
+  if (slot_of(id, tier::vram).pinned) give_up_what_waits();
+  fix_if_room(id, tier::vram);
+  arrived(one, id, tier::vram);
+  finish(id, one);
+}
+
+// The stage is no longer needed once the last copy has left it. Destroys `one`.
+void residency::finish(tensor_id id, load& one) {
+  assert(one.waiters.empty() && one.reads_out == 0 && one.copies_out == 0);
+  std::optional<fence> const until = one.last_copy;
+  bool const ring = one.ring;
+  byte_range const stage = one.stage;
+  loads_.erase(static_cast<std::uint32_t>(id));
+  drain_ram({.until = until.value_or(fence{}), .busy = ring ? std::nullopt : std::optional(id), .range = stage},
+            !until);
+}
+
+void residency::drain_ram(ram_drain one, bool over) {
+  if (over || (one.until && known_passed(*one.until))) {
+    end_drain(one);
+    return;
+  }
+  if (one.until) {
+    watch(*one.until);
+  } else if (!one.busy) {
+    at(tier::ram).quarantined_bytes += one.range.bytes;
+  }
+  ram_drains_.push_back(one);
+}
+
+void residency::end_drain(ram_drain const& one) {
+  if (one.busy) {
+    --rest_of(*one.busy, tier::ram).busy;
+  } else {
+    passing_ram_bytes_ -= one.range.bytes;
+    at(tier::ram).arena->free(one.range, {});
+  }
+}
+
+// Everybody who waits for the tensor is told at once; what it took is freed when no answer is outstanding.
+void residency::fail(tensor_id id, load& one, failure const& why) {
+  if (one.failed) return;
+  one.failed = why;
+  one.failed->tensor = tensors_[id].name;
+  ++counters_.failed_loads;
+  std::erase(staging_, id);
+  std::erase(placing_, id);
+  failure const told = *one.failed;
+  for (request_id waiter : std::vector(one.waiters)) reject(waiter, told);
+  clean_up(id, one);
+}
+
+// Destroys `one` once nothing it asked for is still to be answered.
+void residency::clean_up(tensor_id id, load& one) {
+  if (one.reads_out > 0 || one.copies_out > 0 || one.stage_asked || one.place_asked) return;
+  load const gone = std::move(one);
+  loads_.erase(static_cast<std::uint32_t>(id));
+  if (!gone.from_ram) counters_.bytes_from_disk -= tensors_[id].bytes - gone.bytes_read;
+  if (gone.to_vram) {
+    counters_.bytes_to_device -= tensors_[id].bytes - gone.bytes_copied;
+    if (gone.began_ahead) counters_.ahead_bytes -= tensors_[id].bytes - gone.bytes_copied;
+    if (slot_of(id, tier::vram).ahead) {
+      counters_.ahead_unused_bytes += gone.bytes_copied;
+      no_longer_ahead(id);
+    }
+    byte_range const range = slot_of(id, tier::vram).range;
+    set_range(id, tier::vram, {});
+    change(id, tier::vram, [](slot& failed) { failed.state = slot_state::absent; });
+    at(tier::vram).policy->erased(id);
+    classify(id, tier::vram);
+    if (gone.placed) give_up_vram(range, gone);
+  }
+  if (gone.staged) give_up_stage(id, gone);
+  no_longer_expected(id);
+  settle_if_needed();
+}
+
+void residency::give_up_vram(byte_range range, load const& gone) {
+  if (gone.tainted && !lost_) {
+    quarantined_vram_.push_back({range});
+    at(tier::vram).quarantined_bytes += range.bytes;
+    return;
+  }
+  std::vector<fence> last_uses;
+  if (gone.last_copy && !known_passed(*gone.last_copy)) last_uses.push_back(*gone.last_copy);
+  for (fence use : last_uses) watch(use);
+  at(tier::vram).arena->free(range, last_uses);
+}
+
+// A RAM slot that was read to its end stays: its bytes are right. What was not is freed once no copy reads it.
+void residency::give_up_stage(tensor_id id, load const& gone) {
+  ram_drain drain{.until = gone.last_copy, .busy = std::nullopt, .range = gone.stage};
+  bool const copied = gone.last_copy || gone.tainted;
+  if (gone.tainted) drain.until.reset();
+  slot& ram = slot_of(id, tier::ram);
+  if (!gone.ring && ram.state == slot_state::resident) {
+    drain.busy = id;
+  } else if (!gone.ring) {
+    --rest_of(id, tier::ram).busy;
+    passing_ram_bytes_ += ram.range.bytes;
+    set_range(id, tier::ram, {});
+    change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
+    classify(id, tier::ram);
+  }
+  drain_ram(drain, !copied || lost_.has_value());
+}
+
+// Loads that wait for memory which only the device can free. Where RAM is quarantined, handles may not be all that
+// stands in the way of a starved one.
+std::vector<tensor_id> residency::stalled() {
+  bool const unproved = at(tier::ram).quarantined_bytes > 0;
+  std::vector<tensor_id> ids;
+  for (tensor_id id : staging_)
+    if (!find_load(id)->starved || unproved) ids.push_back(id);
+  for (tensor_id id : placing_)
+    if (may_place(id, *find_load(id))) ids.push_back(id);
+  return ids;
+}
+
+void residency::fail_stalled(failure const& why) {
+  std::vector<tensor_id> ids = stalled();
+  for (auto const& [id, one] : loads_)  // rings that wait for a copy to leave a slot
+    if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed)
+      ids.push_back(static_cast<tensor_id>(id));
+  for (tensor_id id : ids)
+    if (load* one = find_load(id)) fail(id, *one, why);
+}
+
+}  // namespace tierpager

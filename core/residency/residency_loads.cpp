@@ -1,0 +1,306 @@
+// Loads: one tensor's way from the file through RAM to the device, chunk by chunk.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency/residency.hpp>
+
+namespace tierpager {
+
+residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
+  load& one = loads_[static_cast<std::uint32_t>(id)];
+  slot& ram = slot_of(id, tier::ram);
+  one.ahead = ahead;
+  one.from_ram = ram.state == slot_state::resident && !ram.doomed;
+  emit(tell_loading_command{id, where, !one.from_ram, ahead});
+  if (one.from_ram) {
+    assert(where == tier::vram);
+    touch(id, tier::ram);
+    fix_if_room(id, tier::ram);
+    one.stage = ram.range;
+    prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
+    ++rest_of(id, tier::ram).busy;
+    one.staged = true;
+  } else {
+    counters_.bytes_from_disk += tensors_[id].bytes;
+    if (course_.kept() && !ahead) (void)doom_for(id, false);  // for one that is ahead, before it began
+    if (stage_size_of(id).ring_chunk == 0) expect_in_ram(id);
+    enqueue(staging_, id);
+  }
+  if (where == tier::vram) want_vram(id, one);
+  return one;
+}
+
+void residency::want_vram(tensor_id id, load& one) {
+  one.to_vram = true;
+  counters_.bytes_to_device += tensors_[id].bytes;
+  change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
+  for (tier where : both_tiers) classify(id, where);
+  enqueue(placing_, id);
+}
+
+// What passes in a ring never is there.
+void residency::expect_in_ram(tensor_id id) {
+  slot& ram = slot_of(id, tier::ram);
+  ram.expected = true;
+  at(tier::ram).policy->touched(id);
+  if (ram.guest) at(tier::ram).guests->touched(id);
+  classify(id, tier::ram);
+}
+
+// In order; without a plan, what is loaded ahead comes after all that is asked for.
+void residency::enqueue(std::vector<tensor_id>& queue, tensor_id id) {
+  bool const last = find_load(id)->ahead || (in_step() && course_.plan() != nullptr);
+  auto const before = std::find_if(queue.begin(), queue.end(), [&](tensor_id each) { return find_load(each)->ahead; });
+  queue.insert(last ? queue.end() : before, id);
+}
+
+// Somebody wants what was being loaded ahead.
+void residency::ask_for(tensor_id id, load& one) {
+  if (!std::exchange(one.ahead, false) || (in_step() && course_.plan() != nullptr)) return;
+  for (std::vector<tensor_id>* queue : {&staging_, &placing_})
+    if (std::erase(*queue, id) > 0) enqueue(*queue, id);
+}
+
+void residency::prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as) {
+  one.chunk_bytes = chunk_bytes;
+  std::uint64_t const count = (tensors_[id].bytes + chunk_bytes - 1) / chunk_bytes;
+  one.chunks.assign(count, as);
+  if (as == chunk_state::read) one.read_count = static_cast<std::uint32_t>(count);
+}
+
+// A place in RAM ---------------------------------------------------------------------------------------------------
+
+// Whole where RAM has room for it beside what may stay for long, else through a ring. True where something changed.
+bool residency::stage(tensor_id id, load& one) {
+  assert(!one.staged && !one.stage_asked && !one.failed);
+  tier_state const& ram = at(tier::ram);
+  slot const& own = slot_of(id, tier::ram);
+  if (one.waiters.empty() && !(one.ahead && one.to_vram)) {  // all who wanted it were cancelled before it had a place
+    drop(id, one);
+    return true;
+  }
+  if (own.state == slot_state::resident) {  // doomed when this load began
+    if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
+    if (rest_of(id, tier::ram).busy > 0) return false;
+    evict(id, tier::ram, eviction_reason::room);
+  }
+  auto const [bytes, ring_chunk] = stage_size_of(id);
+  bool const whole = ring_chunk == 0 && bytes > 0;
+  // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
+  bool const draining =
+      std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
+  one.starved = !whole && ring_chunk == 0 && !draining && !one.ahead;
+  if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
+  std::uint64_t const lasting_bytes = ram.lasting_bytes;
+  room const made = make_room(tier::ram, bytes, id, one);
+  bool const coming_free = draining || reading_others(id);
+  if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
+  if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
+  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead && !in_step();
+  if (made != room::there) return false;
+  std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
+  auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
+  if (!placed) return false;
+  assert(placed->after.empty());  // RAM becomes free only once no copy reads it
+  one.stage = placed->range;
+  one.ring = !whole;
+  if (whole && !own.expected) expect_in_ram(id);
+  slot_of(id, tier::ram).expected = false;
+  prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
+  if (whole) {
+    set_range(id, tier::ram, placed->range);
+    change(id, tier::ram, [](slot& read) { read.state = slot_state::loading; });
+    ++rest_of(id, tier::ram).busy;
+    if (!course_.kept()) touch(id, tier::ram);
+    classify(id, tier::ram);
+  } else {
+    passing_ram_bytes_ += bytes;
+    no_longer_expected(id);
+  }
+  std::erase(staging_, id);
+  one.stage_asked = !placed->commits.empty();
+  if (one.stage_asked) {
+    start_remap(tier::ram, id, {tier::ram, std::move(placed->decommits), std::move(placed->commits)});
+  } else {
+    staged(id, one);
+  }
+  return true;
+}
+
+// Loads that do not wait for this one hold RAM, which becomes free, or is at home there, once they have ended.
+bool residency::reading_others(tensor_id id) const {
+  return std::any_of(loads_.begin(), loads_.end(), [&](auto const& each) {
+    load const& other = each.second;
+    return each.first != index_of(id) && (other.staged || other.stage_asked) && !other.from_ram &&
+           !placed_behind(static_cast<tensor_id>(each.first), id);
+  });
+}
+
+// It was to leave and come again, but is held or pinned meanwhile: nothing to read.
+bool residency::stage_as_it_is(tensor_id id, load& one) {
+  slot& own = slot_of(id, tier::ram);
+  spare(id);
+  std::erase(staging_, id);
+  own.expected = false;
+  classify(id, tier::ram);
+  counters_.bytes_from_disk -= tensors_[id].bytes;
+  if (!one.began_ahead) --counters_.disk_reads, ++counters_.ram_hits;
+  one.from_ram = true;
+  one.stage = own.range;
+  prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
+  ++rest_of(id, tier::ram).busy;
+  one.staged = true;
+  arrived(one, id, tier::ram);
+  if (!one.to_vram) finish(id, one);
+  return true;
+}
+
+// Destroys `one`, which has taken nothing yet but what it was promised.
+void residency::drop(tensor_id id, load& one) {
+  std::erase(staging_, id);
+  std::erase(placing_, id);
+  counters_.bytes_from_disk -= tensors_[id].bytes;
+  if (one.to_vram) {
+    counters_.bytes_to_device -= tensors_[id].bytes;
+    if (one.began_ahead) counters_.ahead_bytes -= tensors_[id].bytes;
+    if (slot_of(id, tier::vram).ahead) no_longer_ahead(id);
+    change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
+    at(tier::vram).policy->erased(id);
+    classify(id, tier::vram);
+  }
+  loads_.erase(static_cast<std::uint32_t>(id));
+  no_longer_expected(id);
+}
+
+// Its load is over, or given up, before it was staged; what lay in RAM may still lie there.
+void residency::no_longer_expected(tensor_id id) {
+  slot_of(id, tier::ram).expected = false;
+  if (slot_of(id, tier::ram).state == slot_state::absent) {
+    spare(id);
+    at(tier::ram).policy->erased(id);
+  }
+  classify(id, tier::ram);
+}
+
+void residency::staged(tensor_id id, load& one) {
+  one.staged = true;
+  one.stage_asked = false;
+  queue_reads(id, one);
+}
+
+void residency::queue_reads(tensor_id id, load& one) {
+  if (!one.staged || one.failed) return;
+  for (std::uint32_t i = 0; i < one.chunks.size(); ++i) {
+    if (one.chunks[i] != chunk_state::waiting) continue;
+    if (one.ring && i >= ring_slots) {
+      auto const& left = one.ring_fences[i % ring_slots];
+      if (one.chunks[i - ring_slots] != chunk_state::queued || !left || !known_passed(*left)) return;
+    }
+    std::uint64_t const from = i * one.chunk_bytes;
+    std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
+    one.chunks[i] = chunk_state::reading;
+    ++one.reads_out;
+    emit(read_command{
+        id, i, {from, std::min(one.chunk_bytes, tensors_[id].bytes - from)}, one.stage.offset + slot_offset});
+  }
+}
+
+// A place in VRAM --------------------------------------------------------------------------------------------------
+
+// A load that may still fail to read takes a victim's place only once it is read: as a whole, or, where it passes in a
+// ring, as far as the ring reaches. Free room it takes at once, so that reads and copies overlap.
+bool residency::may_evict_for(load const& one) const {
+  auto const chunks = static_cast<std::uint32_t>(one.chunks.size());
+  return one.read_count >= (one.ring ? std::min(ring_slots, chunks) : chunks);
+}
+
+bool residency::may_place(tensor_id id, load const& one) const {
+  if (!one.staged || one.failed || one.placed || one.place_asked) return false;
+  tier_state const& vram = at(tier::vram);
+  if (may_evict_for(one)) return true;
+  return vram.arena->allocated_bytes() + footprint(id, tier::vram) <= soft_limit(tier::vram);
+}
+
+bool residency::place(tensor_id id, load& one) {
+  if (!may_place(id, one)) return false;
+  if (in_step() && plan_comes_) return false;  // which says where, and who leaves
+  if (auto const own = planned_range(id)) {
+    planned_place const found = place_as_planned(id, one, *own);
+    if (found != planned_place::elsewhere) return found == planned_place::taken;
+    if (one.ahead) return give_up_ahead(id, one), true;
+  }
+  tier_state& vram = at(tier::vram);
+  std::uint64_t const bytes = footprint(id, tier::vram);
+  room const made = make_room(tier::vram, bytes, id, one);
+  if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
+  if (made != room::there) return false;
+  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);
+  auto placed = vram.arena->place(bytes, bound, !vram.remap && vram.options.can_remap);
+  if (!placed && !vram.options.can_remap) {
+    placed = place_in_one_piece(bytes);
+    if (!placed && !may_be_released()) {
+      fail(id, one,
+           {.code = errc::out_of_memory,
+            .what = "no " + std::to_string(bytes) +
+                    " bytes of VRAM in one piece beside what is held, on a device "
+                    "that cannot remap its memory"});
+      return true;
+    }
+  }
+  if (!placed) return false;
+  placed_at(id, one, std::move(*placed));
+  return true;
+}
+
+void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed) {
+  set_range(id, tier::vram, placed.range);
+  ++rest_of(id, tier::vram).generation;
+  one.after = std::move(placed.after);
+  std::erase(placing_, id);
+  one.place_asked = !placed.commits.empty();
+  if (one.place_asked) {
+    start_remap(tier::vram, id, {tier::vram, std::move(placed.decommits), std::move(placed.commits)});
+  } else {
+    one.placed = true;
+    queue_copies(id, one);
+  }
+}
+
+// Where memory cannot be remapped, whatever lies between two gaps has to leave.
+std::optional<tier_arena::placement> residency::place_in_one_piece(std::uint64_t bytes) {
+  tier_arena& arena = *at(tier::vram).arena;
+  for (auto next = choose_victim(tier::vram); next.victim; next = choose_victim(tier::vram)) {
+    evict(*next.victim, tier::vram, eviction_reason::room);
+    if (auto placed = arena.place(bytes, arena.allocated_bytes() + bytes, false)) return placed;
+  }
+  return std::nullopt;
+}
+
+// Somebody may still let go of VRAM: a caller who holds some and waits for nothing, a load that goes on, an answer.
+bool residency::may_be_released() const {
+  if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
+  std::array<bool, 256> waits{};
+  for (auto const& [id, each] : requests_) waits[static_cast<std::size_t>(each.caller)] = true;
+  for (std::size_t caller = 0; caller < held_by_caller_.size(); ++caller)
+    if (held_by_caller_[caller] > 0 && !waits[caller]) return true;
+  return std::any_of(loads_.begin(), loads_.end(), [](auto const& each) {
+    load const& one = each.second;
+    return one.placed || one.place_asked || one.stage_asked || one.reads_out > 0;
+  });
+}
+
+void residency::queue_copies(tensor_id id, load& one) {
+  if (!one.placed || one.failed) return;
+  std::uint64_t const vram_offset = slot_of(id, tier::vram).range.offset;
+  for (std::uint32_t i = 0; i < one.chunks.size(); ++i) {
+    if (one.chunks[i] != chunk_state::read) continue;
+    std::uint64_t const from = i * one.chunk_bytes;
+    std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
+    one.chunks[i] = chunk_state::copying;
+    ++one.copies_out;
+    emit(copy_command{id, i, std::min(one.chunk_bytes, tensors_[id].bytes - from), one.stage.offset + slot_offset,
+                      vram_offset + from, one.after});
+  }
+}
+
+}  // namespace tierpager

@@ -1,0 +1,246 @@
+// Requests: who gets what at once, who waits in which order, who is refused.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency/residency.hpp>
+
+namespace tierpager {
+namespace {
+
+std::vector<tensor_id> distinct(std::span<tensor_id const> ids) {
+  std::vector<tensor_id> each(ids.begin(), ids.end());
+  std::sort(each.begin(), each.end());
+  each.erase(std::unique(each.begin(), each.end()), each.end());
+  return each;
+}
+
+}  // namespace
+
+status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
+  if (lost_) return *lost_;
+  if (closed_) return failure{.code = errc::closed, .what = "the pager is closed"};
+  if (!at(where).options.present)
+    return failure{.code = errc::invalid_argument,
+                   .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+  if (ids.empty()) return failure{.code = errc::invalid_argument, .what = "an empty set of tensors"};
+  for (tensor_id id : ids)
+    if (index_of(id) >= tensors_.size())
+      return failure{.code = errc::unknown_tensor, .what = "no tensor has the id " + std::to_string(index_of(id))};
+  return {};
+}
+
+// The bytes of the set beside all pins, loaded or not: what no waiting can change.
+status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
+  tier_state const& one = at(where);
+  std::uint64_t needed = one.pinned_bytes;
+  if (where == tier::vram) needed += round_up(options_.scratch_bytes, one.options.granule_bytes);
+  for (tensor_id id : ids.size() == 1 ? std::vector(ids.begin(), ids.end()) : distinct(ids))
+    if (!slot_of(id, where).pinned) needed += footprint(id, where);
+  if (needed <= one.target_bytes) return {};
+  bool const refused = needed <= target_of(where, effective_of(where, one.options.budget_bytes));
+  std::string given = " bytes";
+  if (refused) given += ", of which the system gave " + std::to_string(one.system_limit_bytes);
+  return failure{.code = refused ? errc::out_of_memory : errc::budget_too_small,
+                 .what = std::string(name_of(where)) + " budget of " + std::to_string(one.options.budget_bytes) +
+                         given + ": needs at least " + std::to_string(needed + one.options.overhead_bytes) + " bytes",
+                 .tensor = ids.size() == 1 ? tensors_[ids[0]].name : std::string()};
+}
+
+bool residency::all_there(std::span<tensor_id const> ids, tier where) const {
+  return std::all_of(ids.begin(), ids.end(),
+                     [&](tensor_id id) { return slot_of(id, where).state == slot_state::resident; });
+}
+
+// A load that has failed, or one that passes RAM in a ring when RAM is wanted, must be over before the next can start.
+bool residency::joinable(std::span<tensor_id const> ids, tier where) {
+  return std::all_of(ids.begin(), ids.end(), [&](tensor_id id) {
+    if (slot_of(id, where).state == slot_state::resident) return true;
+    load const* one = find_load(id);
+    return one == nullptr || (!one->failed && !(where == tier::ram && one->ring));
+  });
+}
+
+std::uint64_t residency::newly_held_bytes(std::span<tensor_id const> ids, tier where) const {
+  if (ids.size() == 1) return held(slot_of(ids[0], where)) ? 0 : footprint(ids[0], where);
+  std::uint64_t bytes = 0;
+  for (tensor_id id : distinct(ids))
+    if (!held(slot_of(id, where))) bytes += footprint(id, where);
+  return bytes;
+}
+
+// What is held, or promised to requests already admitted, leaves room for the set: then every load of it will find
+// victims.
+bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
+  std::uint64_t const bytes = newly_held_bytes(ids, where);
+  return bytes == 0 || at(where).held_bytes() + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
+}
+
+// A load for the device waits for RAM that host handles hold.
+bool residency::starving() const {
+  return std::any_of(staging_.begin(), staging_.end(),
+                     [&](tensor_id id) { return loads_.at(static_cast<std::uint32_t>(id)).starved; });
+}
+
+result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr)
+    return acquired{.granted = true, .request = request_id{}};
+  if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
+  bool const pass = may_pass(where, caller);
+  if (pass && all_there(ids, where) && room_for(ids, where)) {
+    follow_call(ids, where);
+    for (tensor_id each : ids) use(each, where, caller);
+    go_on_after_hit(where);
+    return acquired{.granted = true, .request = request_id{}};
+  }
+  status fine = fits_ever(ids, where);
+  if (!fine.ok() && fine.error().code == errc::out_of_memory) {  // then the system is asked once more
+    at(where).system_limit_bytes = unlimited_bytes;
+    set_target(where);
+    fine = fits_ever(ids, where);
+  }
+  if (!fine.ok()) return fine.error();
+  auto const id = static_cast<request_id>(next_request_++);
+  request& one = requests_[id];
+  one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
+  follow_call(ids, where);
+  plan_comes_ = where == tier::vram && course_.plan_wanted();
+  if (pass && joinable(ids, where) && find_room_for(ids, where))
+    admit(id, one);
+  else
+    at(where).waiting.push_back(id);
+  settle_if_needed();
+  if (where == tier::vram) run_ahead();
+  pump();
+  ask_for_plan();
+  return acquired{.granted = false, .request = id};
+}
+
+result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr) return true;
+  if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
+  if (!all_there(ids, where)) {
+    status const fine = fits_ever(ids, where);
+    if (!fine.ok() && fine.error().code != errc::out_of_memory) return fine.error();
+    return false;
+  }
+  if (!may_pass(where, caller) || !room_for(ids, where)) return false;
+  follow_call(ids, where);
+  for (tensor_id id : ids) use(id, where, caller);
+  go_on_after_hit(where);
+  return true;
+}
+
+// Loads that nobody has asked for are no reason to wait; unless one of the set was given up and is not over yet.
+bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
+  return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
+}
+
+// From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
+void residency::admit(request_id id, request& one) {
+  one.admitted = true;
+  for (tensor_id each : one.ids) {
+    use(each, one.where, one.caller);
+    if (slot_of(each, one.where).state == slot_state::resident) continue;
+    // What was to be there ahead is not, so others may be missing too: they left for this one's place, or will.
+    if (slot_of(each, tier::vram).state == slot_state::absent) course_.fall_back();
+    load* coming = find_load(each);
+    if (coming == nullptr) coming = &start_load(each, one.where);
+    ask_for(each, *coming);
+    if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
+    if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
+    coming->waiters.push_back(id);
+    ++one.missing;
+  }
+  if (one.missing > 0) return;
+  requests_.erase(id);
+  emit(grant_command{id});
+}
+
+// The tensor's bytes are right in that tier, in stream order: one tensor less for whoever waits for it there.
+void residency::arrived(load& one, tensor_id id, tier where) {
+  assert(slot_of(id, where).state == slot_state::resident);
+  (void)id;
+  std::erase_if(one.waiters, [&](request_id waiter) {
+    auto const found = requests_.find(waiter);
+    assert(found != requests_.end());
+    if (found->second.where != where) return false;
+    if (--found->second.missing == 0) {
+      requests_.erase(found);
+      emit(grant_command{waiter});
+    }
+    return true;
+  });
+}
+
+void residency::reject(request_id id, failure const& why) {
+  auto const found = requests_.find(id);
+  if (found == requests_.end()) return;
+  request const one = std::move(found->second);
+  requests_.erase(found);
+  std::erase(at(one.where).waiting, id);
+  if (one.where == tier::vram)
+    for (tensor_id each : one.ids) course_.released(each);
+  if (one.admitted) {
+    for (tensor_id each : one.ids) {
+      end_use(each, one.where, one.caller);
+      if (load* coming = find_load(each)) std::erase(coming->waiters, id);
+    }
+  }
+  emit(reject_command{id, why});
+}
+
+void residency::reject_all(failure const& why) {
+  while (!requests_.empty()) reject(requests_.begin()->first, why);
+}
+
+void residency::cancel(request_id id, failure const& why) {
+  reject(id, why);
+  pump();
+}
+
+// In ticket order; behind one that must wait, only callers that hold something may go on.
+bool residency::admit_waiting(tier where) {
+  tier_state& one = at(where);
+  bool any = false;
+  bool blocked = where == tier::ram && starving();
+  for (std::size_t i = 0; i < one.waiting.size();) {
+    request_id const id = one.waiting[i];
+    request& each = requests_.at(id);
+    if (status const fine = fits_ever(each.ids, where); !fine.ok()) {
+      reject(id, fine.error());
+      any = true;
+      continue;
+    }
+    bool const turn = !blocked || held_by_caller_[static_cast<std::size_t>(each.caller)] > 0;
+    if (turn && joinable(each.ids, where) && find_room_for(each.ids, where)) {
+      one.waiting.erase(one.waiting.begin() + static_cast<std::ptrdiff_t>(i));
+      admit(id, each);
+      any = true;
+      continue;
+    }
+    if (stuck(each)) {
+      reject(id, {.code = errc::device_failed,
+                  .what = "what must leave may still be in use: the order of a failed call is not proved"});
+      any = true;
+      continue;
+    }
+    blocked = true;
+    ++i;
+  }
+  return any;
+}
+
+// Only memory whose last use cannot be proved to be over stands in the way, and nothing under way will prove it.
+bool residency::stuck(request const& one) const {
+  tier_state const& of = at(one.where);
+  std::uint64_t unproved_bytes = settle_asked_ ? 0 : of.quarantined_bytes;
+  std::vector<tensor_id> unproved;
+  for (auto const& [key, id] : unproven_)
+    if (one.where == tier::vram && slot_of(id, tier::vram).uses == 0) unproved.push_back(id);
+  for (tensor_id id : distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
+  if (unproved_bytes == 0) return false;
+  std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
+  return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
+}
+
+}  // namespace tierpager

@@ -1,0 +1,360 @@
+// Room: who leaves a tier and why, pins, budgets, and memory that goes back to the system.
+#include <algorithm>
+#include <cassert>
+
+#include <core/residency/residency.hpp>
+
+namespace tierpager {
+
+bool residency::evictable(tensor_id id, tier where) const {
+  slot const& one = slot_of(id, where);
+  return one.state == slot_state::resident && !held(one);
+}
+
+// With overcommitted pins the budget asked for is what eviction aims at, and the effective one what binds.
+std::uint64_t residency::soft_limit(tier where) const {
+  tier_state const& one = at(where);
+  if (!options_.overcommit_pins) return one.limit_bytes;
+  std::uint64_t const asked = one.options.budget_bytes - std::min(one.options.budget_bytes, one.options.overhead_bytes);
+  return std::min(one.limit_bytes, round_down(asked, one.options.granule_bytes));
+}
+
+// The order of eviction: the guests first, then the rest in the policy's order. Whether a tensor may leave is for the
+// caller to ask.
+std::optional<tensor_id> residency::first_in_line(tier where) const {
+  auto const guest = at(where).guests->first_victim();
+  return guest ? guest : at(where).policy->first_victim();
+}
+
+std::optional<tensor_id> residency::next_in_line(tensor_id id, tier where) const {
+  tier_state const& of = at(where);
+  bool const guest = slot_of(id, where).guest;
+  if (guest)
+    if (auto const next = of.guests->victim_after(id)) return next;
+  auto next = guest ? of.policy->first_victim() : of.policy->victim_after(id);
+  while (next && slot_of(*next, where).guest) next = of.policy->victim_after(*next);
+  return next;
+}
+
+// The first in that order that may leave. What was loaded ahead only where there is no other, so that it does not matter
+// whether it has come; one that is pinned after that, where its place is still promised away.
+std::optional<tensor_id> residency::find_victim(tier where) {
+  std::optional<tensor_id> was_ahead;
+  std::optional<tensor_id> last_resort;
+  for (auto victim = first_in_line(where); victim; victim = next_in_line(*victim, where)) {
+    if (!evictable(*victim, where)) continue;
+    bool const ahead = in_step() && slot_of(*victim, where).ahead;
+    if (ahead && !was_ahead) was_ahead = victim;
+    if (ahead) continue;
+    if (!slot_of(*victim, where).pinned) return victim;
+    fix_if_room(*victim, where);
+    if (!last_resort && evictable(*victim, where)) last_resort = victim;
+  }
+  return was_ahead ? was_ahead : last_resort;
+}
+
+// Where all work is on one stream, its uses do not count: what is loaded now is used behind them. Where there are several,
+// one may stand still until another has gone on, so none may hold up the copies. Nor does the copy of the tensor itself
+// count: the next one queues behind it anyway.
+bool residency::holds_up(fence use) const { return !streams_.only(use.stream) && !known_passed(use); }
+
+residency::use_state residency::last_use_of(tensor_id id) const {
+  bool unknown = false;
+  auto running = [&](fence use) {
+    if (!holds_up(use)) return false;
+    unknown = true;
+    return use.stream < running_.size() && running_[use.stream] <= use.sequence;
+  };
+  if (any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram), running)) return use_state::running;
+  return unknown ? use_state::unknown : use_state::over;
+}
+
+void residency::ask(tensor_id id) {
+  for (fence const use : last_uses_of(id)) {
+    if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) continue;
+    asked_.push_back(use);
+    emit(ask_command{use});
+  }
+}
+
+// Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
+// slow stream every later copy would wait too, and that stream may be waiting for the caller of this very acquire.
+records::victim_choice residency::choose_victim(tier where) {
+  constexpr unsigned looks_max = 64;
+  constexpr unsigned asks_max = 8;
+  eviction_policy const& policy = *at(where).policy;
+  auto const first = find_victim(where);
+  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
+  if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
+  unsigned asks = 0;
+  std::optional<tensor_id> victim = first;
+  for (unsigned looks = 0; victim && looks < looks_max && asks < asks_max; ++looks) {
+    slot const& one = slot_of(*victim, where);
+    use_state const standing = last_use_of(*victim);
+    if (evictable(*victim, where) && !one.pinned && standing != use_state::running) {
+      if (asks == 0 && standing == use_state::over) return {victim};
+      ask(*victim);
+      ++asks;
+    }
+    victim = next_in_line(*victim, where);
+  }
+  if (asks > 0) return {.victim = std::nullopt, .asking = true};
+  return {.victim = first, .running = true};
+}
+
+// Where all were in use when they were asked about, some may not be any more. Then it must not be one that still is.
+void residency::ask_anew() {
+  constexpr unsigned asks_max = 8;
+  unsigned asks = 0;
+  for (auto victim = find_victim(tier::vram); victim && asks < asks_max; victim = next_in_line(*victim, tier::vram)) {
+    slot const& each = slot_of(*victim, tier::vram);
+    if (!evictable(*victim, tier::vram) || each.pinned) continue;
+    for (fence const use : last_uses_of(*victim))
+      if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
+    ask(*victim);
+    ++asks;
+  }
+}
+
+// Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
+// ahead nobody leaves who is at home here or was loaded ahead too.
+residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
+  tier_state& one = at(where);
+  std::optional<tensor_id> const ahead = for_it.ahead ? std::optional(id) : std::nullopt;
+  if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
+  if (where == tier::ram && comes_free(bytes)) return room::draining;
+  while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
+    auto const [victim, asking, running] = choose_victim(where);
+    if (asking) return room::draining;
+    if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
+    slot const& leaving = slot_of(*victim, where);
+    if (ahead && (running || at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
+    if (running && !std::exchange(for_it.asked_anew, true)) {
+      ask_anew();
+      return room::draining;
+    }
+    if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
+    evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
+  }
+  return room::there;
+}
+
+void residency::evict(tensor_id id, tier where, eviction_reason why) {
+  slot& one = slot_of(id, where);
+  assert(evictable(id, where) && rest_of(id, where).busy == 0);
+  std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
+  if (one.copying) last_uses.push_back(rest_of(id, where).ready);
+  std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
+  for (fence use : last_uses) watch(use);
+  at(where).arena->free(one.range, last_uses);
+  set_range(id, where, {});
+  change(id, where, [](slot& gone) {
+    gone.state = slot_state::absent;
+    gone.copying = false;
+    gone.streams = used_by::none;
+  });
+  if (where == tier::ram) spare(id);
+  if (where == tier::vram && why == eviction_reason::room) course_.fall_back();
+  if (one.ahead) {
+    no_longer_ahead(id);
+    course_.fall_back();
+    counters_.ahead_unused_bytes += tensors_[id].bytes;
+  }
+  if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already
+  classify(id, where);
+  if (where == tier::vram) classify(id, tier::ram);
+  ++at(where).evictions[static_cast<std::size_t>(why)];
+  emit(tell_evicted_command{id, where, why});
+}
+
+void residency::start_remap(tier where, std::optional<tensor_id> serves, remap_command what) {
+  tier_state& one = at(where);
+  assert(!one.remap);
+  one.remap = what;
+  one.remap_for = serves;
+  emit(std::move(what));
+}
+
+// Pins -------------------------------------------------------------------------------------------------------------
+
+void residency::set_pinned(tensor_id id, tier where, bool pinned) {
+  tier_state& of = at(where);
+  std::uint64_t const bytes = footprint(id, where);
+  slot_of(id, where).pinned = pinned;
+  if (pinned) {
+    of.pinned_bytes += bytes;
+    if (auto const alike = of.unpinned.find(bytes); --alike->second == 0) of.unpinned.erase(alike);
+  } else {
+    of.pinned_bytes -= bytes;
+    ++of.unpinned[bytes];
+  }
+}
+
+std::uint64_t residency::needed_beside_pins(tier where) const {
+  std::uint64_t const scratch =
+      where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
+  bool const staging = where == tier::ram && at(tier::vram).options.present;
+  std::uint64_t const largest = at(where).unpinned.empty() ? 0 : at(where).unpinned.rbegin()->first;
+  return scratch + (staging ? std::min(ring_floor_bytes_, largest) : largest);
+}
+
+std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) const {
+  bool const staging = where == tier::ram && at(tier::vram).options.present;
+  if (!at(where).options.present && !staging) return 0;
+  std::uint64_t effective = at(where).options.present ? asked_bytes : 0;
+  std::uint64_t const overhead = at(where).options.overhead_bytes;
+  effective = std::max(effective, overhead);  // the device holds it whatever was asked for
+  if (staging) effective = std::max(effective, ring_floor_bytes_ + overhead);
+  if (options_.overcommit_pins)
+    effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);
+  return effective;
+}
+
+// What pins and any one tensor need.
+std::uint64_t residency::least_bytes(tier where) const {
+  tier_state const& one = at(where);
+  return one.pinned_bytes + needed_beside_pins(where) + one.options.overhead_bytes;
+}
+
+// What tensors may take of that budget, in whole granules.
+std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) const {
+  tier_state const& one = at(where);
+  std::uint64_t const usable = effective_bytes - std::min(effective_bytes, one.options.overhead_bytes);
+  return round_down(std::min(usable, one.reserve_bytes), one.options.granule_bytes);
+}
+
+// A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
+void residency::set_target(tier where) {
+  tier_state& one = at(where);
+  std::uint64_t const effective = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
+  std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
+  if (one.target_bytes != before) course_.conditions_changed();
+  one.shrink_failed = false;
+  if (one.target_bytes < one.limit_bytes) return;
+  one.limit_bytes = one.target_bytes;
+  if (one.policy) one.policy->resized(one.limit_bytes);
+  one.effective_bytes = effective;
+}
+
+// The system gave no more memory: the tier makes do with what it has until a request needs more or the budget is set
+// anew. True where everything that may not leave fits into that, so that no more need be asked for.
+bool residency::make_do(tier where) {
+  tier_state& one = at(where);
+  ++one.refused_commits;
+  std::uint64_t const given = one.arena->committed_bytes() + one.options.overhead_bytes;
+  one.system_limit_bytes = std::max(given, least_bytes(where));
+  set_target(where);
+  (void)shrink(where);
+  return one.limit_bytes <= one.arena->committed_bytes();
+}
+
+status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
+  if (options_.overcommit_pins || pinned_bytes == 0) return {};
+  std::uint64_t const overhead = at(where).options.overhead_bytes;
+  std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
+  if (needed <= target_of(where, effective_bytes)) return {};
+  return failure{
+      .code = errc::budget_too_small,
+      .what = std::string(name_of(where)) + " pins with room for the largest unpinned tensor: needs at least " +
+              std::to_string(needed + overhead) + " bytes, the budget is " + std::to_string(effective_bytes)};
+}
+
+status residency::pin(std::span<tensor_id const> ids, tier where) {
+  if (status fine = acceptable(ids, where); !fine.ok()) return fine;
+  tier_state& one = at(where);
+  std::vector<tensor_id> added;
+  for (tensor_id id : ids) {
+    if (slot_of(id, where).pinned) continue;
+    set_pinned(id, where, true);
+    added.push_back(id);
+  }
+  status fine = pins_fit(where, one.pinned_bytes, effective_of(where, one.options.budget_bytes));
+  if (!fine.ok()) {
+    for (tensor_id id : added) set_pinned(id, where, false);
+    return fine;
+  }
+  if (!added.empty()) {
+    course_.conditions_changed();
+    give_up_what_waits();
+  }
+  for (tensor_id id : added) fix_if_room(id, where);
+  if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
+  set_target(where);
+  pump();
+  ask_for_plan();
+  return {};
+}
+
+// What is there becomes immovable at once, unless its place is promised to a set that is being loaded: then with its
+// next acquire.
+void residency::fix_if_room(tensor_id id, tier where) {
+  tier_state const& one = at(where);
+  slot const& each = slot_of(id, where);
+  if (!each.pinned || each.state == slot_state::absent) return;
+  std::uint64_t const others = one.held_bytes() - (held(each) ? footprint(id, where) : 0);
+  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
+  if (each.uses > 0 || fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
+}
+
+void residency::unpin(std::span<tensor_id const> ids, tier where) {
+  for (tensor_id id : ids) {
+    if (index_of(id) >= tensors_.size() || !slot_of(id, where).pinned) continue;
+    set_pinned(id, where, false);
+    change(id, where, [](slot& one) { one.fixed = false; });
+    course_.conditions_changed();
+  }
+  if (options_.overcommit_pins) set_target(where);
+  pump();
+  ask_for_plan();
+}
+
+// Budgets ----------------------------------------------------------------------------------------------------------
+
+status residency::set_budget(tier where, std::uint64_t bytes) {
+  tier_state& one = at(where);
+  if (!one.options.present)
+    return failure{.code = errc::invalid_argument,
+                   .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+  if (!one.options.can_remap)
+    return failure{.code = errc::unsupported,
+                   .what = "the " + std::string(name_of(where)) +
+                           " budget cannot change: this device cannot give memory back piece by piece"};
+  std::uint64_t const before = one.options.budget_bytes;
+  one.options.budget_bytes = bytes;
+  if (status fine = pins_fit(where, one.pinned_bytes, effective_of(where, bytes)); !fine.ok()) {
+    one.options.budget_bytes = before;
+    return fine;
+  }
+  one.system_limit_bytes = unlimited_bytes;
+  set_target(where);
+  pump();
+  ask_for_plan();
+  return {};
+}
+
+// Moves a tier towards a lower budget: evicts, gives idle memory back. True where the new budget came to bind.
+bool residency::shrink(tier where) {
+  tier_state& one = at(where);
+  if (one.limit_bytes <= one.target_bytes) return false;
+  std::optional<tensor_id> victim = first_in_line(where);
+  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
+    tensor_id const id = *victim;
+    victim = next_in_line(id, where);
+    slot const& each = slot_of(id, where);
+    if (evictable(id, where) && !each.pinned && rest_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
+  }
+  if (one.remap) return false;
+  if (one.arena->committed_bytes() > one.target_bytes) {
+    if (one.shrink_failed) return false;
+    std::vector<byte_range> given = one.arena->reclaim(one.target_bytes);
+    if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
+    return false;
+  }
+  if (one.held_bytes() + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
+  one.limit_bytes = one.target_bytes;
+  if (one.policy) one.policy->resized(one.limit_bytes);
+  one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
+  return true;
+}
+
+}  // namespace tierpager

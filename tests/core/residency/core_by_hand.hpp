@@ -1,0 +1,84 @@
+// A residency core driven by hand: whatever it asks for is carried out at once and succeeds, but for questions about
+// fences and plans, and reads where they are to wait, which are the test's to answer. VRAM holds two of its tensors, which
+// are four chunks each; one thread.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
+
+#include <core/residency/residency.hpp>
+#include <tests/support/pattern_model.hpp>
+
+namespace tierpager::test {
+
+class core_by_hand : public testing::Test {
+ protected:
+  static constexpr std::uint64_t chunk_bytes = 4096;
+  static constexpr std::uint64_t tensor_bytes = 4 * chunk_bytes;
+  static constexpr std::uint32_t tensors = 4;
+
+  explicit core_by_hand(std::uint64_t ram_bytes = unlimited_bytes, char const* policy = "auto")
+      : core_(model_.tensors,
+              {.vram = {.budget_bytes = 2 * tensor_bytes},
+               .ram = {.budget_bytes = ram_bytes},
+               .chunk_bytes = chunk_bytes},
+              make_eviction_policy(policy, sizes_).value(), make_eviction_policy(policy, sizes_).value()) {}
+
+  void carry_out() {
+    std::vector<command> next;
+    for (core_.take_commands(next); !next.empty(); next.clear(), core_.take_commands(next)) {
+      for (command const& one : next) {
+        if (auto const* remap = std::get_if<remap_command>(&one))
+          core_.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
+        if (auto const* read = std::get_if<read_command>(&one)) reads_.push_back(*read);
+        if (auto const* copy = std::get_if<copy_command>(&one)) {
+          copied_after_.insert(copied_after_.end(), copy->after.begin(), copy->after.end());
+          core_.copy_queued(copy->tensor, copy->chunk, {.stream = 0, .sequence = ++copies_});
+        }
+        if (auto const* watch = std::get_if<watch_command>(&one); watch != nullptr && watch->until.stream == 0)
+          core_.passed(watch->until);
+        if (auto const* ask = std::get_if<ask_command>(&one)) asked_.push_back(ask->about);
+        if (auto const* plan = std::get_if<plan_command>(&one)) plans_.push_back(plan->question);
+        if (std::holds_alternative<grant_command>(one)) ++granted_;
+        if (std::holds_alternative<reject_command>(one)) ++rejected_;
+      }
+      if (!reads_wait_) answer_reads();
+    }
+  }
+  void answer_reads() {
+    for (read_command const& one : std::exchange(reads_, {})) core_.read_done(one.tensor, one.chunk, {});
+  }
+  /// With the plan that is asked for, and those that are asked for then.
+  void answer_plans() {
+    for (carry_out(); !plans_.empty(); carry_out()) {
+      auto const asked = std::exchange(plans_, {});
+      for (auto const& each : asked) core_.planned(each->epoch, make_plan(*each));
+    }
+  }
+  void load(tensor_id id) {
+    ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok());
+    carry_out();
+  }
+  void use(tensor_id id, fence last_use) {
+    load(id);
+    core_.release(id, tier::vram, caller_id{}, last_use);
+    carry_out();
+  }
+  [[nodiscard]] bool in_vram(tensor_id id) const { return core_.resident(id, tier::vram); }
+  [[nodiscard]] std::vector<fence> take_asked() { return std::exchange(asked_, {}); }
+
+  pattern_model model_ = make_pattern_model(tensors, tensor_bytes);
+  std::vector<std::uint64_t> sizes_ = std::vector<std::uint64_t>(tensors, tensor_bytes);
+  residency core_;
+  std::uint64_t copies_ = 0;
+  std::vector<fence> copied_after_;  // what copies so far have had to wait for
+  std::vector<fence> asked_;
+  std::vector<std::shared_ptr<plan_question const>> plans_;  // asked for
+  bool reads_wait_ = false;
+  std::vector<read_command> reads_;
+  unsigned granted_ = 0, rejected_ = 0;
+};
+
+}  // namespace tierpager::test

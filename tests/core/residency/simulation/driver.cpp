@@ -1,0 +1,317 @@
+#include <tests/core/residency/simulation/driver.hpp>
+
+namespace tierpager::simulation {
+namespace {
+
+std::string text(std::uint64_t number) { return std::to_string(number); }
+std::string text(tensor_id id) { return "t" + std::to_string(index_of(id)); }
+std::string text(byte_range range) { return "[" + text(range.offset) + "," + text(range.end()) + ")"; }
+std::string text(fence which) { return text(std::uint64_t{which.stream}) + ":" + text(which.sequence); }
+std::string text(request_id request) { return "r" + std::to_string(static_cast<std::uint64_t>(request)); }
+std::string text(caller_id caller) { return "c" + std::to_string(static_cast<int>(caller)); }
+std::string text(tier where) { return std::string(name_of(where)); }
+std::string text(std::vector<byte_range> const& ranges) {
+  std::string all;
+  for (byte_range const each : ranges) all += text(each);
+  return all;
+}
+std::string text(std::span<tensor_id const> ids) {
+  std::string all = "{";
+  for (tensor_id const id : ids) all += text(id) + " ";
+  return all + "}";
+}
+
+std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
+  std::vector<std::uint64_t> bytes;
+  for (tensor_info const& one : options.tensors.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+  return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
+}
+
+std::unique_ptr<residency> make_core(setup const& options) {
+  return std::make_unique<residency>(options.tensors, options.options, policy_for(options, options.options.vram),
+                                     policy_for(options, options.options.ram));
+}
+
+std::uint64_t arena_bytes(residency const& core, tier_options const& options, tier where) {
+  return options.present ? core.reserve_bytes(where) : 0;
+}
+
+}  // namespace
+
+driver::driver(setup const& options, chooser& choices, faults what_fails, std::string* trace)
+    : setup_(options),
+      choices_(choices),
+      faults_(what_fails),
+      trace_(trace),
+      core_(make_core(options)),
+      device_(arena_bytes(*core_, options.options.vram, tier::vram),
+              arena_bytes(*core_, options.options.ram, tier::ram)),
+      model_(options, *core_, device_) {
+  end();
+  faults const later = std::exchange(faults_, {});
+  answer_all();  // memory for the scratch: a pager that cannot have that does not open
+  faults_ = later;
+}
+
+void driver::note(std::string const& line) {
+  if (trace_ != nullptr) *trace_ += line + "\n";
+}
+
+void driver::begin(std::string const& line) {
+  if (trace_ != nullptr) note(line);
+  model_.begin_event();
+  ++events_;
+}
+
+void driver::end() {
+  commands_.clear();
+  core_->take_commands(commands_);
+  for (command const& each : commands_) {
+    std::visit([this](auto const& one) { obey(one); }, each);
+  }
+  model_.check_all();
+}
+
+void driver::obey(read_command const& command) {
+  if (trace_ != nullptr)
+    note("    -> read " + text(command.tensor) + text(command.in_tensor) + " to ram " + text(command.ram_offset));
+  model_.seen(command);
+  reads_.push_back(command);
+}
+
+void driver::obey(copy_command const& command) {
+  if (trace_ != nullptr) {
+    note("    -> copy " + text(command.tensor) + " chunk " + text(std::uint64_t{command.chunk}) + ", " +
+         text(command.bytes) + " bytes from ram " + text(command.ram_offset) + " to vram " + text(command.vram_offset) +
+         " after " + text(command.after.size()));
+  }
+  model_.seen(command);
+  copies_.push_back(command);
+}
+
+void driver::obey(remap_command const& command) {
+  if (trace_ != nullptr)
+    note("    -> remap " + text(command.where) + " -" + text(command.decommits) + " +" + text(command.commits));
+  model_.seen(command);
+  remaps_[slot(command.where)] = command;
+}
+
+void driver::obey(watch_command const& command) {
+  if (trace_ != nullptr) note("    -> watch " + text(command.until));
+  watches_.at(command.until.stream).push_back(command.until);
+}
+
+void driver::obey(ask_command const& command) {
+  if (trace_ != nullptr) note("    -> ask " + text(command.about));
+  if (setup_.policy == "lru") broken("an exact policy's victims were passed over");
+  asks_.push_back(command.about);
+}
+
+void driver::obey(settle_command const&) {
+  note("    -> settle");
+  ++settles_;
+}
+
+void driver::obey(plan_command const& command) {
+  note("    -> plan");
+  if (command.question->epoch <= latest_epoch_ && latest_epoch_ != 0) broken("a plan is asked for twice");
+  latest_epoch_ = command.question->epoch;
+  plans_.push_back({command.question, events_});
+}
+
+void driver::obey(grant_command const& command) {
+  if (trace_ != nullptr) note("    -> grant " + text(command.request));
+  model_.seen(command);
+  add_handles(requests_.at(command.request));
+  requests_.erase(command.request);
+}
+
+void driver::obey(reject_command const& command) {
+  if (trace_ != nullptr) note("    -> reject " + text(command.request) + ": " + command.why.describe());
+  model_.seen(command);
+  requests_.erase(command.request);
+  rejections_.emplace(command.request, command.why);
+}
+
+void driver::obey(tell_evicted_command const& command) {
+  if (trace_ != nullptr) note("    -> " + text(command.tensor) + " has left " + text(command.where));
+}
+
+void driver::obey(tell_loading_command const& command) {
+  if (trace_ != nullptr)
+    note("    -> " + text(command.tensor) + " for " + text(command.where) +
+         (command.from_disk ? " from the file" : "") + (command.ahead ? " ahead" : ""));
+  model_.seen(command);
+}
+
+void driver::set_order(std::vector<std::vector<tensor_id>> const& calls, std::uint32_t held_calls) {
+  acquire_order order;
+  std::string line = "the order is";
+  for (std::vector<tensor_id> const& set : calls) {
+    if (trace_ != nullptr) line += " " + text(set);
+    for (tensor_id const id : set)
+      order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1 + held_calls});
+    ++order.calls;
+  }
+  begin(line + ", held for " + text(std::uint64_t{held_calls}));
+  for (asked_plan& each : plans_) each.for_a_gone_order = each.for_a_gone_order || each.question->order == declared_;
+  auto cycle = access_cycle::of(std::move(order), setup_.tensors.size());
+  declared_ = cycle ? cycle->order() : nullptr;
+  core_->set_order(std::move(cycle));
+  end();
+}
+
+void driver::prefetch(std::vector<tensor_id> const& ids) {
+  begin("prefetch " + text(ids));
+  core_->prefetch(ids);
+  end();
+}
+
+void driver::add_handles(demand const& granted) {
+  for (tensor_id const id : granted.ids) handles_.push_back({id, granted.where, granted.caller});
+}
+
+driver::ticket driver::acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller) {
+  begin("acquire " + text(ids) + " in " + text(where) + " for " + text(caller));
+  auto const answer = core_->acquire(ids, where, caller);
+  if (trace_ != nullptr)
+    note(answer.ok() ? "  = " + text(answer->request) + (answer->granted ? " granted" : " waits")
+                     : "  = " + answer.error().describe());
+  model_.acquire_answered(ids, where, answer);
+  if (over() && answer.ok()) broken("an acquire was accepted after the end");
+  if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small)
+    broken("refused: " + answer.error().describe());
+  ticket got{outcome::refused, {}, {}};
+  if (!answer.ok()) {
+    got.why = answer.error();
+  } else if (answer->granted) {
+    got = {outcome::granted, answer->request, {}};
+    add_handles({ids, where, caller});
+  } else {
+    got = {outcome::waiting, answer->request, {}};
+    requests_.emplace(answer->request, demand{ids, where, caller});
+  }
+  end();
+  return got;
+}
+
+bool driver::try_acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller) {
+  begin("try_acquire " + text(ids) + " in " + text(where) + " for " + text(caller));
+  auto const answer = core_->try_acquire(ids, where, caller);
+  model_.try_acquire_answered(ids, where, answer);
+  bool const granted = answer.ok() && answer.value();
+  if (granted) add_handles({ids, where, caller});
+  end();
+  if (!granted && !commands_.empty()) broken("a try_acquire that granted nothing asked for something");
+  return granted;
+}
+
+void driver::cancel(request_id request) {
+  begin("cancel " + text(request));
+  bool const waited = model_.waiting(request);
+  core_->cancel(request, {.code = errc::cancelled, .what = "cancelled"});
+  end();
+  if (model_.waiting(request)) broken("a cancelled request still waits");
+  if (waited && rejections_.at(request).code != errc::cancelled)
+    broken("a cancelled request was rejected with another reason");
+}
+
+void driver::share(std::size_t handle_index) {
+  handle const one = handles_.at(handle_index);
+  begin("share " + text(one.id) + " in " + text(one.where));
+  core_->share(one.id, one.where, one.caller);
+  model_.shared(one.id, one.where);
+  handles_.push_back(one);
+  end();
+}
+
+void driver::release(std::size_t handle_index, last_use how, std::uint32_t stream) {
+  handle const one = handles_.at(handle_index);
+  handles_.erase(handles_.begin() + static_cast<std::ptrdiff_t>(handle_index));
+  if (one.where == tier::ram) how = last_use::none;
+  begin("release " + text(one.id) + " in " + text(one.where) + " by " + text(one.caller) +
+        (how == last_use::none     ? ""
+         : how == last_use::fenced ? " fenced on " + std::to_string(stream)
+                                   : " unproven on " + std::to_string(stream)));
+  std::uint64_t const bytes = setup_.tensors[one.id].bytes;
+  if (how != last_use::none && bytes > 0 && !lost_) {
+    device_.use(one.id, {core_->offset(one.id, tier::vram), bytes}, stream, core_->ready(one.id));
+  }
+  model_.released(one.id, one.where);
+  if (how == last_use::unproven) {
+    unproven_[stream] = true;
+    core_->release_unproven(one.id, one.caller, stream);
+  } else {
+    std::optional<fence> last;
+    if (how == last_use::fenced) last = device_.record(stream);
+    if (last && trace_ != nullptr) note("  fence " + text(*last));
+    core_->release(one.id, one.where, one.caller, last);
+  }
+  end();
+}
+
+void driver::prove(std::uint32_t stream) {
+  fence const recorded = device_.record(stream);
+  begin("prove " + text(recorded));
+  unproven_[stream] = false;
+  core_->prove(recorded, (recorded).stream);
+  end();
+}
+
+status driver::pin(std::vector<tensor_id> const& ids, tier where) {
+  begin("pin " + text(ids) + " in " + text(where));
+  status answer = core_->pin(ids, where);
+  if (trace_ != nullptr && !answer.ok()) note("  = " + answer.error().describe());
+  model_.pin_answered(ids, where, answer);
+  end();
+  return answer;
+}
+
+void driver::unpin(std::vector<tensor_id> const& ids, tier where) {
+  begin("unpin " + text(ids) + " in " + text(where));
+  core_->unpin(ids, where);
+  model_.unpinned(ids, where);
+  end();
+}
+
+void driver::set_budget(tier where, std::uint64_t bytes) {
+  begin("set_budget " + text(where) + " " + text(bytes));
+  status const answer = core_->set_budget(where, bytes);
+  if (trace_ != nullptr && !answer.ok()) note("  = " + answer.error().describe());
+  model_.budget_answered(where, bytes, answer);
+  end();
+}
+
+void driver::close() {
+  begin("close");
+  core_->close();
+  closed_ = true;
+  end();
+  if (model_.waiting() > 0) broken("a request still waits after close");
+}
+
+void driver::lose_device() {
+  begin("device_lost");
+  model_.lost();
+  device_.lost();
+  core_->device_lost({.code = errc::device_lost, .what = "the device is gone"});
+  lost_ = true;
+  end();
+  if (model_.waiting() > 0) broken("a request still waits after the device was lost");
+}
+
+void driver::fail_query() {
+  begin("query_failed");
+  core_->query_failed({.code = errc::device_failed, .what = "the fence could not be asked"});
+  end();
+}
+
+std::vector<request_id> driver::waiting(caller_id caller) const {
+  std::vector<request_id> all;
+  for (auto const& [id, each] : requests_) {
+    if (each.caller == caller) all.push_back(id);
+  }
+  return all;
+}
+
+}  // namespace tierpager::simulation
