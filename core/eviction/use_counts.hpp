@@ -19,10 +19,10 @@ struct eviction_rank {
 };
 
 /// The orders to choose from: number 0 is the order of last use, the others that of a use rate.
-inline constexpr std::array<float, 5> half_lives_passes{4, 8, 16, 32, 128};
+inline constexpr std::array<float, 8> half_lives_passes{2, 4, 8, 16, 32, 64, 256, 1024};
 inline constexpr std::size_t use_orders = half_lives_passes.size() + 1;
 /// Before anything is known: keeps one pass over everything, such as a prompt's, from flushing what is used often.
-inline constexpr std::size_t use_order_at_first = 3;
+inline constexpr std::size_t use_order_at_first = 4;
 
 class use_counts {
  public:
