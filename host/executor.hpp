@@ -178,8 +178,8 @@ class executor {
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool closed_ TIERPAGER_GUARDED_BY(mutex_) = false;
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
-  std::atomic<std::uint32_t> unproven_keys_ = 0;            // written under the lock
-  std::atomic<std::uint64_t> retirements_ = 0;              // written under the lock
+  std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
+  std::atomic<std::uint64_t> retirements_ = 0;    // written under the lock
   condition reader_wake_, copier_wake_, waiter_wake_;
 };
 

@@ -15,26 +15,36 @@
 namespace tierpager {
 
 /// A std::mutex, with a check for waiters: a thread that only hits takes it again within nanoseconds, long before a waiter
-/// has woken up, and would starve the threads that miss.
+/// has woken up, and would starve the threads that miss. docs/decisions/hits_wait_their_turn.md says why it is as it is.
 class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
  public:
   void lock() TIERPAGER_ACQUIRE() {
     if (mutex_.try_lock()) return;
     std::scoped_lock const turn(turn_);
     waited_for_.store(true, std::memory_order_relaxed);
-    mutex_.lock();
+    if (!comes_soon([this] { return mutex_.try_lock(); })) mutex_.lock();
     waited_for_.store(false, std::memory_order_relaxed);
   }
-  /// The same for hits and releases: not before the thread that waits in lock().
+  /// The same for hits and releases, which let the thread that waits in lock() go first.
   void lock_for_a_hit() TIERPAGER_ACQUIRE() {
-    if (waited_for_.load(std::memory_order_relaxed)) [[unlikely]] {
-      std::scoped_lock const behind(turn_);
-    }
+    if (comes_soon([this] { return !waited_for_.load(std::memory_order_relaxed) && mutex_.try_lock(); })) return;
+    std::scoped_lock const turn(turn_);
     mutex_.lock();
   }
   void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
 
  private:
+  /// Sections take nanoseconds, or microseconds; to sleep and be woken takes longer.
+  template <class Condition>
+  static bool comes_soon(Condition const& holds) {
+    constexpr int looks_max = 50;
+    for (int looks = 0; looks < looks_max; ++looks) {
+      if (holds()) return true;
+      std::this_thread::yield();
+    }
+    return false;
+  }
+
   std::mutex mutex_;
   std::mutex turn_;  // held by the thread that is next
   std::atomic<bool> waited_for_ = false;

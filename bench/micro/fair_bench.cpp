@@ -13,7 +13,9 @@ constexpr std::uint32_t tensors = 1000;
 constexpr std::uint32_t kept = 16;  // pinned, for the thread that hits
 constexpr std::uint64_t bytes_each = 4096;
 
-void miss(benchmark::State& state, bool beside_hits) {
+enum class beside : std::uint8_t { nothing, work, hits };
+
+void miss(benchmark::State& state, beside what) {
   pager pages(make_catalog(tensors, bytes_each), std::make_shared<no_source>(), make_instant_device(),
               {.vram = budget(tensors / 4 * bytes_each), .ram = budget(tensors / 8 * bytes_each), .policy = "lru"});
   for (std::uint32_t i = 0; i < kept; ++i) {
@@ -22,10 +24,10 @@ void miss(benchmark::State& state, bool beside_hits) {
   }
   std::atomic<std::uint64_t> hits = 0;
   std::jthread hitter;
-  if (beside_hits) {
+  if (what != beside::nothing) {
     hitter = std::jthread([&](std::stop_token const& over) {
       for (std::uint32_t i = 0; !over.stop_requested(); ++i) {
-        (void)pages.acquire(tensor_id{i % kept}, instant_stream(1));
+        if (what == beside::hits) (void)pages.acquire(tensor_id{i % kept}, instant_stream(1));
         hits.fetch_add(1, std::memory_order_relaxed);
       }
     });
@@ -36,10 +38,12 @@ void miss(benchmark::State& state, bool beside_hits) {
   state.counters["hits"] = benchmark::Counter(static_cast<double>(hits.load()), benchmark::Counter::kIsRate);
 }
 
-void miss_alone(benchmark::State& state) { miss(state, false); }
-void miss_beside_hits(benchmark::State& state) { miss(state, true); }
+void miss_alone(benchmark::State& state) { miss(state, beside::nothing); }
+void miss_beside_work(benchmark::State& state) { miss(state, beside::work); }
+void miss_beside_hits(benchmark::State& state) { miss(state, beside::hits); }
 
 BENCHMARK(miss_alone)->UseRealTime();
+BENCHMARK(miss_beside_work)->UseRealTime();
 BENCHMARK(miss_beside_hits)->UseRealTime();
 
 }  // namespace

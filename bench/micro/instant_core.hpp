@@ -52,8 +52,9 @@ class instant_core {
   /// Calls of the core so far.
   [[nodiscard]] std::uint64_t sections() const { return sections_; }
   [[nodiscard]] std::uint64_t plans_asked() const { return plans_asked_; }
+  /// Of all sections, and of those in which a plan was asked for, adopted or lost.
   [[nodiscard]] std::chrono::nanoseconds longest() const { return longest_; }
-  void forget_longest() { longest_ = {}; }
+  [[nodiscard]] std::chrono::nanoseconds longest_of_orders() const { return longest_of_orders_; }
   /// Reading the clock takes longer than a short section.
   void measure_sections(bool wanted) { measures_ = wanted; }
 
@@ -65,19 +66,26 @@ class instant_core {
   }
   template <class Section>
   void time_section(Section const& section) {
+    memory_plan const* const plan = core_->plan();
+    std::uint64_t const plans_asked = plans_asked_;
     auto const begin = measures_ ? thread_time() : std::chrono::nanoseconds{};
     section(*core_);
     core_->take_commands(taken_);
-    if (measures_) longest_ = std::max(longest_, thread_time() - begin);
+    auto const took = measures_ ? thread_time() - begin : std::chrono::nanoseconds{};
     ++sections_;
-    for (command& one : taken_) commands_.push_back(std::move(one));
+    for (command& each : taken_) {
+      if (std::holds_alternative<plan_command>(each)) ++plans_asked_;
+      commands_.push_back(std::move(each));
+    }
     taken_.clear();
+    longest_ = std::max(longest_, took);
+    bool const of_an_order = plans_asked_ != plans_asked || core_->plan() != plan;
+    if (of_an_order) longest_of_orders_ = std::max(longest_of_orders_, took);
   }
   void answer(command const& one) {
     if (auto const* remap = std::get_if<remap_command>(&one))
-      time_section([&](residency& core) {
-        core.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
-      });
+      time_section(
+          [&](residency& core) { core.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {}); });
     if (auto const* read = std::get_if<read_command>(&one))
       time_section([&](residency& core) { core.read_done(read->tensor, read->chunk, {}); });
     if (auto const* copy = std::get_if<copy_command>(&one))
@@ -87,7 +95,6 @@ class instant_core {
     if (auto const* ask = std::get_if<ask_command>(&one))
       time_section([&](residency& core) { core.passed(ask->about); });
     if (auto const* plan = std::get_if<plan_command>(&one)) {
-      ++plans_asked_;
       auto made = make_plan(*plan->question);  // without the lock
       time_section([&](residency& core) { core.planned(plan->question->epoch, std::move(made)); });
     }
@@ -99,7 +106,7 @@ class instant_core {
   std::deque<command> commands_;
   std::uint64_t copies_ = 0, sections_ = 0, plans_asked_ = 0;
   bool measures_ = false;
-  std::chrono::nanoseconds longest_{};
+  std::chrono::nanoseconds longest_{}, longest_of_orders_{};
 };
 
 }  // namespace tierpager::bench

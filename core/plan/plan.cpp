@@ -202,8 +202,7 @@ class planner {
   }
 
   double seconds(choice const& made) {
-    if (compute_.empty())
-      compute_ = compute_of_calls(order_, request_.vram_bytes, request_.rates.compute_seconds);
+    if (compute_.empty()) compute_ = compute_of_calls(order_, request_.vram_bytes, request_.rates.compute_seconds);
     return cycle_seconds({.cycle = cycle_,
                           .bytes = request_.vram_bytes,
                           .streamed = made.chosen.streamed,
@@ -328,6 +327,15 @@ std::optional<memory_plan> make_plan(plan_request const& request) {
   return planner(request, request.order).make();
 }
 
-std::optional<memory_plan> make_plan(plan_question const& asked) { return planner(asked.request, *asked.order).make(); }
+std::optional<memory_plan> make_plan(plan_question const& asked) {
+  plan_request request = asked.request;
+  request.vram_bytes = *asked.vram_bytes;
+  request.ram_bytes = *asked.ram_bytes;
+  request.vram_now.resize(asked.vram_now.size());
+  for (std::size_t tensor = 0; tensor < asked.vram_now.size(); ++tensor)
+    if (asked.vram_now[tensor] != memory_plan::no_place)
+      request.vram_now[tensor] = {asked.vram_now[tensor], request.vram_bytes[tensor]};
+  return planner(request, *asked.order).make();
+}
 
 }  // namespace tierpager

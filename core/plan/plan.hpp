@@ -60,11 +60,15 @@ struct memory_plan {
 /// None where no partition helps: the budget holds no tensor beside what the order holds at once.
 std::optional<memory_plan> make_plan(plan_request const& request);
 
-/// What a plan is wanted for: the order that is followed, and what stood where when it was asked.
+/// What a plan is wanted for: the order that is followed, and what stood where when it was asked. Taken under the pager's
+/// lock, so it shares what does not change, and what follows from that is left to make_plan.
 struct plan_question {
+  using sizes = std::shared_ptr<std::vector<std::uint64_t> const>;
   std::uint64_t epoch = 0;  // counts the orders and the changes of budgets and pins; the answer names it
   std::shared_ptr<acquire_order const> order;
-  plan_request request;  // its own `order` is empty: orders may be long, and this one is shared
+  sizes vram_bytes, ram_bytes;
+  std::vector<std::uint64_t> vram_now;  // per tensor: VRAM offset; memory_plan::no_place where it does not live there
+  plan_request request;                 // all but these
 };
 std::optional<memory_plan> make_plan(plan_question const& asked);
 

@@ -41,17 +41,19 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   one.guests.emplace(course_.kept() ? tensors_.size() : 0);
   one.slots.resize(tensors_.size());
   one.rest.resize(tensors_.size());
+  std::vector<std::uint64_t> footprints(tensors_.size());
   std::uint64_t total = 0;
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     slot& each = one.slots[i];
     each.bytes = tensors_.tensors()[i].bytes;
-    std::uint64_t const bytes = each.footprint_bytes = round_up(each.bytes, one.options.granule_bytes);
+    std::uint64_t const bytes = each.footprint_bytes = footprints[i] = round_up(each.bytes, one.options.granule_bytes);
     ++one.unpinned[bytes];
     total += bytes;
     largest = std::max(largest, bytes);
     if (bytes == 0) each.state = slot_state::resident;  // nothing to load, nothing to evict
   }
+  one.footprints = std::make_shared<std::vector<std::uint64_t> const>(std::move(footprints));
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   if (one.options.present || staging) {
     std::uint64_t const gaps =

@@ -339,8 +339,8 @@ class residency {
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
   std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;   // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;  // nothing else could go on
+  bool plan_comes_ = false;              // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;             // nothing else could go on
   std::vector<ram_drain> ram_drains_;
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;

@@ -30,19 +30,18 @@ void residency::emit_plan_command() {
   wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
   wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes_);
   wanted.rates = options_.rates;
-  for (auto* each : {&wanted.vram_bytes, &wanted.ram_bytes}) each->reserve(tensors_.size());
-  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->reserve(tensors_.size());
-  wanted.vram_now.reserve(tensors_.size());
+  question->vram_bytes = vram.footprints;
+  question->ram_bytes = ram.footprints;
+  question->vram_now.resize(tensors_.size(), memory_plan::no_place);
+  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->resize(tensors_.size());
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     auto const id = static_cast<tensor_id>(i);
     slot const& in_vram = slot_of(id, tier::vram);
     slot const& in_ram = slot_of(id, tier::ram);
-    wanted.vram_bytes.push_back(in_vram.footprint_bytes);
-    wanted.ram_bytes.push_back(in_ram.footprint_bytes);
-    wanted.pinned_vram.push_back(in_vram.pinned);
-    wanted.pinned_ram.push_back(in_ram.pinned);
-    wanted.vram_now.push_back(lives_in_vram(id) ? in_vram.range : byte_range{});
-    wanted.ram_now.push_back(in_ram.state == slot_state::resident && !in_ram.doomed);
+    if (in_vram.pinned) wanted.pinned_vram[i] = true;
+    if (in_ram.pinned) wanted.pinned_ram[i] = true;
+    if (lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
+    if (in_ram.state == slot_state::resident && !in_ram.doomed) wanted.ram_now[i] = true;
   }
   emit(plan_command{question});
 }

@@ -136,8 +136,7 @@ std::uint64_t residency::promised_vram_bytes() const {
 bool residency::room_ahead(tensor_id id) {
   tier_state const& vram = at(tier::vram);
   std::uint64_t const bytes = footprint(id, tier::vram);
-  if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() ||
-      ahead_.size() >= ahead_tensors_max)
+  if (closed_ || lost_ || !vram.options.present || !vram.waiting.empty() || ahead_.size() >= ahead_tensors_max)
     return false;
   std::uint64_t promised = vram.lasting_bytes + vram.quarantined_bytes + ahead_bytes_;
   for (auto const& [each, one] : loads_) {  // what comes although whoever asked for it gave up

@@ -10,10 +10,10 @@
 #include <optional>
 #include <vector>
 
-#include <core/residency/command.hpp>
 #include <core/eviction/lru.hpp>
-#include <core/residency/residency_options.hpp>
 #include <core/memory/tier_arena.hpp>
+#include <core/residency/command.hpp>
+#include <core/residency/residency_options.hpp>
 #include <tierpager/eviction_policy.hpp>
 #include <tierpager/statistics.hpp>
 
@@ -109,11 +109,12 @@ struct tier_state {
   std::optional<tier_arena> arena;
   std::vector<slot> slots;
   std::vector<slot_rest> rest;
-  std::map<std::uint64_t, tensor_id> lying;  // by offset: what has a range
-  std::vector<request_id> waiting;           // tickets that are not admitted yet, in order
-  std::optional<remap_command> remap;        // under way
-  std::optional<tensor_id> remap_for;        // whose placement it serves
-  bool shrink_failed = false;                // memory could not be given back: not tried again until something changes
+  std::shared_ptr<std::vector<std::uint64_t> const> footprints;  // as the slots have them, for plans
+  std::map<std::uint64_t, tensor_id> lying;                      // by offset: what has a range
+  std::vector<request_id> waiting;                               // tickets that are not admitted yet, in order
+  std::optional<remap_command> remap;                            // under way
+  std::optional<tensor_id> remap_for;                            // whose placement it serves
+  bool shrink_failed = false;  // memory could not be given back: not tried again until something changes
   std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
 };
 

@@ -136,14 +136,14 @@ class driver {
   std::size_t settles_ = 0;
   struct asked_plan {
     std::shared_ptr<plan_question const> question;
-    std::uint64_t event;         // in which it was asked for
+    std::uint64_t event;            // in which it was asked for
     bool for_a_gone_order = false;  // declared, and taken back since
   };
   std::deque<asked_plan> plans_;
   std::uint64_t events_ = 0;
-  std::uint64_t latest_epoch_ = 0;                  // of those asked
+  std::uint64_t latest_epoch_ = 0;                 // of those asked
   std::shared_ptr<acquire_order const> declared_;  // as the core has it
-  std::map<request_id, demand> requests_;  // waiting
+  std::map<request_id, demand> requests_;          // waiting
   std::map<request_id, failure> rejections_;
   std::vector<handle> handles_;
   std::array<bool, streams> unproven_{};
