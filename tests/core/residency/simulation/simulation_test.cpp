@@ -66,10 +66,10 @@ TEST(simulation, plans_that_come_late_out_of_turn_or_for_an_order_that_is_gone) 
   expect_no_violation(2'030'000, 1'000, {.orders = true, .late_plans = true, .odd_devices = true});
   if (requested_replay().seed || requested_replay().schedules) return;
   plan_answers const& after = plan_answers_given();
-  EXPECT_GT(after.late - before.late, 5'000U);
-  EXPECT_GT(after.superseded - before.superseded, 1'000U);
-  EXPECT_GT(after.after_another - before.after_another, 200U);
-  EXPECT_GT(after.for_a_gone_order - before.for_a_gone_order, 100U);
+  EXPECT_GT(after.late - before.late, 5'000U / TIERPAGER_SCHEDULES_DIVISOR);
+  EXPECT_GT(after.superseded - before.superseded, 1'000U / TIERPAGER_SCHEDULES_DIVISOR);
+  EXPECT_GT(after.after_another - before.after_another, 200U / TIERPAGER_SCHEDULES_DIVISOR);
+  EXPECT_GT(after.for_a_gone_order - before.for_a_gone_order, 100U / TIERPAGER_SCHEDULES_DIVISOR);
 }
 
 // Seeds beyond those above that once found something.
