@@ -116,13 +116,13 @@ void executor::carry_out() {
 void executor::take(command& one) {
   if (auto* read = std::get_if<read_command>(&one)) {
     reads_.push_back(*read);
-    reader_wake_.notify_one();
+    wake_reader();
   } else if (auto* copy = std::get_if<copy_command>(&one)) {
     copies_.emplace_back(std::move(*copy));
     copier_wake_.notify_one();
   } else if (auto* remap = std::get_if<remap_command>(&one)) {
     remaps_.push_back(std::move(*remap));
-    reader_wake_.notify_one();
+    wake_reader();
   } else if (auto* watch = std::get_if<watch_command>(&one)) {
     watches_[watch->until.stream].insert(watch->until.sequence);
     waiter_wake_.notify_one();
@@ -143,7 +143,7 @@ void executor::take(command& one) {
     note_event({.what = event::kind::evicted, .tensor = evicted->tensor, .where = evicted->where, .why = evicted->why});
     if (!trace_.attached()) return;
     evicted_.push_back(*evicted);
-    reader_wake_.notify_one();
+    wake_reader();
   } else if (auto* loading = std::get_if<tell_loading_command>(&one)) {
     note_event({.what = event::kind::loading,
                 .tensor = loading->tensor,
@@ -357,7 +357,7 @@ void executor::close() noexcept {
     closed_ = true;
     core_->close();
     dispatch();
-    reader_wake_.notify_all();
+    while (!idle_readers_.empty()) wake_reader();
     copier_wake_.notify_all();
     waiter_wake_.notify_all();
   }

@@ -137,6 +137,7 @@ class executor {
 
   // executor_threads.cpp
   void start_threads(unsigned readers) TIERPAGER_EXCLUDES(mutex_);
+  void wake_reader() TIERPAGER_REQUIRES(mutex_);
   void read_loop() TIERPAGER_EXCLUDES(mutex_);
   void copy_loop() TIERPAGER_EXCLUDES(mutex_);
   void wait_loop() TIERPAGER_EXCLUDES(mutex_);
@@ -180,7 +181,9 @@ class executor {
   bool abandoned_ TIERPAGER_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint32_t> unproven_keys_ = 0;  // written under the lock
   std::atomic<std::uint64_t> retirements_ = 0;    // written under the lock
-  condition reader_wake_, copier_wake_, waiter_wake_;
+  // One thread waits on each condition: where several wait on one, glibc before 2.41 may lose a notification (bug 25847).
+  std::vector<condition*> idle_readers_ TIERPAGER_GUARDED_BY(mutex_);  // each reader's own
+  condition copier_wake_, waiter_wake_;
 };
 
 }  // namespace tierpager

@@ -38,8 +38,16 @@ void executor::start_threads(unsigned readers) {
   }
 }
 
+// For one command. Where no reader is idle, the next to come looks for commands itself.
+void executor::wake_reader() {
+  if (idle_readers_.empty()) return;
+  idle_readers_.back()->notify_one();
+  idle_readers_.pop_back();
+}
+
 void executor::read_loop() {
   device_->prepare_thread();
+  condition wake;
   scoped_lock const lock(mutex_);
   while (!closed_) {
     if (!evicted_.empty()) {
@@ -53,7 +61,9 @@ void executor::read_loop() {
       reads_.pop_front();
       run_read(next);
     } else {
-      reader_wake_.wait(mutex_);
+      idle_readers_.push_back(&wake);
+      wake.wait(mutex_);
+      std::erase(idle_readers_, &wake);  // woken by nobody
     }
   }
   trace_evictions();

@@ -3,6 +3,7 @@
 // tests/fibers/scheduler.hpp decides who runs.
 #pragma once
 
+#include <cassert>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -68,7 +69,7 @@ class condition {
   void notify_one() noexcept { fibers::notify(this, false); }
   void notify_all() noexcept { fibers::notify(this, true); }
 
-  void wait(annotated_mutex& held) { (void)fibers::wait(this, held.mutex_, fibers::patience::for_ever); }
+  void wait(annotated_mutex& held) { (void)wait_alone(held, fibers::patience::for_ever); }
   template <class Duration>
   std::cv_status wait_for(annotated_mutex& held, Duration limit) {
     return limited(held,
@@ -88,19 +89,29 @@ class condition {
   }
 
  private:
+  // Where several threads wait on one condition, glibc before 2.41 may lose a notification (bug 25847).
+  bool wait_alone(annotated_mutex& held, fibers::patience how_long) {
+    assert(!waited_on_);
+    waited_on_ = true;
+    bool const notified = fibers::wait(this, held.mutex_, how_long);
+    waited_on_ = false;
+    return notified;
+  }
   std::cv_status limited(annotated_mutex& held, fibers::patience how_long) {
-    return fibers::wait(this, held.mutex_, how_long) ? std::cv_status::no_timeout : std::cv_status::timeout;
+    return wait_alone(held, how_long) ? std::cv_status::no_timeout : std::cv_status::timeout;
   }
   template <class Predicate>
   bool wait(annotated_mutex& held, std::stop_token const& stop, fibers::patience how_long, Predicate over) {
     std::stop_callback const wakes(stop, [this] { notify_all(); });
     while (!stop.stop_requested()) {
       if (over()) return true;
-      bool const notified = fibers::wait(this, held.mutex_, how_long);
+      bool const notified = wait_alone(held, how_long);
       if (!notified && how_long != fibers::patience::for_ever) return over();
     }
     return over();
   }
+
+  bool waited_on_ = false;
 };
 
 class thread {
