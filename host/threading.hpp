@@ -34,14 +34,15 @@ class TIERPAGER_CAPABILITY("mutex") annotated_mutex {
   void unlock() TIERPAGER_RELEASE() { mutex_.unlock(); }
 
  private:
-  /// Sections take nanoseconds, or microseconds; to sleep and be woken takes longer.
+  /// Looks for some microseconds: sections are shorter, and to sleep and be woken takes longer.
   template <class Condition>
   static bool comes_soon(Condition const& holds) {
-    constexpr int looks_max = 50;
-    for (int looks = 0; looks < looks_max; ++looks) {
-      if (holds()) return true;
+    if (holds()) return true;
+    auto const until = std::chrono::steady_clock::now() + std::chrono::microseconds(20);
+    do {
       std::this_thread::yield();
-    }
+      if (holds()) return true;
+    } while (std::chrono::steady_clock::now() < until);
     return false;
   }
 
