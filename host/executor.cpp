@@ -245,9 +245,9 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
       if (!core_->has_commands() && !place->copying) [[likely]]
         return held;
       dispatch_and_plan();
-      auto const until = core_->ready(id);
+      auto const until = where == tier::vram ? core_->ready(id) : std::nullopt;
       lock.unlock();
-      if (where == tier::vram) order_after(std::span(&held, 1), stream, until);
+      order_after(std::span(&held, 1), stream, until);
       return held;
     }
   }

@@ -27,6 +27,10 @@ status read_from(source& from, std::uint32_t file, std::uint64_t offset, std::sp
 }  // namespace
 
 void executor::start_threads(unsigned readers) {
+  {
+    scoped_lock const lock(mutex_);
+    idle_readers_.reserve(readers);  // a reader that goes to sleep allocates nothing
+  }
   try {
     for (unsigned i = 0; i < readers; ++i) threads_.emplace_back([this] { read_loop(); });
     threads_.emplace_back([this] { copy_loop(); });
@@ -38,7 +42,7 @@ void executor::start_threads(unsigned readers) {
   }
 }
 
-// For one command. Where no reader is idle, the next to come looks for commands itself.
+// For one command. Where none is idle, a reader that ends what it does finds the command itself.
 void executor::wake_reader() {
   if (idle_readers_.empty()) return;
   idle_readers_.back()->notify_one();
@@ -63,7 +67,7 @@ void executor::read_loop() {
     } else {
       idle_readers_.push_back(&wake);
       wake.wait(mutex_);
-      std::erase(idle_readers_, &wake);  // woken by nobody
+      std::erase(idle_readers_, &wake);  // still there after a spurious wake-up
     }
   }
   trace_evictions();

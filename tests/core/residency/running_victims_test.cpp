@@ -117,7 +117,7 @@ TEST_F(running_victims, are_asked_about_as_long_as_a_retired_stream_runs) {
   EXPECT_EQ(take_asked().size(), 2U);
 }
 
-// Under lru a hit is a plain one, and its release too.
+// Under lru nothing is asked: the copy waits for the fences.
 struct least_recent_victims : core_by_hand {
   least_recent_victims() : core_by_hand(unlimited_bytes, "lru") {}
 };

@@ -1,5 +1,4 @@
-// Plans for more tensors than are noted or taken up at once: they hold as others do, and callers beside the one that makes
-// them get what they ask for.
+// Plans for hundreds of tensors: they hold as others do, and callers beside the thread that makes them get what they ask for.
 #include <gtest/gtest.h>
 
 #include <random>

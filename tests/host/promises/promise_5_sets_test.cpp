@@ -216,7 +216,7 @@ TEST(promise_5_sets_loading, that_starve_and_are_given_up_stand_in_nobodys_way) 
   EXPECT_EQ(reader.wrong(), 0U);
 }
 
-// More than one search passes over at once, and longest unused of all.
+// What is held comes first in the order of eviction, so that each search steps past all of it.
 TEST(promise_5_sets_beside_handles, find_room_behind_very_many) {
   constexpr std::uint32_t tensors = 2200, in_vram = 2100, held = 2000;
   for (char const* const policy : {"lru", "auto"}) {
