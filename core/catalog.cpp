@@ -14,6 +14,36 @@ std::uint32_t hash_of(std::string_view name) {
   return static_cast<std::uint32_t>(hash ^ (hash >> 32U));
 }
 
+status add_whole(catalog& into, tensor_info whole) {
+  auto const added = into.add(std::move(whole));
+  return added.ok() ? status() : added.error();
+}
+
+// In parts of so many rows, the last of which may have fewer.
+status add_parts(catalog& into, tensor_info const& whole, std::uint64_t rows) {
+  auto refuse = [&](char const* what) {
+    return failure{.code = errc::invalid_argument, .what = what, .tensor = whole.name};
+  };
+  if (whole.shape.empty()) return refuse("a scalar has no slices");
+  std::uint64_t const all_rows = whole.rows();
+  if (rows > 1 && rows >= all_rows) return add_whole(into, whole);
+  if (all_rows == 0 || whole.bytes % all_rows != 0) return refuse("its bytes do not divide into slices");
+  std::uint64_t const row_bytes = whole.bytes / all_rows;
+  tensor_info part = whole;
+  auto const outermost = whole.order == dimension_order::outermost_first ? part.shape.begin() : part.shape.end() - 1;
+  if (rows == 1) part.shape.erase(outermost);
+  for (std::uint64_t begin = 0; begin < all_rows;) {
+    std::uint64_t const end = begin + std::min(rows, all_rows - begin);
+    part.name = whole.name + "[" + std::to_string(begin) + (rows == 1 ? "" : ":" + std::to_string(end)) + "]";
+    if (rows > 1) *outermost = end - begin;
+    part.offset = whole.offset + begin * row_bytes;
+    part.bytes = (end - begin) * row_bytes;
+    if (status const added = add_whole(into, part); !added.ok()) return added.error();
+    begin = end;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::uint32_t catalog::add_file(std::string path) {
@@ -76,6 +106,7 @@ std::optional<tensor_id> catalog::find(std::string_view name) const {
 }
 
 std::vector<tensor_id> catalog::match(std::string_view glob) const {
+  if (auto const exact = find(glob)) return {*exact};
   std::string const pattern(glob);
   std::vector<tensor_id> ids;
   for (std::size_t i = 0; i < tensors_.size(); ++i)
@@ -83,7 +114,8 @@ std::vector<tensor_id> catalog::match(std::string_view glob) const {
   return ids;
 }
 
-result<catalog> catalog::slice(std::string_view glob) const {
+result<catalog> catalog::slice(std::string_view glob, std::uint64_t rows) const {
+  if (rows == 0) return failure{.code = errc::invalid_argument, .what = "a slice has at least 1 row"};
   std::vector<tensor_id> const chosen = match(glob);
   if (chosen.empty())
     return failure{.code = errc::unknown_tensor, .what = "no tensor matches '" + std::string(glob) + "'"};
@@ -91,27 +123,10 @@ result<catalog> catalog::slice(std::string_view glob) const {
   sliced.files_ = files_;
   auto next = chosen.begin();
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    tensor_info const& whole = tensors_[i];
-    if (next == chosen.end() || index_of(*next) != i) {
-      if (auto added = sliced.add(whole); !added.ok()) return added.error();
-      continue;
-    }
-    ++next;
-    auto refuse = [&](char const* what) {
-      return failure{.code = errc::invalid_argument, .what = what, .tensor = whole.name};
-    };
-    if (whole.shape.empty()) return refuse("a scalar has no slices");
-    bool const first = whole.order == dimension_order::outermost_first;
-    std::uint64_t const count = first ? whole.shape.front() : whole.shape.back();
-    if (count == 0 || whole.bytes % count != 0) return refuse("its bytes do not divide into slices");
-    tensor_info part = whole;
-    part.bytes = whole.bytes / count;
-    part.shape.erase(first ? part.shape.begin() : part.shape.end() - 1);
-    for (std::uint64_t k = 0; k < count; ++k) {
-      part.name = whole.name + "[" + std::to_string(k) + "]";
-      part.offset = whole.offset + k * part.bytes;
-      if (auto added = sliced.add(part); !added.ok()) return added.error();
-    }
+    bool const wanted = next != chosen.end() && index_of(*next) == i;
+    if (wanted) ++next;
+    status const added = wanted ? add_parts(sliced, tensors_[i], rows) : add_whole(sliced, tensors_[i]);
+    if (!added.ok()) return added.error();
   }
   return sliced;
 }

@@ -15,7 +15,12 @@ constexpr std::array embedding_names{
 constexpr std::array output_names{"output", "output_norm", "lm_head", "embed_out"};
 constexpr std::array layer_names{"blk", "layers", "layer", "h", "blocks", "block"};
 
-// "model.layers.12.mlp.up_proj.weight[3]" -> model, layers, 12, mlp, up_proj, weight[3]
+// "lm_head[0:4096]" -> "lm_head": a part is pinned with its tensor.
+std::string_view without_slice(std::string_view name) {
+  return name.ends_with(']') ? name.substr(0, name.find('[')) : name;
+}
+
+// "model.layers.12.mlp.up_proj.weight" -> model, layers, 12, mlp, up_proj, weight
 std::vector<std::string_view> parts_of(std::string_view name) {
   std::vector<std::string_view> parts;
   while (true) {
@@ -60,12 +65,12 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
   std::vector<tensor_id> ids;
   auto choose = [&](auto&& wanted) {
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      if (wanted(tensors.tensors()[i].name)) ids.push_back(static_cast<tensor_id>(i));
+      if (wanted(without_slice(tensors.tensors()[i].name))) ids.push_back(static_cast<tensor_id>(i));
   };
   if (glob_or_preset == "embeddings") {
-    choose([](std::string const& name) { return named(embedding_names, name); });
+    choose([](std::string_view name) { return named(embedding_names, name); });
   } else if (glob_or_preset == "output") {
-    choose([](std::string const& name) { return named(output_names, name) || name == "model.norm.weight"; });
+    choose([](std::string_view name) { return named(output_names, name) || name == "model.norm.weight"; });
   } else if (glob_or_preset.starts_with("last:")) {
     auto const count = number_of(glob_or_preset.substr(5));
     if (!count || *count == 0)
@@ -75,7 +80,7 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
     std::uint64_t layers = 0;
     for (tensor_info const& one : tensors.tensors())
       if (auto const layer = layer_of(one.name)) layers = std::max(layers, *layer + 1);
-    choose([&](std::string const& name) {
+    choose([&](std::string_view name) {
       auto const layer = layer_of(name);
       return layer && *layer + *count >= layers;
     });

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <core/slice_option.hpp>
 #include <host/host_device.hpp>
 #include <host/mmap_source.hpp>
 #include <host/pread_source.hpp>
@@ -31,7 +32,10 @@ result<std::shared_ptr<source>> open_source(std::vector<open_file> files, source
 model read_model(std::vector<std::string> const& paths, open_options const& options) {
   auto const trailing = options.allow_trailing_bytes ? trailing_bytes::allow : trailing_bytes::refuse;
   opened_model opened = value_or_throw(read_catalog(paths, trailing));
-  for (std::string const& glob : options.slice) opened.tensors = value_or_throw(opened.tensors.slice(glob));
+  for (std::string const& text : options.slice) {
+    slice_option const asked = value_or_throw(parse_slice(text, opened.tensors));
+    opened.tensors = value_or_throw(opened.tensors.slice(asked.glob, asked.rows));
+  }
   return {.tensors = std::move(opened.tensors),
           .bytes = value_or_throw(open_source(std::move(opened.files), options.source))};
 }

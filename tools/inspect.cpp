@@ -9,6 +9,7 @@
 #include <tierpager/open.hpp>
 
 #include <tools/output.hpp>
+#include <tools/slices.hpp>
 #include <tools/text.hpp>
 
 namespace tierpager::tools {
@@ -52,9 +53,9 @@ std::string text_of(catalog const& tensors) {
 }
 
 void inspect(inspect_options const& options) {
-  model const opened = read_model(options.models);
-  if (!options.json.empty()) write_result(options.json, json_of(opened.tensors));
-  if (options.json != "-") write_standard_output(text_of(opened.tensors));
+  catalog const tensors = sliced(read_model(options.models).tensors, options.slice);
+  if (!options.json.empty()) write_result(options.json, json_of(tensors));
+  if (options.json != "-") write_standard_output(text_of(tensors));
 }
 
 }  // namespace tierpager::tools

@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <tierpager/eviction_policy.hpp>
 
+#include <core/slice_option.hpp>
+
 namespace tierpager::tools {
 
 namespace {
@@ -19,8 +21,9 @@ budget parse_budget(std::string const& option, std::string const& text) {
 }
 
 // A repeatable option that takes one value each time, so that it cannot swallow the MODEL behind it.
-void add_repeatable(CLI::App& to, std::string const& name, std::vector<std::string>& into, std::string const& help) {
-  to.add_option(name, into, help)->expected(1)->allow_extra_args(false)->take_all()->type_name("GLOB");
+CLI::Option* add_repeatable(CLI::App& to, std::string const& name, std::vector<std::string>& into,
+                            std::string const& help) {
+  return to.add_option(name, into, help)->expected(1)->allow_extra_args(false)->take_all()->type_name("GLOB");
 }
 
 template <class Kind>
@@ -74,9 +77,15 @@ void add_device_and_source(CLI::App& to, paging_options& into) {
                           "how the file is read");
 }
 
-void add_slice(CLI::App& to, paging_options& into) {
-  add_repeatable(to, "--slice", into.slice,
-                 "page matching tensors by slices, named NAME[i], of their outermost dimension; repeatable");
+void add_slice(CLI::App& to, std::vector<std::string>& into) {
+  add_repeatable(to, "--slice", into,
+                 "cut matching tensors into blocks of so many rows of their outermost dimension, named NAME[a:b], or "
+                 "without ROWS into single slices, named NAME[i]; repeatable")
+      ->type_name("GLOB[:ROWS]")
+      ->check([](std::string const& text) {
+        auto const asked = parse_slice(text);
+        return asked.ok() ? std::string() : asked.error().describe();
+      });
 }
 
 constexpr char const* budget_help = "bytes, 512MiB, 6GiB, 6GB, 40% (of the model), auto, unlimited, none";
@@ -84,6 +93,7 @@ constexpr char const* budget_help = "bytes, 512MiB, 6GiB, 6GB, 40% (of the model
 void add_inspect(CLI::App& app, inspect_options& into) {
   CLI::App& inspect = *app.add_subcommand("inspect", "list a model's tensors; opens no device, reserves no memory");
   add_models(inspect, into.models);
+  add_slice(inspect, into.slice);
   inspect.add_option("--json", into.json, "write JSON to FILE, or to standard output for -")->type_name("FILE|-");
 }
 
@@ -110,7 +120,7 @@ void add_order(CLI::App& to, std::optional<std::uint32_t>& passes, std::uint32_t
 
 void add_pins(CLI::App& to, paging_options& into) {
   add_repeatable(to, "--pin-vram", into.pin_vram,
-                 "keep matching tensors in VRAM: a glob, embeddings, output, last:N; repeatable");
+                 "keep matching tensors in VRAM: a name, a glob, embeddings, output, last:N; repeatable");
   add_repeatable(to, "--pin-ram", into.pin_ram, "the same for page-locked memory");
 }
 
@@ -146,7 +156,7 @@ void add_run(CLI::App& app, run_options& into) {
   add_models(run, paging.models);
   add_budgets(run, paging, "");
   add_device_and_source(run, paging);
-  add_slice(run, paging);
+  add_slice(run, paging.slice);
   run.add_option_function<std::string>(
          "--policy",
          [&paging](std::string const& name) {
@@ -189,7 +199,7 @@ void add_plan(CLI::App& app, plan_options& into) {
   add_models(plan, paging.models);
   add_budgets(plan, paging,
               " (auto: as TIERPAGER_VRAM or TIERPAGER_RAM say, else for RAM what this machine has to spare)");
-  add_slice(plan, paging);
+  add_slice(plan, paging.slice);
   plan.add_option_function<std::string>(
           "--policy",
           [&into](std::string const& name) {
@@ -241,7 +251,7 @@ void add_verify(CLI::App& app, verify_options& into) {
           std::string("page-locked memory budget (default: the smallest that works): ") + budget_help)
       ->type_name("SIZE");
   add_device_and_source(verify, into.paging);
-  add_slice(verify, into.paging);
+  add_slice(verify, into.paging.slice);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ struct paging_options {
   device_kind device = device_kind::automatic;
   int ordinal = 0;  // which CUDA device
   source_kind source = source_kind::automatic;
-  std::vector<std::string> slice;
+  std::vector<std::string> slice;  // GLOB or GLOB:ROWS each
   std::vector<std::string> pin_vram;
   std::vector<std::string> pin_ram;
   std::string policy = "auto";
@@ -70,6 +70,7 @@ struct verify_options {
 
 struct inspect_options {
   std::vector<std::string> models;
+  std::vector<std::string> slice;
   std::string json;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <tools/paced_ports.hpp>
+#include <tools/slices.hpp>
 
 namespace tierpager::tools {
 
@@ -56,8 +57,14 @@ void paged_model::synchronize() {
   while (!value_or_throw(device_->passed(end))) std::this_thread::sleep_for(std::chrono::microseconds(20));
 }
 
-open_options opening(paging_options const& options) {
-  return {.source = options.source, .device = options.device, .ordinal = options.ordinal, .slice = options.slice};
+model opened_model(paging_options const& options) {
+  model opened = read_model(options.models, {.source = options.source});
+  opened.tensors = sliced(std::move(opened.tensors), options.slice);
+  return opened;
+}
+
+std::shared_ptr<source> opened_again(paging_options const& options) {
+  return read_model(options.models, {.source = source_kind::pread}).bytes;
 }
 
 }  // namespace tierpager::tools

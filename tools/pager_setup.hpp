@@ -43,7 +43,9 @@ class paged_model {
   std::optional<stream_ref> stream_;
 };
 
-/// What `options` say about opening files.
-open_options opening(paging_options const& options);
+/// The model that `options` name, sliced as they say. Throws usage_error, too, where a slice option is wrong.
+model opened_model(paging_options const& options);
+/// Reads the same files by a way of its own, to hold against what was paged.
+std::shared_ptr<source> opened_again(paging_options const& options);
 
 }  // namespace tierpager::tools

@@ -17,15 +17,14 @@
 #include <tools/progress.hpp>
 #include <tools/schedule.hpp>
 #include <tools/simulation.hpp>
+#include <tools/slices.hpp>
 
 namespace tierpager::tools {
 
 namespace {
 
 catalog read_tensors(plan_options const& options) {
-  catalog tensors = value_or_throw(read_headers(options.paging.models));
-  for (std::string const& glob : options.paging.slice) tensors = value_or_throw(tensors.slice(glob));
-  return tensors;
+  return sliced(value_or_throw(read_headers(options.paging.models)), options.paging.slice);
 }
 
 // As a pager resolves it, except that no device can be asked what is free.

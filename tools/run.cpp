@@ -177,7 +177,7 @@ std::shared_ptr<device> open_device(run_options const& options, std::stop_token 
 }
 
 model open_model(run_options const& options, std::stop_token stop) {
-  model opened = read_model(options.paging.models, opening(options.paging));
+  model opened = opened_model(options.paging);
   double const disk = rates_of(options.paging.speed).disk_bytes_per_second;
   if (disk > 0) opened.bytes = std::make_shared<paced_source>(std::move(opened.bytes), disk, std::move(stop));
   return opened;
@@ -201,13 +201,11 @@ void run(run_options const& options) {
   if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
 
   runner runs(pages, passes, options.paging.speed.compute_seconds, signals.token(), trace.get(), events.get());
-  std::optional<model> reread;
+  std::shared_ptr<source> reread;
   std::optional<tensor_checker> checker;
   if (options.verify) {
-    open_options second = opening(options.paging);
-    second.source = source_kind::pread;
-    reread = read_model(options.paging.models, second);
-    checker.emplace(pages, *reread->bytes);
+    reread = opened_again(options.paging);
+    checker.emplace(pages, *reread);
     runs.learn(*checker);
   }
   std::vector<pass_report> reports = runs.run();

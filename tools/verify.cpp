@@ -32,16 +32,14 @@ budget modest_vram(catalog const& tensors, device& on) {
 void verify(verify_options const& options) {
   interrupt const signals;
   std::stop_token const stop = signals.token();
-  model opened = read_model(options.paging.models, opening(options.paging));
-  open_options second = opening(options.paging);
-  second.source = source_kind::pread;
-  model const reread = read_model(options.paging.models, second);
+  model opened = opened_model(options.paging);
+  std::shared_ptr<source> const reread = opened_again(options.paging);
 
   std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
   paging_options paging = options.paging;
   paging.vram = options.vram ? *options.vram : modest_vram(opened.tensors, *on);
   paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes(*on));
-  tensor_checker checker(pages, *reread.bytes);
+  tensor_checker checker(pages, *reread);
   {
     progress bar(pages.tensors().bytes());
     for (tensor_id const id : file_order(pages.tensors())) {

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include <core/residency/residency.hpp>
+#include <core/slice_advice.hpp>
 
 namespace tierpager {
 namespace {
@@ -40,9 +41,11 @@ status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
   bool const refused = needed <= target_of(where, effective_of(where, one.options.budget_bytes));
   std::string given = " bytes";
   if (refused) given += ", of which the system gave " + std::to_string(one.system_limit_bytes);
+  std::uint64_t const available = one.target_bytes - std::min(one.target_bytes, needed - footprint(ids[0], where));
   return failure{.code = refused ? errc::out_of_memory : errc::budget_too_small,
                  .what = std::string(name_of(where)) + " budget of " + std::to_string(one.options.budget_bytes) +
-                         given + ": needs at least " + std::to_string(needed + one.options.overhead_bytes) + " bytes",
+                         given + ": needs at least " + std::to_string(needed + one.options.overhead_bytes) + " bytes" +
+                         (ids.size() == 1 ? slice_advice(tensors_[ids[0]], available) : ""),
                  .tensor = ids.size() == 1 ? tensors_[ids[0]].name : std::string()};
 }
 

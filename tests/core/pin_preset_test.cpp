@@ -40,6 +40,14 @@ TEST(pin_preset, knows_the_parts_of_a_safetensors_model_and_its_slices) {
             (names{"model.layers.1.mlp.experts.weight[3]", "model.layers.1.self_attn.output.weight"}));
 }
 
+TEST(pin_preset, knows_parts_whose_whole_name_is_the_part_and_pins_a_slice_by_its_own_name) {
+  catalog const tensors = named({"wte[0:40]", "wte[40:50]", "h.0[0:9]", "lm_head[0:40]", "model.norm.weight[0:9]"});
+  EXPECT_EQ(pinned(tensors, "embeddings"), (names{"wte[0:40]", "wte[40:50]"}));
+  EXPECT_EQ(pinned(tensors, "output"), (names{"lm_head[0:40]", "model.norm.weight[0:9]"}));
+  EXPECT_EQ(pinned(tensors, "last:1"), (names{"h.0[0:9]"}));
+  EXPECT_EQ(pinned(tensors, "wte[40:50]"), (names{"wte[40:50]"}));
+}
+
 TEST(pin_preset, takes_anything_else_for_a_glob_and_refuses_what_names_nothing) {
   catalog const tensors = named({"a.norm", "b.norm", "c"});
   EXPECT_EQ(pinned(tensors, "*.norm"), (names{"a.norm", "b.norm"}));

@@ -91,6 +91,19 @@ TEST_F(tool, refuses_pins_and_slices_that_match_nothing) {
   expect_failure(tierpager_command({"run", model_, "--device", "host", "--slice", "experts*"}), 1, "experts*");
 }
 
+TEST_F(tool, exits_with_2_where_the_rows_of_a_slice_are_none) {
+  for (std::string const name : {"inspect", "run", "plan", "verify"}) {
+    auto const sliced = [&](std::string const& slice) { return tierpager_command({name, model_, "--slice", slice}); };
+    expect_failure(sliced("tensor.0:0"), 2, "--slice: slice 'tensor.0:0': a slice has at least 1 row");
+    expect_failure(sliced("tensor.0:18446744073709551616"), 2, "more than 2^64-1 rows");
+    expect_failure(sliced(":16"), 2, "slice ':16': names no tensor");
+    for (std::string const wrong : {"", "many", "-4", "4k"})
+      expect_failure(sliced("tensor.0:" + wrong), 2, "'" + wrong + "' is no number of rows");
+    expect_failure(sliced("tensor.9:16"), 1, "no tensor matches 'tensor.9'");
+    expect_failure(sliced("space:tensor"), 1, "no tensor matches 'space:tensor'");
+  }
+}
+
 TEST_F(tool, takes_one_value_for_each_repeatable_option) {
   outcome const ran =
       tierpager_command({"run", "--device", "host", "--pin-vram", "tensor.0", "--pin-ram", "tensor.1", model_});

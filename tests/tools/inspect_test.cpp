@@ -78,6 +78,31 @@ TEST(inspect, prints_a_table_and_writes_json_beside_it) {
   EXPECT_THAT(files.files(), ElementsAre("model.gguf", "report.json"));
 }
 
+TEST(inspect, lists_what_slices_make_of_a_model_of_either_format) {
+  scratch_directory const files;
+  for (std::string const format : {"safetensors", "gguf"}) {
+    std::string const path = files.path("model." + format);
+    make_model(small_model(format, path));
+    std::string const table = format == "gguf" ? "token_embd.weight" : "model.embed_tokens.weight";
+    json const whole = json::parse(tierpager_command({"inspect", path, "--json", "-"}).output);
+    outcome const inspected = tierpager_command({"inspect", path, "--slice", "*emb*:48", "--json", "-"});
+    ASSERT_EQ(inspected.exit_code, 0) << inspected.errors;
+    json const all = json::parse(inspected.output);
+    ASSERT_EQ(all["tensors"].size(), 21U + 2);
+    std::size_t at = 0;
+    while (whole["tensors"][at]["name"] != table) ++at;
+    std::uint64_t const offset = whole["tensors"][at]["offset"];
+    json const& last = all["tensors"][at + 2];
+    EXPECT_EQ(last["name"], table + "[96:100]");
+    EXPECT_EQ(last["shape"], format == "gguf" ? json({64, 4}) : json({4, 64}));
+    EXPECT_EQ(last["offset"], offset + 96 * 64 * 2);
+    EXPECT_EQ(last["bytes"], 4 * 64 * 2);
+    EXPECT_EQ(all["tensors"][at]["name"], table + "[0:48]");
+  }
+  EXPECT_THAT(tierpager_command({"inspect", files.path("model.gguf"), "--slice", "output.weight"}).output,
+              HasSubstr("output.weight[99]"));
+}
+
 TEST(inspect, keeps_any_name_in_json_and_commands_no_terminal_in_its_table) {
   catalog tensors;
   std::string const name = "w\xc3\xb6rter \"\\\n\x1b[31m\x01 \xf0\x9f\xa6\x99";

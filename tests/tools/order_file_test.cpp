@@ -52,6 +52,17 @@ TEST(order_file, lists_tensors_by_their_place_in_the_file_by_default) {
   EXPECT_THAT(file_order(some_tensors()), ElementsAre(c, a, b, tensor_id{3}));
 }
 
+TEST(order_file, names_slices_as_a_trace_spells_them) {
+  catalog const sliced = value_or_throw(value_or_throw(some_tensors().slice("a", 4)).slice("b b"));
+  EXPECT_NO_THROW(require_writable_names({{tensor_id{0}, tensor_id{2}}}, sliced));
+  scratch_directory const files;
+  write_file(files.path("order"), "a[4:8]\nb b[0]\na[0:4]\r\n");
+  EXPECT_THAT(read_order_file(files.path("order"), sliced),
+              ElementsAre(ElementsAre(tensor_id{1}, tensor_id{2}, tensor_id{0})));
+  write_file(files.path("order"), "a\n");
+  EXPECT_THROW((void)read_order_file(files.path("order"), sliced), error);
+}
+
 TEST(order_file, refuses_a_trace_of_names_it_could_not_read_back) {
   EXPECT_NO_THROW(require_writable_names({{a, b}}, some_tensors()));
   EXPECT_THROW(require_writable_names({{a}, {tensor_id{3}}}, some_tensors()), error);

@@ -176,6 +176,16 @@ TEST_F(a_plan, fails_as_a_run_would) {
   expect_refusal({"--vram", "50%", "--ram", "50%", "--order", files_.path("absent")}, 1, files_.path("absent"));
 }
 
+TEST_F(a_plan, plans_by_blocks_of_rows_what_is_too_large_as_a_whole) {
+  expect_refusal({"--vram", "600KB", "--ram", "600KB"}, 1, "--slice 't0:524288'");
+  json const all = report({"--vram", "600KB", "--ram", "600KB", "--slice", "t*:524288"});
+  EXPECT_EQ(all["model"]["tensors"], 2 * tensors);
+  EXPECT_EQ(all["model"]["bytes"], tensors * tensor_bytes);
+  json const pinned =
+      report({"--vram", "1200KB", "--ram", "50%", "--slice", "t*:524288", "--pin-vram", "t0[524288:1024000]"});
+  EXPECT_EQ(pinned["model"]["tensors"], 2 * tensors);
+}
+
 TEST_F(a_plan, leaves_no_file_behind_when_it_is_interrupted) {
   std::vector<std::string> const before = files_.files();
   running_command command(tierpager_path(), {"plan", model_, "--vram", "50%", "--ram", "50%", "--passes", "1000000000",

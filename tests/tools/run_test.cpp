@@ -161,6 +161,45 @@ TEST_F(a_run, pages_slices_as_entries_of_their_own) {
   EXPECT_EQ(all["verify"]["mismatches"], 0);
 }
 
+// The embedding is 500 rows of 256 bytes, and larger than the budget.
+TEST_F(a_run, pages_a_table_that_is_larger_than_the_budget_by_blocks_of_rows) {
+  std::vector<std::string> const budgets{"--vram", "102400", "--ram", "102400", "--verify"};
+  std::vector<std::string> whole{"run", model_, "--device", "host"};
+  whole.insert(whole.end(), budgets.begin(), budgets.end());
+  outcome const refused = tierpager_command(whole);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.errors, HasSubstr(" bytes, or slices of fewer rows: --slice 'token_embd.weight:256' "));
+
+  std::vector<std::string> sliced = budgets;
+  sliced.insert(sliced.end(),
+                {"--slice", "token_embd.weight:256", "--slice", "*:256", "--trace", files_.path("trace")});
+  json const all = report(sliced);
+  EXPECT_EQ(all["verify"]["mismatches"], 0);
+  EXPECT_LE(all["peak"]["vram"], 102400);
+  EXPECT_THAT(read_file(files_.path("trace")), HasSubstr("token_embd.weight[0:256]\ntoken_embd.weight[256:500]\n"));
+  for (std::string const command : {"run", "verify"}) {
+    outcome const ended = tierpager_command(
+        {command, model_, "--device", "host", "--vram", "102400", "--ram", "102400", "--slice", "*:256"});
+    EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+  }
+}
+
+TEST_F(a_run, takes_names_of_slices_in_orders_and_pins) {
+  write_file(files_.path("order"), "token_embd.weight[256:500]\noutput.weight[7]\ntoken_embd.weight[0:256]\n");
+  std::vector<std::string> options{"--slice", "token_embd.weight:256", "--slice", "output.weight"};
+  options.insert(options.end(),
+                 {"--order", files_.path("order"), "--passes", "3", "--vram", "160KiB", "--ram", "none"});
+  options.insert(options.end(),
+                 {"--pin-vram", "token_embd.weight[0:256]", "--pin-vram", "output.weight[7]", "--verify"});
+  options.insert(options.end(), {"--trace", files_.path("trace"), "--events", files_.path("events")});
+  json const all = report(options);
+  EXPECT_EQ(all["passes"][2]["acquires"], 3);
+  EXPECT_EQ(all["verify"], json({{"checked", 9}, {"mismatches", 0}}));
+  std::string const once = read_file(files_.path("order"));
+  EXPECT_EQ(read_file(files_.path("trace")), once + "# pass\n" + once + "# pass\n" + once);
+  EXPECT_THAT(read_file(files_.path("events")), HasSubstr("token_embd.weight[256:500]"));
+}
+
 // The N of "needs at least N bytes".
 std::uint64_t bytes_needed(outcome const& refused) {
   EXPECT_EQ(refused.exit_code, 1);

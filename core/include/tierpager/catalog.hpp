@@ -17,15 +17,21 @@ namespace tierpager {
 /// Which end of `shape` is the outermost dimension: safetensors lists it first, GGUF last.
 enum class dimension_order : std::uint8_t { outermost_first, innermost_first };
 
-/// One tensor, or one slice of a tensor, as the file describes it.
+/// One tensor, or a part of one, as the file describes it.
 struct tensor_info {
-  std::string name;                                          // unique in its catalog; a slice is called NAME[i]
+  std::string name;                                          // unique in its catalog; parts: NAME[i], NAME[a:b]
   std::string dtype;                                         // as the format spells it: "BF16", "Q4_K"
   std::vector<std::uint64_t> shape;                          // elements, in the file's order; empty for a scalar
   dimension_order order = dimension_order::outermost_first;  // of `shape`
   std::uint32_t file = 0;                                    // index into catalog::files()
   std::uint64_t offset = 0;                                  // from the file's start
   std::uint64_t bytes = 0;                                   // that lie there one behind the other
+
+  /// The outermost dimension: how many rows there are to slice. 0 for a scalar.
+  [[nodiscard]] std::uint64_t rows() const {
+    if (shape.empty()) return 0;
+    return order == dimension_order::outermost_first ? shape.front() : shape.back();
+  }
 };
 
 /// All tensors of a model, in a fixed order: an id is an index into it. Names are unique.
@@ -48,15 +54,20 @@ class catalog {
   [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
   /// The tensor of that name, if there is one. Takes the same time however many there are.
   [[nodiscard]] std::optional<tensor_id> find(std::string_view name) const;
-  /// Ids whose names match a shell glob (`*`, `?`, `[...]`; '/' and a leading '.' are ordinary), in id order.
+  /// The one tensor of exactly that name, if there is one: so the name of a slice can be written as it is. Else the ids
+  /// whose names match a shell glob (`*`, `?`, `[...]`; '/' and a leading '.' are ordinary), in id order. In a glob the
+  /// bracket of a slice is written `[[]`: `*_exps.weight[[]0]`.
   [[nodiscard]] std::vector<tensor_id> match(std::string_view glob) const;
   /// Sum of all tensors' bytes.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
-  /// A catalog in which every tensor that matches the glob is replaced, in place, by its slices along the outermost
-  /// dimension, named NAME[0], NAME[1], ... Fails with `unknown_tensor` where nothing matches, `invalid_argument`
-  /// where a match is a scalar or its bytes do not divide evenly.
-  [[nodiscard]] result<catalog> slice(std::string_view glob) const;
+  /// A catalog in which every tensor that `match` finds is replaced, in place, by parts of so many rows: slices along its
+  /// outermost dimension. With one row each they are named NAME[0], NAME[1], ... and lose that dimension. With more they
+  /// are named NAME[a:b], b not included; the dimension is then b - a, and the last part may have fewer rows. A tensor
+  /// with no more rows than that stays whole under its own name. What is sliced already can be sliced again: the rows
+  /// are those of the part, NAME[3][0:128]. Fails with `unknown_tensor` where nothing matches, `invalid_argument` for 0
+  /// rows, a scalar, or bytes that do not divide evenly into rows.
+  [[nodiscard]] result<catalog> slice(std::string_view glob, std::uint64_t rows = 1) const;
 
  private:
   [[nodiscard]] std::size_t place_of(std::string_view name, std::uint32_t hash) const;

@@ -15,12 +15,14 @@ enum class source_kind : std::uint8_t { automatic, pread, direct, mmap };
 /// Which device holds the VRAM tier. `automatic` takes the GPU where there is one, and else the host device.
 enum class device_kind : std::uint8_t { automatic, cuda, host };
 
-/// How the files of a model are read, and on which device it is paged.
+/// How the files of a model are read, and on which device it is paged. Of `slice` each element, in turn, is what
+/// catalog::slice takes: `blk.*_exps.weight` makes NAME[0], NAME[1], ..., and `token_embd.weight:4096` blocks of 4096 rows,
+/// NAME[0:4096] and so on. Only digits behind the last colon are ROWS; a tensor named `kernel:0` is sliced by `kernel:0:1`.
 struct open_options {
   source_kind source = source_kind::automatic;  // how the files are read
   device_kind device = device_kind::automatic;  // automatic: CUDA, or the host device where there is no GPU
   int ordinal = 0;                              // which CUDA device
-  std::vector<std::string> slice = {};          // globs of tensors to page by slices of their outermost dimension
+  std::vector<std::string> slice = {};          // GLOB or GLOB:ROWS each: the tensors to page by parts of so many rows
   bool allow_trailing_bytes = false;            // accept a safetensors file with bytes behind its data
 };
 
@@ -33,8 +35,9 @@ struct model {
 /// Reads headers only. A path is a GGUF file (the first of a split one stands for all), a safetensors file, an
 /// `*.safetensors.index.json`, a directory that holds either, or a raw manifest. Several paths make one catalog.
 /// Files are opened once, and kept open: what was checked is what is read. Throws what is wrong with
-/// them, with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others; and
-/// `unknown_tensor` where a glob of open_options::slice matches nothing.
+/// them, with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others. Of
+/// open_options::slice: `unknown_tensor` where a glob matches nothing, `invalid_argument` for ROWS that are none, and
+/// where a match cannot be sliced.
 [[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
 /// A device for a pager. Throws `unsupported` where `cuda` is asked for and there is none, `invalid_argument` for an ordinal
 /// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`.
