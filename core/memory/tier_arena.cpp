@@ -41,7 +41,7 @@ std::optional<tier_arena::placement> tier_arena::place(std::uint64_t bytes, std:
     assert(free);
     (void)free;
     allocated_ += bytes;
-    return placement{range, {}, {}, fences_in(range)};
+    return placement{range, {}, {}, draining_.fences_in(range)};
   }
   if (!may_remap) return std::nullopt;
   auto const where = good_window(bytes);
@@ -100,26 +100,17 @@ std::uint64_t tier_arena::idle_within(byte_range range) const {
   return bytes;
 }
 
-// What must not be given back: what streams may still use, and `except`. From the highest address down, none touching
-// the next.
-std::vector<byte_range> tier_arena::kept(byte_range except) const {
-  std::vector<byte_range> all;
-  for (drain const& one : draining_) all.push_back(one.range);
-  if (except.bytes > 0) all.push_back(except);
-  std::sort(all.begin(), all.end(), [](byte_range a, byte_range b) { return a.end() > b.end(); });
-  std::vector<byte_range> merged;
-  for (byte_range each : all) {
-    if (merged.empty() || each.end() < merged.back().offset) {
-      merged.push_back(each);
-    } else if (each.offset < merged.back().offset) {
-      merged.back() = {each.offset, merged.back().end() - each.offset};
-    }
-  }
-  return merged;
+// What must not be given back of an idle range: what streams may still use, and `except`. The lowest end first.
+std::vector<byte_range> tier_arena::kept(byte_range idle, byte_range except) {
+  std::vector<byte_range> all = draining_.touching(idle);
+  if (except.bytes == 0 || !overlap(except, idle)) return all;
+  all.push_back(except);
+  std::sort(all.begin(), all.end(), [](byte_range a, byte_range b) { return a.end() < b.end(); });
+  return all;
 }
 
 // Idle parts outside `except` that no stream uses, from the highest address down, at most `bytes` of them.
-std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range except) const {
+std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range except) {
   std::vector<byte_range> chosen;
   auto choose = [&](std::uint64_t from, std::uint64_t to) {
     if (from >= to || bytes == 0) return;
@@ -127,15 +118,13 @@ std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range 
     chosen.push_back({to - part, part});
     bytes -= part;
   };
-  std::vector<byte_range> const keep = kept(except);
-  std::size_t next = 0;  // the first that may reach below the idle ranges looked at
   for (auto at = idle_.end(); at != idle_.begin() && bytes > 0;) {
     --at;
     std::uint64_t to = at->end();
-    while (next < keep.size() && keep[next].offset >= to) ++next;
-    for (std::size_t i = next; i < keep.size() && keep[i].end() > at->offset; ++i) {
-      choose(keep[i].end(), to);
-      to = std::max(keep[i].offset, at->offset);
+    std::vector<byte_range> const keep = kept(*at, except);
+    for (auto each = keep.rbegin(); each != keep.rend(); ++each) {
+      choose(each->end(), to);
+      to = std::min(to, std::max(each->offset, at->offset));
     }
     choose(at->offset, to);
   }
@@ -155,7 +144,7 @@ std::vector<byte_range> tier_arena::reclaim(std::uint64_t limit_bytes) {
 }
 
 tier_arena::placement tier_arena::take(byte_range range, std::vector<byte_range> decommits) {
-  placement placed{range, std::move(decommits), {}, fences_in(range)};
+  placement placed{range, std::move(decommits), {}, draining_.fences_in(range)};
   std::uint64_t committed = committed_;
   for (byte_range given : placed.decommits) {
     bool const idle = idle_.allocate_at(given);
@@ -188,7 +177,7 @@ void tier_arena::free(byte_range range, std::span<fence const> last_uses) {
   space_.free(range);
   idle_.free(range);
   allocated_ -= range.bytes;
-  for (fence use : last_uses) draining_.push_back({range, use});
+  draining_.add(range, last_uses);
 }
 
 void tier_arena::decommit_failed(byte_range range) {
@@ -206,27 +195,6 @@ void tier_arena::free_uncommitted(byte_range range, std::span<byte_range const> 
     (void)taken;
     committed_ -= gap.bytes;
   }
-}
-
-void tier_arena::passed(fence which) {
-  std::erase_if(draining_, [&](drain const& one) {
-    return one.until.stream == which.stream && one.until.sequence <= which.sequence;
-  });
-}
-
-std::vector<fence> tier_arena::fences_in(byte_range range) const {
-  std::vector<fence> latest;  // one a stream: a later fence covers the earlier ones
-  for (drain const& one : draining_) {
-    if (!overlap(one.range, range)) continue;
-    auto const known =
-        std::find_if(latest.begin(), latest.end(), [&](fence f) { return f.stream == one.until.stream; });
-    if (known == latest.end()) {
-      latest.push_back(one.until);
-    } else {
-      known->sequence = std::max(known->sequence, one.until.sequence);
-    }
-  }
-  return latest;
 }
 
 void tier_arena::check() const {

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include <core/memory/draining_ranges.hpp>
 #include <core/memory/offset_arena.hpp>
 #include <tierpager/types.hpp>
 
@@ -44,7 +45,7 @@ class tier_arena {
   /// Frees a range whose commits were not all carried out: those `missing` are not committed.
   void free_uncommitted(byte_range range, std::span<byte_range const> missing);
   /// That fence, and with it every lower sequence of its stream, has passed.
-  void passed(fence which);
+  void passed(fence which) { draining_.passed(which); }
   void all_passed() { draining_.clear(); }
 
   [[nodiscard]] std::uint64_t committed_bytes() const { return committed_; }
@@ -56,25 +57,20 @@ class tier_arena {
   void check() const;
 
  private:
-  struct drain {
-    byte_range range;
-    fence until;
-  };
   struct window {
     byte_range range;
     std::uint64_t idle_bytes;
   };
   [[nodiscard]] std::optional<window> good_window(std::uint64_t bytes) const;
   [[nodiscard]] std::uint64_t idle_within(byte_range range) const;
-  [[nodiscard]] std::vector<byte_range> kept(byte_range except) const;
-  [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, byte_range except) const;
-  [[nodiscard]] std::vector<fence> fences_in(byte_range range) const;
+  [[nodiscard]] std::vector<byte_range> kept(byte_range idle, byte_range except);
+  [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, byte_range except);
   std::optional<placement> take_within(byte_range range, std::uint64_t idle_bytes, std::uint64_t limit_bytes);
   placement take(byte_range range, std::vector<byte_range> decommits);
 
   offset_arena space_;  // what is not allocated, committed or not
   offset_arena idle_;   // what is committed and not allocated
-  std::vector<drain> draining_;
+  draining_ranges draining_;
   std::uint64_t committed_ = 0;
   std::uint64_t peak_ = 0;
   std::uint64_t allocated_ = 0;
