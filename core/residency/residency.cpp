@@ -135,9 +135,7 @@ statistics residency::stats() const {
 bool residency::idle() const {
   for (tier where : both_tiers)
     if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
-  bool const drained =
-      std::none_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); });
-  return loads_.empty() && drained && !settle_asked_ && asked_.empty() && commands_.empty();
+  return loads_.empty() && ram_drains_.empty() && !settle_asked_ && asked_.empty() && commands_.empty();
 }
 
 void residency::check() const {

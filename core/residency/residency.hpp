@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -293,7 +294,7 @@ class residency {
   [[nodiscard]] std::uint64_t promised_ram_bytes() const;
   [[nodiscard]] records::stage_size stage_size_of(tensor_id id) const;
   [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
-  [[nodiscard]] std::optional<tensor_id> next_doomed(bool ahead);
+  [[nodiscard]] std::optional<tensor_id> next_doomed(std::optional<tensor_id> behind, bool ahead);
   bool doom_for(tensor_id id, bool ahead);
   void spare(tensor_id id);
   [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
@@ -338,10 +339,12 @@ class residency {
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
-  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;              // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;             // nothing else could go on
-  std::vector<ram_drain> ram_drains_;
+  std::uint64_t passing_ram_bytes_ = 0;     // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool plan_comes_ = false;                 // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;                // nothing else could go on
+  std::deque<ram_drain> ram_drains_;        // in the order of their fences, or nearly
+  std::vector<ram_drain> unproved_drains_;  // whose order is not proved
+  std::size_t passing_drains_ = 0;          // of both, what is no tensor's
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor

@@ -147,11 +147,16 @@ void residency::running(fence which) {
 }
 
 void residency::end_drains() {
-  std::erase_if(ram_drains_, [&](ram_drain const& one) {
-    bool const over = lost_ || (one.until && known_passed(*one.until));
-    if (over) end_drain(one);
-    return over;
-  });
+  if (lost_) {
+    ram_drains_.insert(ram_drains_.end(), unproved_drains_.begin(), unproved_drains_.end());
+    unproved_drains_.clear();
+  }
+  while (!ram_drains_.empty() && (lost_ || known_passed(*ram_drains_.front().until))) {
+    ram_drain const over = ram_drains_.front();
+    ram_drains_.pop_front();
+    if (!over.busy) --passing_drains_;
+    end_drain(over);
+  }
 }
 
 void residency::query_failed(failure const& why) {
@@ -167,8 +172,7 @@ void residency::settle_if_needed() {
   if (settle_asked_ || lost_) return;
   bool needed = false;
   for (quarantine& one : quarantined_vram_) needed = one.settling = true;
-  for (ram_drain& one : ram_drains_)
-    if (!one.until) needed = one.settling = true;
+  for (ram_drain& one : unproved_drains_) needed = one.settling = true;
   if (!needed) return;
   settle_asked_ = true;
   emit(settle_command{});
@@ -178,7 +182,7 @@ void residency::settled(result<fence> const& outcome) {
   settle_asked_ = false;
   if (!outcome.ok()) {
     for (quarantine& one : quarantined_vram_) one.settling = false;
-    for (ram_drain& one : ram_drains_) one.settling = false;
+    for (ram_drain& one : unproved_drains_) one.settling = false;
     if (outcome.error().code == errc::device_lost) return device_lost(outcome.error());
     fail_stalled(outcome.error());
     pump();
@@ -192,11 +196,13 @@ void residency::settled(result<fence> const& outcome) {
     vram.arena->free(one.range, std::span(&until, 1));
     return true;
   });
-  for (ram_drain& one : ram_drains_) {
-    if (!std::exchange(one.settling, false)) continue;
+  std::erase_if(unproved_drains_, [&](ram_drain one) {
+    if (!std::exchange(one.settling, false)) return false;
     one.until = until;
     if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
-  }
+    ram_drains_.push_back(one);
+    return true;
+  });
   settle_if_needed();  // for what failed since this fence was asked for
   if (known_passed(until)) return passed(until);
   watch(until);
@@ -247,8 +253,7 @@ bool residency::nothing_comes() const {
   if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
   for (tier where : both_tiers)
     if (at(where).remap || at(where).arena->draining()) return false;
-  if (std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& one) { return one.until.has_value(); }))
-    return false;
+  if (!ram_drains_.empty()) return false;
   return std::all_of(loads_.begin(), loads_.end(),
                      [](auto const& each) { return each.second.reads_out == 0 && each.second.copies_out == 0; });
 }

@@ -28,8 +28,9 @@ records::stage_size residency::stage_size_of(tensor_id id) const {
   return {.bytes = ring_slots * chunk, .ring_chunk = chunk};
 }
 
-std::optional<tensor_id> residency::next_doomed(bool ahead) {
-  for (auto id = first_in_line(tier::ram); id; id = next_in_line(*id, tier::ram)) {
+std::optional<tensor_id> residency::next_doomed(std::optional<tensor_id> behind, bool ahead) {
+  auto id = behind ? next_in_line(*behind, tier::ram) : first_in_line(tier::ram);
+  for (; id; id = next_in_line(*id, tier::ram)) {
     slot const& one = slot_of(*id, tier::ram);
     if (ahead && at_home(*id, tier::ram)) return std::nullopt;
     bool const there = one.state != slot_state::absent || one.expected;
@@ -47,8 +48,9 @@ bool residency::doom_for(tensor_id id, bool ahead) {
   if (bytes == 0) return !ahead;
   std::uint64_t promised = promised_ram_bytes() + bytes;
   std::size_t const before = doomed_.size();
+  std::optional<tensor_id> next;
   while (promised > limit) {
-    auto const next = next_doomed(ahead);
+    next = next_doomed(next, ahead);
     if (!next && ahead) {
       while (doomed_.size() > before) spare(doomed_.back());
       return false;

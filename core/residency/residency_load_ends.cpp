@@ -47,7 +47,11 @@ void residency::drain_ram(ram_drain one, bool over) {
   } else if (!one.busy) {
     at(tier::ram).quarantined_bytes += one.range.bytes;
   }
-  ram_drains_.push_back(one);
+  if (!one.busy) ++passing_drains_;
+  if (one.until)
+    ram_drains_.push_back(one);
+  else
+    unproved_drains_.push_back(one);
 }
 
 void residency::end_drain(ram_drain const& one) {

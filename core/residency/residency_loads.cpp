@@ -87,8 +87,7 @@ bool residency::stage(tensor_id id, load& one) {
   auto const [bytes, ring_chunk] = stage_size_of(id);
   bool const whole = ring_chunk == 0 && bytes > 0;
   // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
-  bool const draining =
-      std::any_of(ram_drains_.begin(), ram_drains_.end(), [](ram_drain const& each) { return !each.busy; });
+  bool const draining = passing_drains_ > 0;
   one.starved = !whole && ring_chunk == 0 && !draining && !one.ahead;
   if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
   std::uint64_t const lasting_bytes = ram.lasting_bytes;
