@@ -33,6 +33,7 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
                         .granule_bytes = device_->granule_bytes(where),
+                        .align_bytes = where == tier::vram ? vram_align_bytes : device_->granule_bytes(where),
                         .overhead_bytes = device_->overhead_bytes(where),
                         .can_remap = device_->can_remap(where)};
   };
@@ -52,7 +53,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   scoped_lock const lock(mutex_);
   auto policy_of = [&](tier_options const& of) {
     std::vector<std::uint64_t> bytes;
-    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
     return value_or_throw(make_eviction_policy(options.policy, bytes));
   };
   core_ = std::make_unique<residency>(tensors_, core, policy_of(core.vram), policy_of(core.ram));
@@ -70,15 +71,30 @@ void executor::open_arenas() {
     if (bytes == 0) continue;
     (where == tier::vram ? vram_base_ : ram_base_) = value_or_throw(device_->reserve(where, bytes));
   }
-  core_->take_commands(commands_);  // scratch is committed before anything else happens
-  for (command const& one : commands_) {
-    auto const& remap = std::get<remap_command>(one);
-    for (byte_range range : remap.commits) value_or_throw(device_->commit(remap.where, range));
-    core_->remapped(remap.where, 0, remap.commits.size(), {});
-  }
-  commands_.clear();
+  commit_at_open();
   byte_range const scratch = core_->scratch();
   scratch_ = {vram_base_ + scratch.offset, scratch.bytes};
+}
+
+// All of VRAM, before anything else happens; where pieces can be had, as much as the system gives.
+void executor::commit_at_open() {
+  for (core_->take_commands(commands_); !commands_.empty(); core_->take_commands(commands_)) {
+    std::vector<command> const asked = std::exchange(commands_, {});
+    for (command const& one : asked) {
+      auto const& remap = std::get<remap_command>(one);
+      std::size_t committed = 0;
+      status outcome;
+      while (outcome.ok() && committed < remap.commits.size()) {
+        outcome = device_->commit(remap.where, remap.commits[committed]);
+        if (outcome.ok()) ++committed;
+      }
+      bool const refused = !outcome.ok() && outcome.error().code == errc::out_of_memory;
+      bool const nothing = committed == 0 && remap.commits.front().offset == 0;
+      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0)) value_or_throw(outcome);
+      core_->remapped(remap.where, 0, committed, outcome);
+      if (nothing && refused && !core_->has_commands()) value_or_throw(outcome);
+    }
+  }
 }
 
 // Auto: what the environment says, else what the machine can spare, counting what this tier holds already.

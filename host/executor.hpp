@@ -74,6 +74,7 @@ class executor {
   ~executor();
   void open_core(residency_options const& core, pager_options const& options) TIERPAGER_EXCLUDES(mutex_);
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
+  void commit_at_open() TIERPAGER_REQUIRES(mutex_);
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {

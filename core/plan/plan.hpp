@@ -32,7 +32,9 @@ struct plan_request {
   std::uint64_t vram_budget_bytes = 0;     // for tensors, rings included; 0: no such tier
   std::uint64_t ram_budget_bytes = 0;      // the same
   std::uint64_t ram_ring_floor_bytes = 0;  // the least staging through which any tensor reaches VRAM, in chunks
-  byte_range vram_space;  // address space that places may lie in; more than the budget where memory can be remapped
+  byte_range vram_space;              // addresses that places may lie in: memory is there now, or could be mapped there
+  std::vector<byte_range> vram_gaps;  // of these, where none is now, in whole granules, ascending
+  std::uint64_t vram_granule_bytes = 1;
   std::vector<bool> pinned_vram, pinned_ram;  // per tensor
   std::vector<byte_range> vram_now;  // per tensor: where it lies now; no bytes: not resident. What keeps its home keeps
                                      // its place, unless the space is too fragmented for the rest. Leave out

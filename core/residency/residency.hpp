@@ -133,6 +133,7 @@ class residency {
   using ram_drain = records::ram_drain;
   using quarantine = records::quarantine;
   static constexpr std::uint32_t ring_slots = records::ring_slots;
+  static constexpr std::uint64_t commit_piece_bytes = 128U << 20U;  // so that few calls commit a tier, and none takes long
   static constexpr tier both_tiers[] = {tier::vram, tier::ram};
   [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
@@ -142,6 +143,7 @@ class residency {
   [[nodiscard]] slot_rest const& rest_of(tensor_id id, tier where) const { return at(where).rest[index_of(id)]; }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
+  [[nodiscard]] load const* find_load(tensor_id id) const { return const_cast<residency*>(this)->find_load(id); }
   template <class Change>
   void change(tensor_id id, tier where, Change const& how) {
     slot& one = slot_of(id, where);
@@ -157,7 +159,8 @@ class residency {
 
   // residency.cpp: construction, questions
   void open_tier(tier where, std::unique_ptr<eviction_policy> policy);
-  void fix_arena(tier where);
+  void commit_at_open(tier where);
+  [[nodiscard]] std::uint64_t scratch_bytes(tier where) const;
   void place_scratch();
   [[nodiscard]] tier_statistics stats_of(tier where) const;
 
@@ -165,18 +168,24 @@ class residency {
   [[nodiscard]] status acceptable(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] status fits_ever(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool all_there(std::span<tensor_id const> ids, tier where) const;
-  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
+  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool place_now(std::span<tensor_id const> ids) const;
+  [[nodiscard]] bool nothing_else_held(std::span<tensor_id const> ids) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
   [[nodiscard]] bool starving() const;
+  void make_way_for_all(std::span<tensor_id const> ids);
   void admit(request_id id, request& one);
   void arrived(load& one, tensor_id id, tier where);
   void reject(request_id id, failure const& why);
   void reject_all(failure const& why);
   bool admit_waiting(tier where);
   [[nodiscard]] bool stuck(request const& one) const;
+  [[nodiscard]] bool blocked_by_own_handles(request const& one) const;
+  [[nodiscard]] failure blocked_by_handles(request const& one) const;
 
   // residency_uses.cpp
   void follow_call(std::span<tensor_id const> ids, tier where);
@@ -185,6 +194,15 @@ class residency {
   void use(tensor_id id, tier where, caller_id caller);
   void touch(tensor_id id, tier where);
   void begin_use(slot& used, tensor_id id, tier where, caller_id caller);
+  void count_handle(caller_id caller, tier where, int change) {
+    auto const in = static_cast<std::size_t>(where);
+    held_by_caller_[in][static_cast<std::size_t>(caller)] += static_cast<std::uint32_t>(change);
+    handles_[in] += static_cast<std::uint64_t>(change);
+  }
+  [[nodiscard]] bool holds_any(caller_id caller) const {
+    auto const of = static_cast<std::size_t>(caller);
+    return held_by_caller_[0][of] > 0 || held_by_caller_[1][of] > 0;
+  }
   void end_use(tensor_id id, tier where, caller_id caller);
   void add_last_use(tensor_id id, fence last_use);
   void add_stream(slot& used, tensor_id id, fence last_use);
@@ -198,8 +216,6 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
   [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
-  [[nodiscard]] records::victim_choice choose_victim(tier where);
-  void ask_anew();
   enum class use_state : std::uint8_t { over, running, unknown };
   [[nodiscard]] use_state last_use_of(tensor_id id) const;
   [[nodiscard]] bool holds_up(fence use) const;
@@ -215,8 +231,26 @@ class residency {
   void set_target(tier where);
   [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
   void fix_if_room(tensor_id id, tier where);
+  void grow(tier where);
+  void grow_by_granules(tier where, std::uint64_t refused_bytes);
   bool shrink(tier where);
+  [[nodiscard]] bool may_leave_for_budget(tensor_id id, tier where) const;
+  void evict_down_to_target(tier where);
+  void evict_for_granules();
+  [[nodiscard]] std::vector<tensor_id> cheapest_granules(bool pins_too) const;
   void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
+
+  // residency_windows.cpp: a place in VRAM where no hole is large enough
+  enum class may_leave : std::uint8_t { unless_running, running_too, pinned_too };
+  [[nodiscard]] std::optional<leave_cost> cost_of(tensor_id id, bool for_ahead, may_leave who) const;
+  [[nodiscard]] std::optional<eviction_window> search_windows(std::uint64_t bytes, bool for_ahead, may_leave who) const;
+  [[nodiscard]] records::window_choice choose_window(std::uint64_t bytes, bool for_ahead) const;
+  bool ask_in_line(bool anew);
+  bool ask_about(byte_range window);
+  void let_go(tensor_id id, eviction_reason why);
+  tier_arena::placement evict_and_place(byte_range window);
+  std::optional<tier_arena::placement> find_place(tensor_id id, load& one, room& made);
+  std::optional<tier_arena::placement> place_by_remap(std::uint64_t bytes, room& made);
 
   // residency_loads.cpp
   load& start_load(tensor_id id, tier where, bool ahead = false);
@@ -230,9 +264,9 @@ class residency {
   [[nodiscard]] bool reading_others(tensor_id id) const;
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
-  std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
   [[nodiscard]] bool may_be_released() const;
   [[nodiscard]] bool may_evict_for(load const& one) const;
+  [[nodiscard]] bool fits_as_it_is(tensor_id id, load const& one) const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
   void drop(tensor_id id, load& one);
   void no_longer_expected(tensor_id id);
@@ -268,15 +302,19 @@ class residency {
   // residency_plan.cpp: places, running ahead
   void set_range(tensor_id id, tier where, byte_range range);
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
-  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
+  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const {
+    return tierpager::lying_in(at(tier::vram).lying, range);
+  }
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
   [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
+  planned_place map_as_planned(tensor_id id, load& one, byte_range range);
   [[nodiscard]] std::uint64_t ahead_limit() const;
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
+  [[nodiscard]] bool granules_for_gap(byte_range range) const;
   [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead() {
@@ -304,7 +342,8 @@ class residency {
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
-  void give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing);
+  [[nodiscard]] tier_arena::placement remap_of(tensor_id id, load const& one, remap_command const& what) const;
+  void give_place_back(tensor_id id, load& one, remap_command const& what, std::size_t commits_done);
   void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
   void unstage(tensor_id id, load& one);
   void end_drains();
@@ -339,12 +378,12 @@ class residency {
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
-  std::uint64_t passing_ram_bytes_ = 0;     // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;                 // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;                // nothing else could go on
-  std::deque<ram_drain> ram_drains_;        // in the order of their fences, or nearly
-  std::vector<ram_drain> unproved_drains_;  // whose order is not proved
-  std::size_t passing_drains_ = 0;          // of both, what is no tensor's
+  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
+  bool plan_comes_ = false;              // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;             // nothing else could go on
+  std::deque<ram_drain> ram_drains_;         // in the order of their fences, or nearly
+  std::vector<ram_drain> unproved_drains_;   // whose order is not proved
+  std::size_t passing_drains_ = 0;           // of both, what is no tensor's
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
@@ -352,7 +391,8 @@ class residency {
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
   used_streams streams_;
   std::vector<fence> asked_;  // about which no answer has come
-  std::array<std::uint32_t, 256> held_by_caller_{};
+  std::array<std::array<std::uint32_t, 256>, 2> held_by_caller_{};  // of each tier, handles
+  std::array<std::uint64_t, 2> handles_{};                          // the same of all callers
   std::optional<failure> lost_;
   bool closed_ = false;
   statistics counters_;

@@ -23,9 +23,9 @@ void residency::emit_plan_command() {
   question->epoch = asked->epoch;
   question->order = std::move(asked->order);
   plan_request& wanted = question->request;
-  wanted.vram_space.offset = scratch_.end();
-  wanted.vram_space.bytes =
-      (vram.options.can_remap ? vram.reserve_bytes : std::min(vram.reserve_bytes, vram.target_bytes)) - scratch_.end();
+  wanted.vram_space = {scratch_.end(), vram.reserve_bytes - scratch_.end()};
+  wanted.vram_gaps = vram.arena->vacant();
+  wanted.vram_granule_bytes = vram.options.granule_bytes;
   wanted.vram_budget_bytes = vram.target_bytes - std::min(vram.target_bytes, scratch_.bytes);
   wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
   wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes_);
@@ -40,7 +40,8 @@ void residency::emit_plan_command() {
     slot const& in_ram = slot_of(id, tier::ram);
     if (in_vram.pinned) wanted.pinned_vram[i] = true;
     if (in_ram.pinned) wanted.pinned_ram[i] = true;
-    if (lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
+    bool const stays = in_vram.pinned && in_vram.state == slot_state::resident;
+    if (stays || lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
     if (in_ram.state == slot_state::resident && !in_ram.doomed) wanted.ram_now[i] = true;
   }
   emit(plan_command{question});

@@ -22,7 +22,7 @@ bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset
 void residency::set_range(tensor_id id, tier where, byte_range range) {
   slot& one = slot_of(id, where);
   if (one.range.bytes > 0) at(where).lying.erase(one.range.offset);
-  if (range.bytes > 0) at(where).lying.emplace(range.offset, id);
+  if (range.bytes > 0) at(where).lying.emplace(range.offset, tenant{id, range});
   one.range = range;
 }
 
@@ -30,15 +30,6 @@ std::optional<byte_range> residency::planned_range(tensor_id id) const {
   memory_plan const* const plan = course_.plan();
   if (plan == nullptr || plan->places[index_of(id)] == memory_plan::no_place) return std::nullopt;
   return byte_range{plan->places[index_of(id)], footprint(id, tier::vram)};
-}
-
-std::vector<tensor_id> residency::lying_in(byte_range range) const {
-  auto const& lying = at(tier::vram).lying;
-  auto from = lying.upper_bound(range.offset);
-  if (from != lying.begin() && slot_of(std::prev(from)->second, tier::vram).range.end() > range.offset) --from;
-  std::vector<tensor_id> ids;
-  for (; from != lying.end() && from->first < range.end(); ++from) ids.push_back(from->second);
-  return ids;
 }
 
 // What was loaded ahead stays, whether it has come or not.
@@ -64,12 +55,33 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   }
   if (asking) return planned_place::later;
   for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
-  room const made = make_room(tier::vram, range.bytes, id, one);
-  if (made != room::there) return made == room::draining ? planned_place::later : planned_place::elsewhere;
-  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + range.bytes);
-  if (!vram.arena->is_free(range)) return planned_place::elsewhere;  // what lies there is in quarantine
-  auto placed = vram.arena->place_at(range, bound, !vram.remap && vram.options.can_remap);
-  if (!placed) return planned_place::later;
+  auto placed = vram.arena->place_at(range);
+  if (!placed && !vram.arena->is_committed(range)) return map_as_planned(id, one, range);
+  if (!placed) return planned_place::elsewhere;  // part of it is in quarantine
+  placed_at(id, one, std::move(*placed));
+  return planned_place::taken;
+}
+
+// A plan that was made for a tier full of others may have places where there is no memory yet. It is mapped there once,
+// from what leaves since it is at home elsewhere.
+residency::planned_place residency::map_as_planned(tensor_id id, load& one, byte_range range) {
+  tier_state& vram = at(tier::vram);
+  if (!vram.options.can_remap || !vram.arena->is_free(range)) return planned_place::elsewhere;
+  if (vram.remap || !may_evict_for(one)) return planned_place::later;
+  std::uint64_t const missing = vram.arena->whole_granules(range).bytes;
+  auto const enough = [&] {
+    std::uint64_t const committed = vram.arena->committed_bytes();
+    return vram.arena->whole_free_bytes() + vram.limit_bytes - std::min(vram.limit_bytes, committed) >= missing;
+  };
+  for (auto guest = vram.guests->first_victim(); guest && !enough();) {
+    tensor_id const leaving = *guest;
+    guest = vram.guests->victim_after(leaving);
+    slot const& there = slot_of(leaving, tier::vram);
+    if (evictable(leaving, tier::vram) && !there.pinned && !there.ahead) evict(leaving, tier::vram, eviction_reason::plan);
+  }
+  auto placed = vram.arena->place_by_remap_at(range, vram.limit_bytes);
+  if (!placed) return vram.arena->draining() ? planned_place::later : planned_place::elsewhere;
+  ++vram.last_resorts;
   placed_at(id, one, std::move(*placed));
   return planned_place::taken;
 }
@@ -149,6 +161,7 @@ bool residency::room_ahead(tensor_id id) {
   if (coming != nullptr && coming->failed) return false;
   auto const range = planned_range(id);
   if (!range) return course_.plan() == nullptr;
+  if (!vram.arena->is_committed(*range) && !granules_for_gap(*range)) return false;
   for (tensor_id each : staying_in(*range)) {
     slot const& there = slot_of(each, tier::vram);
     if (held(there) || there.pinned || there.ahead) return false;
@@ -157,6 +170,30 @@ bool residency::room_ahead(tensor_id id) {
   std::uint64_t leaving_bytes = 0;
   for (tensor_id each : staying_in(*range)) leaving_bytes += footprint(each, tier::vram);
   return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
+}
+
+// Whether whoever may leave for it leaves enough whole granules, beside what is on its way to other places, to be mapped
+// there.
+bool residency::granules_for_gap(byte_range range) const {
+  tier_state const& vram = at(tier::vram);
+  if (!vram.options.can_remap) return false;
+  offset_arena free = vram.arena->holes();
+  for (auto guest = vram.guests->first_victim(); guest; guest = vram.guests->victim_after(*guest)) {
+    slot const& there = slot_of(*guest, tier::vram);
+    if (evictable(*guest, tier::vram) && !there.pinned && !there.ahead) free.free(there.range);
+  }
+  std::uint64_t missing = vram.arena->whole_granules(range).bytes;
+  for (auto const& [index, one] : loads_) {
+    auto const claim = planned_range(static_cast<tensor_id>(index));
+    if (!one.to_vram || !claim || slot_of(static_cast<tensor_id>(index), tier::vram).range.bytes > 0) continue;
+    if (!vram.arena->is_committed(*claim))
+      missing += vram.arena->whole_granules(*claim).bytes;
+    else
+      (void)free.allocate_at(*claim);
+  }
+  std::uint64_t whole = vram.limit_bytes - std::min(vram.limit_bytes, vram.arena->committed_bytes());
+  for (byte_range const hole : free) whole += vram.arena->whole_bytes_in(hole);
+  return missing <= whole;
 }
 
 // Its place went to a load ahead whose turn is not over: whether it has left already is a matter of time.

@@ -34,10 +34,11 @@ status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
 status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
   tier_state const& one = at(where);
   std::uint64_t needed = one.pinned_bytes;
-  if (where == tier::vram) needed += round_up(options_.scratch_bytes, one.options.granule_bytes);
+  needed += scratch_bytes(where);
   for (tensor_id id : ids.size() == 1 ? std::vector(ids.begin(), ids.end()) : distinct(ids))
     if (!slot_of(id, where).pinned) needed += footprint(id, where);
   if (needed <= one.target_bytes) return {};
+  needed = round_up(needed, one.options.granule_bytes);  // what would do
   bool const refused = needed <= target_of(where, effective_of(where, one.options.budget_bytes));
   std::string given = " bytes";
   if (refused) given += ", of which the system gave " + std::to_string(one.system_limit_bytes);
@@ -55,7 +56,7 @@ bool residency::all_there(std::span<tensor_id const> ids, tier where) const {
 }
 
 // A load that has failed, or one that passes RAM in a ring when RAM is wanted, must be over before the next can start.
-bool residency::joinable(std::span<tensor_id const> ids, tier where) {
+bool residency::joinable(std::span<tensor_id const> ids, tier where) const {
   return std::all_of(ids.begin(), ids.end(), [&](tensor_id id) {
     if (slot_of(id, where).state == slot_state::resident) return true;
     load const* one = find_load(id);
@@ -75,7 +76,65 @@ std::uint64_t residency::newly_held_bytes(std::span<tensor_id const> ids, tier w
 // victims.
 bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t const bytes = newly_held_bytes(ids, where);
-  return bytes == 0 || at(where).held_bytes() + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
+  if (bytes == 0) return true;
+  if (at(where).held_bytes() + at(where).quarantined_bytes + bytes > at(where).target_bytes) return false;
+  return granules_for(ids, where) || place_now(ids) || (quarantined_vram_.empty() && unproven_.empty() && nothing_else_held(ids));
+}
+
+// What is held may lie so that no hole is large enough, whoever leaves. Then whole granules from elsewhere are mapped
+// together, so enough of them must be left, beside those that what is held touches, for all that has no place yet.
+bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
+  tier_state const& of = at(where);
+  std::uint64_t const granule = of.options.granule_bytes;
+  if (of.options.footprint_align_bytes() == granule || !of.options.can_remap) return true;
+  std::uint64_t promised = 0;
+  std::vector<tensor_id> const wanted = distinct(ids);
+  auto const promise = [&](tensor_id id) {  // it may begin and end within a granule
+    if (footprint(id, where) > 0) promised += round_up(footprint(id, where), granule) + granule;
+  };
+  for (tensor_id id : wanted)
+    if (slot_of(id, where).state == slot_state::absent) promise(id);
+  for (tensor_id id : placing_)
+    if (slot_of(id, where).range.bytes == 0) promise(id);
+  if (promised == 0) return true;
+  std::uint64_t touched = 0;
+  std::uint64_t reached = 0;
+  auto const touch = [&](byte_range range) {
+    byte_range const whole = of.arena->whole_granules(range);
+    if (range.bytes == 0 || whole.end() <= reached) return;
+    touched += whole.end() - std::max(reached, whole.offset);
+    reached = whole.end();
+  };
+  touch(scratch_);
+  for (auto const& [offset, each] : of.lying)
+    if (held(slot_of(each.id, where)) || std::binary_search(wanted.begin(), wanted.end(), each.id)) touch(each.range);
+  for (quarantine const& each : quarantined_vram_) touched += of.arena->whole_granules(each.range).bytes;
+  return touched + promised <= of.target_bytes;
+}
+
+// One tensor alone, for which there is a place at this moment: whoever comes after it leaves it one.
+bool residency::place_now(std::span<tensor_id const> ids) const {
+  if (!placing_.empty()) return false;
+  std::optional<tensor_id> missing;
+  for (tensor_id id : distinct(ids)) {
+    if (held(slot_of(id, tier::vram))) continue;
+    if (missing || slot_of(id, tier::vram).state != slot_state::absent) return false;
+    missing = id;
+  }
+  return !missing || search_windows(footprint(*missing, tier::vram), false, may_leave::running_too).has_value();
+}
+
+// No handle, nor a load that has no place yet. Then all of the set finds room at the low end, side by side.
+bool residency::nothing_else_held(std::span<tensor_id const> ids) const {
+  if (!placing_.empty()) return false;
+  std::vector<tensor_id> const wanted = distinct(ids);
+  return std::all_of(at(tier::vram).lying.begin(), at(tier::vram).lying.end(), [&](auto const& each) {
+    tensor_id const id = each.second.id;
+    slot const& there = slot_of(id, tier::vram);
+    bool const for_this = there.uses == 0 && std::binary_search(wanted.begin(), wanted.end(), id);
+    bool const no_handle = there.uses == 0 && there.state == slot_state::resident;
+    return !held(there) || for_this || no_handle;
+  });
 }
 
 // A load for the device waits for RAM that host handles hold.
@@ -138,9 +197,19 @@ bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
 }
 
+// Those of the set that are there might lie in the way of the others: they come again, side by side.
+void residency::make_way_for_all(std::span<tensor_id const> ids) {
+  for (tensor_id id : ids)
+    if (evictable(id, tier::vram) && !slot_of(id, tier::vram).pinned && footprint(id, tier::vram) > 0)
+      evict(id, tier::vram, eviction_reason::fragmentation);
+}
+
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
+  bool const packed = one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where) &&
+                      !place_now(one.ids);
+  if (packed) make_way_for_all(one.ids);
   for (tensor_id each : one.ids) {
     use(each, one.where, one.caller);
     if (slot_of(each, one.where).state == slot_state::resident) continue;
@@ -150,6 +219,7 @@ void residency::admit(request_id id, request& one) {
     if (coming == nullptr) coming = &start_load(each, one.where);
     ask_for(each, *coming);
     if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
+    coming->packed = coming->packed || packed;
     if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
     coming->waiters.push_back(id);
     ++one.missing;
@@ -214,7 +284,7 @@ bool residency::admit_waiting(tier where) {
       any = true;
       continue;
     }
-    bool const turn = !blocked || held_by_caller_[static_cast<std::size_t>(each.caller)] > 0;
+    bool const turn = !blocked || holds_any(each.caller);
     if (turn && joinable(each.ids, where) && find_room_for(each.ids, where)) {
       one.waiting.erase(one.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       admit(id, each);
@@ -227,10 +297,37 @@ bool residency::admit_waiting(tier where) {
       any = true;
       continue;
     }
+    if (blocked_by_own_handles(each)) {
+      reject(id, blocked_by_handles(each));
+      any = true;
+      continue;
+    }
     blocked = true;
     ++i;
   }
   return any;
+}
+
+// The bytes would do, but not as they lie, and nobody else will let go of any.
+bool residency::blocked_by_own_handles(request const& one) const {
+  auto const caller = static_cast<std::size_t>(one.caller);
+  tier_state const& vram = at(tier::vram);
+  std::uint64_t const bytes = vram.held_bytes() + vram.quarantined_bytes + newly_held_bytes(one.ids, one.where);
+  return one.where == tier::vram && handles_[0] > 0 && held_by_caller_[0][caller] == handles_[0] &&
+         bytes <= vram.target_bytes && joinable(one.ids, one.where) && nothing_comes();
+}
+
+failure residency::blocked_by_handles(request const& one) const {
+  std::string what = std::to_string(newly_held_bytes(one.ids, one.where)) +
+                     " bytes of VRAM are free, but not in one piece beside the caller's own handles of";
+  std::size_t named = 0;
+  for (auto const& [offset, each] : at(tier::vram).lying)
+    if (slot_of(each.id, tier::vram).uses > 0 && ++named <= 8)
+      what += (named > 1 ? ", '" : " '") + tensors_[each.id].name + "'";
+  if (named > 8) what += " and " + std::to_string(named - 8) + " more";
+  return {.code = errc::blocked_by_handles,
+          .what = what + ": release some of them first",
+          .tensor = one.ids.size() == 1 ? tensors_[one.ids.front()].name : std::string()};
 }
 
 // Only memory whose last use cannot be proved to be over stands in the way, and nothing under way will prove it.
@@ -243,6 +340,7 @@ bool residency::stuck(request const& one) const {
   for (tensor_id id : distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
+  if (one.where == tier::vram && bytes <= of.target_bytes) return nothing_else_held(one.ids);  // in its granules
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
 }
 

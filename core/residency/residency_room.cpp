@@ -77,45 +77,6 @@ void residency::ask(tensor_id id) {
   }
 }
 
-// Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
-// slow stream every later copy would wait too, and that stream may be waiting for the caller of this very acquire.
-records::victim_choice residency::choose_victim(tier where) {
-  constexpr unsigned looks_max = 64;
-  constexpr unsigned asks_max = 8;
-  eviction_policy const& policy = *at(where).policy;
-  auto const first = find_victim(where);
-  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
-  if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
-  unsigned asks = 0;
-  std::optional<tensor_id> victim = first;
-  for (unsigned looks = 0; victim && looks < looks_max && asks < asks_max; ++looks) {
-    slot const& one = slot_of(*victim, where);
-    use_state const standing = last_use_of(*victim);
-    if (evictable(*victim, where) && !one.pinned && standing != use_state::running) {
-      if (asks == 0 && standing == use_state::over) return {victim};
-      ask(*victim);
-      ++asks;
-    }
-    victim = next_in_line(*victim, where);
-  }
-  if (asks > 0) return {.victim = std::nullopt, .asking = true};
-  return {.victim = first, .running = true};
-}
-
-// Where all were in use when they were asked about, some may not be any more. Then it must not be one that still is.
-void residency::ask_anew() {
-  constexpr unsigned asks_max = 8;
-  unsigned asks = 0;
-  for (auto victim = find_victim(tier::vram); victim && asks < asks_max; victim = next_in_line(*victim, tier::vram)) {
-    slot const& each = slot_of(*victim, tier::vram);
-    if (!evictable(*victim, tier::vram) || each.pinned) continue;
-    for (fence const use : last_uses_of(*victim))
-      if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
-    ask(*victim);
-    ++asks;
-  }
-}
-
 // Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
 // ahead nobody leaves who is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
@@ -124,15 +85,10 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
   if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
-    auto const [victim, asking, running] = choose_victim(where);
-    if (asking) return room::draining;
+    auto const victim = find_victim(where);
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
-    if (ahead && (running || at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
-    if (running && !std::exchange(for_it.asked_anew, true)) {
-      ask_anew();
-      return room::draining;
-    }
+    if (ahead && (at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
     if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
     evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
   }
@@ -191,11 +147,9 @@ void residency::set_pinned(tensor_id id, tier where, bool pinned) {
 }
 
 std::uint64_t residency::needed_beside_pins(tier where) const {
-  std::uint64_t const scratch =
-      where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   std::uint64_t const largest = at(where).unpinned.empty() ? 0 : at(where).unpinned.rbegin()->first;
-  return scratch + (staging ? std::min(ring_floor_bytes_, largest) : largest);
+  return scratch_bytes(where) + (staging ? std::min(ring_floor_bytes_, largest) : largest);
 }
 
 std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) const {
@@ -206,21 +160,22 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   effective = std::max(effective, overhead);  // the device holds it whatever was asked for
   if (staging) effective = std::max(effective, ring_floor_bytes_ + overhead);
   if (options_.overcommit_pins)
-    effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);
+    effective = std::max(effective, least_bytes(where));
   return effective;
 }
 
 // What pins and any one tensor need.
 std::uint64_t residency::least_bytes(tier where) const {
   tier_state const& one = at(where);
-  return one.pinned_bytes + needed_beside_pins(where) + one.options.overhead_bytes;
+  return round_up(one.pinned_bytes + needed_beside_pins(where), one.options.granule_bytes) + one.options.overhead_bytes;
 }
 
 // What tensors may take of that budget, in whole granules.
 std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) const {
   tier_state const& one = at(where);
   std::uint64_t const usable = effective_bytes - std::min(effective_bytes, one.options.overhead_bytes);
-  return round_down(std::min(usable, one.reserve_bytes), one.options.granule_bytes);
+  std::uint64_t const most = where == tier::vram ? one.need_bytes : one.reserve_bytes;
+  return round_down(std::min(usable, most), one.options.granule_bytes);
 }
 
 // A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
@@ -229,7 +184,9 @@ void residency::set_target(tier where) {
   std::uint64_t const effective = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
   if (one.target_bytes != before) course_.conditions_changed();
-  one.shrink_failed = false;
+  one.memory_failed = false;
+  one.grows = where == tier::vram && one.system_limit_bytes == unlimited_bytes &&
+              one.arena->committed_bytes() < one.target_bytes;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
@@ -251,7 +208,8 @@ bool residency::make_do(tier where) {
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
   if (options_.overcommit_pins || pinned_bytes == 0) return {};
   std::uint64_t const overhead = at(where).options.overhead_bytes;
-  std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
+  std::uint64_t const needed =
+      round_up(pinned_bytes + needed_beside_pins(where), at(where).options.granule_bytes);
   if (needed <= target_of(where, effective_bytes)) return {};
   return failure{
       .code = errc::budget_too_small,
@@ -292,7 +250,8 @@ void residency::fix_if_room(tensor_id id, tier where) {
   slot const& each = slot_of(id, where);
   if (!each.pinned || each.state == slot_state::absent) return;
   std::uint64_t const others = one.held_bytes() - (held(each) ? footprint(id, where) : 0);
-  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
+  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes &&
+                    (held(each) || where == tier::ram || granules_for(std::span(&id, 1), where));
   if (each.uses > 0 || fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
 }
 
@@ -332,20 +291,36 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
   return {};
 }
 
-// Moves a tier towards a lower budget: evicts, gives idle memory back. True where the new budget came to bind.
+// More memory, for a higher budget: asked for once, used as soon as it is there.
+void residency::grow(tier where) {
+  tier_state& one = at(where);
+  if (!one.grows || one.remap || one.memory_failed || lost_) return;
+  std::vector<byte_range> pieces = one.arena->grow(one.target_bytes, commit_piece_bytes);
+  one.grows = false;
+  if (!pieces.empty()) start_remap(where, std::nullopt, {where, {}, std::move(pieces)});
+}
+
+// The system refused a piece. Part of it may be there yet.
+void residency::grow_by_granules(tier where, std::uint64_t refused_bytes) {
+  tier_state& one = at(where);
+  std::uint64_t const granule = one.options.granule_bytes;
+  if (refused_bytes <= granule) return (void)make_do(where);
+  std::uint64_t const limit = std::min(one.target_bytes, one.arena->committed_bytes() + refused_bytes);
+  std::vector<byte_range> pieces = one.arena->grow(limit, granule);
+  if (!pieces.empty()) start_remap(where, std::nullopt, {where, {}, std::move(pieces)});
+}
+
+// Moves a tier towards a lower budget: evicts, gives free granules back. True where the new budget came to bind.
 bool residency::shrink(tier where) {
   tier_state& one = at(where);
   if (one.limit_bytes <= one.target_bytes) return false;
-  std::optional<tensor_id> victim = first_in_line(where);
-  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
-    tensor_id const id = *victim;
-    victim = next_in_line(id, where);
-    slot const& each = slot_of(id, where);
-    if (evictable(id, where) && !each.pinned && rest_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
-  }
+  if (one.options.footprint_align_bytes() == one.options.granule_bytes)
+    evict_down_to_target(where);
+  else
+    evict_for_granules();
   if (one.remap) return false;
   if (one.arena->committed_bytes() > one.target_bytes) {
-    if (one.shrink_failed) return false;
+    if (one.memory_failed) return false;
     std::vector<byte_range> given = one.arena->reclaim(one.target_bytes);
     if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
     return false;
@@ -355,6 +330,64 @@ bool residency::shrink(tier where) {
   if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   return true;
+}
+
+bool residency::may_leave_for_budget(tensor_id id, tier where) const {
+  return evictable(id, where) && !slot_of(id, where).pinned && rest_of(id, where).busy == 0;
+}
+
+void residency::evict_down_to_target(tier where) {
+  tier_state& one = at(where);
+  std::optional<tensor_id> victim = first_in_line(where);
+  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
+    tensor_id const id = *victim;
+    victim = next_in_line(id, where);
+    if (may_leave_for_budget(id, where)) evict(id, where, eviction_reason::budget);
+  }
+}
+
+// Only whole granules can be given back.
+void residency::evict_for_granules() {
+  tier_state& vram = at(tier::vram);
+  std::uint64_t const surplus = vram.arena->committed_bytes() - vram.target_bytes;
+  for (bool const pins_too : {false, true}) {
+    while (vram.arena->whole_free_bytes() < surplus) {
+      std::vector<tensor_id> const leaving = cheapest_granules(pins_too);
+      if (leaving.empty()) break;
+      for (tensor_id each : leaving) let_go(each, eviction_reason::budget);
+    }
+  }
+}
+
+// Whoever shares the first victim's granules leaves with it where that costs less, for each granule, than with those of
+// the victims that follow. Pins that nobody uses only where they spread over more granules than they need.
+std::vector<tensor_id> residency::cheapest_granules(bool pins_too) const {
+  constexpr unsigned compared_max = 16;
+  tier_state const& vram = at(tier::vram);
+  may_leave const who = pins_too ? may_leave::pinned_too : may_leave::running_too;
+  std::vector<tensor_id> leaving;
+  double least = 0;
+  unsigned compared = 0;
+  for (auto victim = first_in_line(tier::vram); victim && compared < compared_max;
+       victim = next_in_line(*victim, tier::vram)) {
+    byte_range const granules = vram.arena->whole_granules(slot_of(*victim, tier::vram).range);
+    std::vector<tensor_id> const there = lying_in(granules);
+    double sum = 0;
+    bool const all_leave = std::all_of(there.begin(), there.end(), [&](tensor_id each) {
+      auto const cost = cost_of(each, false, who);
+      if (cost) sum += cost->bytes_in_use + cost->guest_bytes / 1e12;
+      return cost && (pins_too || cost->pinned == 0);
+    });
+    if (there.empty() || !all_leave) continue;
+    ++compared;
+    double const density = sum / static_cast<double>(granules.bytes);
+    if (leaving.empty() || density < least) {
+      leaving = there;
+      least = density;
+    }
+    if (there.size() == 1) break;  // none that follows costs less
+  }
+  return leaving;
 }
 
 }  // namespace tierpager

@@ -26,7 +26,7 @@ void residency::begin_use(slot& used, tensor_id id, tier where, caller_id caller
   ++used.uses;
   used.fixed = used.pinned;
   if (used.footprint_bytes > 0) touch(id, where);
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  count_handle(caller, where, 1);
 }
 
 void residency::end_use(tensor_id id, tier where, caller_id caller) {
@@ -38,12 +38,12 @@ void residency::end_use(tensor_id id, tier where, caller_id caller) {
     of.lasting_bytes -= used.footprint_bytes;
     if (used.state == slot_state::loading) of.coming_bytes += used.footprint_bytes;
   }
-  --held_by_caller_[static_cast<std::size_t>(caller)];
+  count_handle(caller, where, -1);
 }
 
 // Nobody who holds nothing overtakes a waiting request, so none starves; who holds something may be what they wait for.
 bool residency::may_pass(tier where, caller_id caller) const {
-  if (held_by_caller_[static_cast<std::size_t>(caller)] > 0) return true;
+  if (holds_any(caller)) return true;
   return at(where).waiting.empty() && (where == tier::vram || staging_.empty() || !starving());
 }
 
@@ -54,6 +54,7 @@ records::slot const* residency::try_hit(tensor_id id, tier where, caller_id call
   if (used.state != slot_state::resident || used.doomed || !may_pass(where, caller)) return nullptr;
   bool const more = !lasting(used);  // what is resident is held as long as it lasts
   if (more && of.held_bytes() + of.quarantined_bytes + used.footprint_bytes > of.target_bytes) return nullptr;
+  if (more && where == tier::vram && !placing_.empty()) return nullptr;  // they count on its granules, or may
   follow_call(std::span(&id, 1), where);
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
   begin_use(used, id, where, caller);
@@ -98,7 +99,7 @@ void residency::use(tensor_id id, tier where, caller_id caller) {
 void residency::share(tensor_id id, tier where, caller_id caller) {
   assert(slot_of(id, where).uses > 0);
   change(id, where, [](slot& one) { ++one.uses; });
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  count_handle(caller, where, 1);
 }
 
 void residency::add_last_use(tensor_id id, fence last_use) {

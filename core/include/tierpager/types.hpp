@@ -23,6 +23,9 @@ enum class tier : std::uint8_t { vram, ram };
 /// As the command and its JSON spell it.
 constexpr std::string_view name_of(tier where) { return where == tier::vram ? "vram" : "ram"; }
 
+/// Every tensor begins at a multiple of this in VRAM, as memory from cudaMalloc does.
+inline constexpr std::uint64_t vram_align_bytes = 256;
+
 /// Half-open range [offset, offset + bytes).
 struct byte_range {
   std::uint64_t offset = 0;  // the first byte

@@ -19,6 +19,7 @@ class counting_policy final : public eviction_policy {
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override {
     return ++calls_, ranks_.victim_after(id);
   }
+  [[nodiscard]] double use_of(tensor_id id) const override { return ++calls_, ranks_.use_of(id); }
 
  private:
   lru ranks_;

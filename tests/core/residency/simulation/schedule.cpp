@@ -187,7 +187,8 @@ setup random_setup(chooser& choices, profile const& kind) {
     (void)made.tensors.add({.name = "t" + std::to_string(i), .dtype = "I8", .shape = {bytes}, .bytes = bytes});
   }
   residency_options& options = made.options;
-  options.vram.granule_bytes = 1U << choices.choose(4);
+  options.vram.granule_bytes = 1U << choices.choose(6);
+  options.vram.align_bytes = std::max<std::uint64_t>(options.vram.granule_bytes >> choices.choose(4), 1);
   options.ram.granule_bytes = 1U << choices.choose(4);
   options.chunk_bytes = options.ram.granule_bytes << choices.choose(3);
   options.vram.present = !kind.no_vram;
@@ -212,7 +213,8 @@ void play(std::uint64_t seed, profile const& kind, std::string* trace) {
     *trace += "tensors of";
     for (tensor_info const& each : options.tensors.tensors()) *trace += " " + std::to_string(each.bytes);
     *trace += " bytes, vram " + std::to_string(options.options.vram.budget_bytes) + " by " +
-              std::to_string(options.options.vram.granule_bytes) + ", ram " +
+              std::to_string(options.options.vram.granule_bytes) + " at multiples of " +
+              std::to_string(options.options.vram.footprint_align_bytes()) + ", ram " +
               std::to_string(options.options.ram.budget_bytes) + " by " +
               std::to_string(options.options.ram.granule_bytes) + ", chunks of " +
               std::to_string(options.options.chunk_bytes) + ", scratch " +
