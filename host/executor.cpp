@@ -90,7 +90,8 @@ void executor::commit_at_open() {
       }
       bool const refused = !outcome.ok() && outcome.error().code == errc::out_of_memory;
       bool const nothing = committed == 0 && remap.commits.front().offset == 0;
-      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0)) value_or_throw(outcome);
+      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0))
+        value_or_throw(outcome);
       core_->remapped(remap.where, 0, committed, outcome);
       if (nothing && refused && !core_->has_commands()) value_or_throw(outcome);
     }

@@ -51,7 +51,8 @@ tier_options tier_for(budget const& asked, std::uint64_t granule_bytes, std::uin
 
 virtual_pager_options paging(plan_options const& options, catalog const& tensors) {
   paging_options const& asked = options.paging;
-  tier_options const vram = tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, vram_align_bytes, tensors);
+  tier_options const vram =
+      tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, vram_align_bytes, tensors);
   tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes,
                                     plan_options::ram_granule_bytes, tensors);
   return {

@@ -50,8 +50,10 @@ class run {
       }
       if (pieces_[behind - 1].range.end() - start < bytes_) break;
       if (!best_ || cost < best_->cost) best_ = eviction_window{{start, bytes_}, cost};
-      if (!pieces_[first].hole && --tensors == 0) cost = {};
-      else if (!pieces_[first].hole) subtract(cost, pieces_[first].cost);
+      if (!pieces_[first].hole && --tensors == 0)
+        cost = {};
+      else if (!pieces_[first].hole)
+        subtract(cost, pieces_[first].cost);
     }
     pieces_.clear();
   }

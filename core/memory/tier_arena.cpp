@@ -61,13 +61,8 @@ std::optional<tier_arena::placement> tier_arena::place_by_remap(std::uint64_t by
   return std::nullopt;
 }
 
-std::optional<tier_arena::placement> tier_arena::place_by_remap_at(byte_range range, std::uint64_t limit_bytes) {
-  bool const whole = range.offset % granule_bytes_ == 0 && range.end() <= space_.bytes();
-  return whole && space_.is_free(range) ? remap_into(range, limit_bytes) : std::nullopt;
-}
-
 // Commits the granules of the free range that are not, for which as many elsewhere are given back where the limit asks
-// for it. The range begins where a free range or a granule does, so none of its granules is shared but with committed memory.
+// for it. The range begins where a free range does, so none of its granules is shared but with committed memory.
 std::optional<tier_arena::placement> tier_arena::remap_into(byte_range range, std::uint64_t limit_bytes) {
   placement placed{.range = range, .decommits = {}, .commits = {}, .after = {}};
   byte_range const window = whole_granules(range);
@@ -79,7 +74,7 @@ std::optional<tier_arena::placement> tier_arena::remap_into(byte_range range, st
   }
   if (committed_ + missing > limit_bytes) {
     std::uint64_t const excess = committed_ + missing - limit_bytes;
-    placed.decommits = reclaimable(excess, window);
+    placed.decommits = reclaimable(excess, std::span(&window, 1));
     std::uint64_t given = 0;
     for (byte_range each : placed.decommits) given += each.bytes;
     if (given < excess) return std::nullopt;
@@ -121,6 +116,61 @@ std::vector<byte_range> tier_arena::grow(std::uint64_t limit_bytes, std::uint64_
   return pieces;
 }
 
+std::vector<byte_range> tier_arena::vacant_in(std::vector<byte_range> ranges) const {
+  std::sort(ranges.begin(), ranges.end(), [](byte_range a, byte_range b) { return a.offset < b.offset; });
+  std::vector<byte_range> found;
+  std::uint64_t reached = 0;
+  for (byte_range const each : ranges) {
+    if (each.bytes == 0) continue;
+    byte_range const whole = whole_granules(each);
+    for (auto gap = vacant_.first_beyond(std::max(whole.offset, reached)); gap != vacant_.end(); ++gap) {
+      std::uint64_t const from = std::max({gap->offset, whole.offset, reached});
+      std::uint64_t const to = std::min(gap->end(), whole.end());
+      if (gap->offset >= whole.end()) break;
+      if (from < to) found.push_back({from, to - from});
+    }
+    reached = std::max(reached, whole.end());
+  }
+  return found;
+}
+
+bool tier_arena::can_map(std::span<byte_range const> gaps, std::span<byte_range const> kept,
+                         std::uint64_t limit_bytes) const {
+  std::uint64_t missing = 0;
+  for (byte_range const each : gaps) missing += each.bytes;
+  offset_arena free = idle_;
+  for (byte_range const each : kept)
+    for (byte_range part = whole_granules(each); part.bytes > 0;) {
+      auto const hole = free.first_beyond(part.offset);
+      if (hole == free.end() || hole->offset >= part.end()) break;
+      std::uint64_t const from = std::max(hole->offset, part.offset);
+      byte_range const taken{from, std::min(hole->end(), part.end()) - from};
+      part = {taken.end(), part.end() - taken.end()};
+      take(free, taken);
+    }
+  std::uint64_t whole = limit_bytes - std::min(limit_bytes, committed_);
+  for (byte_range const hole : free) whole += whole_bytes_in(hole);
+  return missing <= whole;
+}
+
+std::optional<std::vector<byte_range>> tier_arena::map(std::span<byte_range const> gaps,
+                                                       std::span<byte_range const> kept, std::uint64_t limit_bytes) {
+  std::uint64_t missing = 0;
+  for (byte_range const each : gaps) missing += each.bytes;
+  std::vector<byte_range> given;
+  if (committed_ + missing > limit_bytes) {
+    std::uint64_t const excess = committed_ + missing - limit_bytes;
+    given = reclaimable(excess, kept);
+    std::uint64_t sum = 0;
+    for (byte_range const each : given) sum += each.bytes;
+    if (sum < excess) return std::nullopt;
+  }
+  for (byte_range const each : given) give_up(each);
+  for (byte_range const each : gaps) take(vacant_, each);
+  committed_ += missing;
+  return given;
+}
+
 void tier_arena::committed(byte_range range) { idle_.free(range); }
 
 void tier_arena::commit_failed(byte_range range) {
@@ -158,7 +208,7 @@ void tier_arena::remap_failed(placement const& placed, std::size_t commits_done)
 
 // Whole granules outside `except` that are free and that no stream uses, from the highest address down, at most `bytes`
 // of them.
-std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range except) {
+std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, std::span<byte_range const> except) {
   std::vector<byte_range> chosen;
   auto choose = [&](std::uint64_t from, std::uint64_t to) {
     from = round_up(from, granule_bytes_);
@@ -171,10 +221,9 @@ std::vector<byte_range> tier_arena::reclaimable(std::uint64_t bytes, byte_range 
   for (auto at = idle_.end(); at != idle_.begin() && bytes > 0;) {
     --at;
     std::vector<byte_range> keep = draining_.touching(*at);
-    if (except.offset < at->end() && at->offset < except.end()) {
-      auto const behind = [](std::uint64_t offset, byte_range each) { return offset < each.offset; };
-      keep.insert(std::upper_bound(keep.begin(), keep.end(), except.offset, behind), except);
-    }
+    for (byte_range const each : except)
+      if (each.offset < at->end() && at->offset < each.end()) keep.push_back(whole_granules(each));
+    std::sort(keep.begin(), keep.end(), [](byte_range a, byte_range b) { return a.offset < b.offset; });
     std::vector<byte_range> parts;  // ascending
     std::uint64_t from = at->offset;
     for (byte_range each : keep) {

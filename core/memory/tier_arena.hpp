@@ -33,8 +33,13 @@ class tier_arena {
   /// At free addresses of which some are not committed yet. Where the limit asks for it, as many whole granules are
   /// given back elsewhere; none where streams are not known to be done with enough of them, or no addresses are left.
   std::optional<placement> place_by_remap(std::uint64_t bytes, std::uint64_t limit_bytes);
-  /// The same at exactly these addresses, which begin a granule; none also where part of them is allocated.
-  std::optional<placement> place_by_remap_at(byte_range range, std::uint64_t limit_bytes);
+  /// Whether that will be possible once streams are done with all that is free.
+  [[nodiscard]] bool can_map(std::span<byte_range const> gaps, std::span<byte_range const> kept,
+                             std::uint64_t limit_bytes) const;
+  /// Commits these granules, none of which is: for use once carried out. Which are given back for that, none that touches
+  /// what is to be kept (ascending); nothing, and nothing changed, where streams are not done with enough.
+  std::optional<std::vector<byte_range>> map(std::span<byte_range const> gaps, std::span<byte_range const> kept,
+                                             std::uint64_t limit_bytes);
   /// The lowest addresses that are not committed, to be committed until `limit_bytes` are: for use once carried out.
   std::vector<byte_range> grow(std::uint64_t limit_bytes, std::uint64_t piece_bytes);
   /// The range becomes a hole; work behind `last_uses` may still be running in it.
@@ -76,6 +81,8 @@ class tier_arena {
     auto const gap = vacant_.first_beyond(range.offset);
     return gap == vacant_.end() || gap->offset >= range.end();
   }
+  /// Of the granules that these ranges touch those that are not committed, ascending and apart from each other.
+  [[nodiscard]] std::vector<byte_range> vacant_in(std::vector<byte_range> ranges) const;
   /// Addresses that are not committed, ascending.
   [[nodiscard]] std::vector<byte_range> vacant() const { return {vacant_.begin(), vacant_.end()}; }
   [[nodiscard]] bool draining() const { return !draining_.empty(); }
@@ -89,7 +96,7 @@ class tier_arena {
   void check() const;
 
  private:
-  [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, byte_range except);
+  [[nodiscard]] std::vector<byte_range> reclaimable(std::uint64_t bytes, std::span<byte_range const> except);
   std::optional<placement> remap_into(byte_range range, std::uint64_t limit_bytes);
   void allocated(std::uint64_t bytes);
   void give_up(byte_range range);

@@ -125,7 +125,8 @@ class planner {
     std::optional<layout> laid;
     if (any_here)
       laid = lay_out_in_gaps(request_.vram_space, request_.vram_gaps, request_.vram_bytes, resident_, request_.vram_now,
-                             found->chosen.ring_bytes, request_.vram_granule_bytes, request_.vram_budget_bytes);
+                             request_.vram_held, found->chosen.ring_bytes, request_.vram_granule_bytes,
+                             request_.vram_budget_bytes);
     if (!laid)
       laid = lay_out(request_.vram_space, request_.vram_gaps, request_.vram_bytes, resident_, request_.vram_now,
                      request_.pinned_vram, found->chosen.ring_bytes);
@@ -173,7 +174,8 @@ class planner {
     in_place.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, found.chosen.ring_bytes}};
     if (!place_streamed(cycle_, request_.vram_bytes, in_place.chosen.streamed, found.chosen.slots, in_place.ring))
       return false;
-    std::uint64_t const ram = request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, request_.ram_ring_floor_bytes);
+    std::uint64_t const ram =
+        request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, request_.ram_ring_floor_bytes);
     if (found.chosen.streamed_bytes <= ram && in_place.chosen.streamed_bytes > ram) return false;
     if (request_.rates.link_bytes_per_second > 0) in_place.seconds = seconds(in_place);
     if (static_cast<double>(in_place.chosen.loaded_bytes) >

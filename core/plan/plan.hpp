@@ -39,6 +39,7 @@ struct plan_request {
   std::vector<byte_range> vram_now;  // per tensor: where it lies now; no bytes: not resident. What keeps its home keeps
                                      // its place, unless the space is too fragmented for the rest. Leave out
                                      // what only passes through a ring
+  std::vector<bool> vram_held;       // per tensor: handles hold it where it lies now, whether it is to stay or not
   std::vector<bool> ram_now;         // per tensor: resident in RAM now
   transfer_rates rates;
 };

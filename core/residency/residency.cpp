@@ -48,7 +48,8 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     slot& each = one.slots[i];
     each.bytes = tensors_.tensors()[i].bytes;
-    std::uint64_t const bytes = each.footprint_bytes = footprints[i] = round_up(each.bytes, one.options.footprint_align_bytes());
+    std::uint64_t const bytes = each.footprint_bytes = footprints[i] =
+        round_up(each.bytes, one.options.footprint_align_bytes());
     ++one.unpinned[bytes];
     total += bytes;
     largest = std::max(largest, bytes);
@@ -76,7 +77,8 @@ void residency::commit_at_open(tier where) {
   if (one.target_bytes == 0) return;
   // What the scratch lies in comes first, on its own: without that a pager does not open.
   std::uint64_t const least = std::min(round_up(scratch_bytes(where), one.options.granule_bytes), one.target_bytes);
-  remap_command what{where, {}, one.options.can_remap ? one.arena->grow(least, commit_piece_bytes) : std::vector<byte_range>{}};
+  remap_command what{
+      where, {}, one.options.can_remap ? one.arena->grow(least, commit_piece_bytes) : std::vector<byte_range>{}};
   std::uint64_t const piece_bytes = one.options.can_remap ? commit_piece_bytes : one.target_bytes;
   for (byte_range piece : one.arena->grow(one.target_bytes, piece_bytes)) what.commits.push_back(piece);
   for (byte_range piece : what.commits) one.arena->committed(piece);  // before anything is asked for

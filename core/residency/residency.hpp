@@ -74,7 +74,7 @@ class residency {
   status set_budget(tier where, std::uint64_t bytes);
 
   // Order and plan -------------------------------------------------------------------------------------------------
-  /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
+  /// How the caller will acquire, cycle for cycle; null: to be learned. No effect where the policy is exact.
   void set_order(std::unique_ptr<access_cycle> order);
   /// The plan in force; null: the policy decides.
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
@@ -133,7 +133,8 @@ class residency {
   using ram_drain = records::ram_drain;
   using quarantine = records::quarantine;
   static constexpr std::uint32_t ring_slots = records::ring_slots;
-  static constexpr std::uint64_t commit_piece_bytes = 128U << 20U;  // so that few calls commit a tier, and none takes long
+  static constexpr std::uint64_t commit_piece_bytes = 128U
+                                                      << 20U;  // so that few calls commit a tier, and none takes long
   static constexpr tier both_tiers[] = {tier::vram, tier::ram};
   [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
@@ -172,6 +173,7 @@ class residency {
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool places_promised() const;
   [[nodiscard]] bool place_now(std::span<tensor_id const> ids) const;
   [[nodiscard]] bool nothing_else_held(std::span<tensor_id const> ids) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
@@ -194,11 +196,7 @@ class residency {
   void use(tensor_id id, tier where, caller_id caller);
   void touch(tensor_id id, tier where);
   void begin_use(slot& used, tensor_id id, tier where, caller_id caller);
-  void count_handle(caller_id caller, tier where, int change) {
-    auto const in = static_cast<std::size_t>(where);
-    held_by_caller_[in][static_cast<std::size_t>(caller)] += static_cast<std::uint32_t>(change);
-    handles_[in] += static_cast<std::uint64_t>(change);
-  }
+  void count_handle(caller_id caller, tier where, int change);
   [[nodiscard]] bool holds_any(caller_id caller) const {
     auto const of = static_cast<std::size_t>(caller);
     return held_by_caller_[0][of] > 0 || held_by_caller_[1][of] > 0;
@@ -302,19 +300,19 @@ class residency {
   // residency_plan.cpp: places, running ahead
   void set_range(tensor_id id, tier where, byte_range range);
   [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
-  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const {
-    return tierpager::lying_in(at(tier::vram).lying, range);
-  }
+  [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
   [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
   enum class planned_place : std::uint8_t { taken, later, elsewhere };
   planned_place place_as_planned(tensor_id id, load& one, byte_range range);
-  planned_place map_as_planned(tensor_id id, load& one, byte_range range);
+  bool prepare_gaps();
+  [[nodiscard]] std::vector<byte_range> planned_places() const;
+  void map_gaps();
+  [[nodiscard]] bool in_gaps(byte_range range) const;
   [[nodiscard]] std::uint64_t ahead_limit() const;
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  [[nodiscard]] bool granules_for_gap(byte_range range) const;
   [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead() {
@@ -378,21 +376,23 @@ class residency {
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
   std::uint64_t doomed_bytes_ = 0;
-  std::uint64_t passing_ram_bytes_ = 0;  // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;              // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;             // nothing else could go on
-  std::deque<ram_drain> ram_drains_;         // in the order of their fences, or nearly
-  std::vector<ram_drain> unproved_drains_;   // whose order is not proved
-  std::size_t passing_drains_ = 0;           // of both, what is no tensor's
+  std::uint64_t passing_ram_bytes_ = 0;     // of rings and of what failed: no tensor's, and free once no copy reads it
+  std::vector<byte_range> gaps_;            // places of the plan where memory is still to be mapped
+  bool gaps_asked_ = false;                 // it is being mapped
+  bool plan_comes_ = false;                 // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;                // nothing else could go on
+  std::deque<ram_drain> ram_drains_;        // in the order of their fences, or nearly
+  std::vector<ram_drain> unproved_drains_;  // whose order is not proved
+  std::size_t passing_drains_ = 0;          // of both, what is no tensor's
   std::vector<quarantine> quarantined_vram_;
   bool settle_asked_ = false;
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
   used_streams streams_;
-  std::vector<fence> asked_;  // about which no answer has come
-  std::array<std::array<std::uint32_t, 256>, 2> held_by_caller_{};  // of each tier, handles
-  std::array<std::uint64_t, 2> handles_{};                          // the same of all callers
+  std::vector<fence> asked_;                                        // about which no answer has come
+  std::array<std::array<std::uint32_t, 256>, 2> held_by_caller_{};  // handles, of each tier
+  std::array<std::uint64_t, 2> handles_{};                          // of all callers
   std::optional<failure> lost_;
   bool closed_ = false;
   statistics counters_;

@@ -77,8 +77,10 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   } else {
     for (std::size_t i = 0; i < done.commits.size(); ++i) {
       if (at_open && i < commits_done) continue;  // counted then
-      if (at_open) of.arena->take_back(done.commits[i]);
-      else i < commits_done ? of.arena->committed(done.commits[i]) : of.arena->commit_failed(done.commits[i]);
+      if (at_open)
+        of.arena->take_back(done.commits[i]);
+      else
+        i < commits_done ? of.arena->committed(done.commits[i]) : of.arena->commit_failed(done.commits[i]);
     }
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
@@ -86,8 +88,13 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   bool const refused =
       !outcome.ok() && outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
   if (one != nullptr && !outcome.ok()) place_refused(*serves, *one, where, outcome.error(), refused);
-  if (one == nullptr && refused) grow_by_granules(where, done.commits[commits_done].bytes);
+  if (one == nullptr && refused && gaps_asked_) (void)make_do(where);
+  if (one == nullptr && refused && !gaps_asked_) grow_by_granules(where, done.commits[commits_done].bytes);
   of.memory_failed = !outcome.ok() && !serves && !refused;
+  if (where == tier::vram && std::exchange(gaps_asked_, false)) {
+    gaps_.clear();
+    if (!outcome.ok()) course_.conditions_changed();  // places without memory: another plan has to do without
+  }
   pump();
 }
 
@@ -248,7 +255,8 @@ void residency::close() {
 }
 
 bool residency::nothing_waits() const {
-  return staging_.empty() && placing_.empty() && at(tier::vram).at_rest() && at(tier::ram).at_rest();
+  return (gaps_.empty() || gaps_asked_) && staging_.empty() && placing_.empty() && at(tier::vram).at_rest() &&
+         at(tier::ram).at_rest();
 }
 
 bool residency::somebody_waits() const {
@@ -290,7 +298,7 @@ bool residency::go_on() {
   auto waits = [&](tier where) {
     return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes || at(where).grows;
   };
-  while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
+  while (!staging_.empty() || !placing_.empty() || !gaps_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;
     for (tensor_id id : std::vector(staging_)) {
       if (std::find(staging_.begin(), staging_.end(), id) == staging_.end()) continue;  // given up for another
@@ -310,6 +318,7 @@ bool residency::go_on() {
       any = any || placed;
       in_order = in_order && (placed || !goes_first);
     }
+    map_gaps();
     for (tier where : both_tiers) {
       grow(where);
       any = shrink(where) || any;

@@ -232,7 +232,7 @@ bool residency::place(tensor_id id, load& one) {
   if (in_step() && plan_comes_) return false;  // which says where, and who leaves
   if (auto const own = planned_range(id)) {
     planned_place const found = place_as_planned(id, one, *own);
-      if (found != planned_place::elsewhere) return found == planned_place::taken;
+    if (found != planned_place::elsewhere) return found == planned_place::taken;
     if (one.ahead) return give_up_ahead(id, one), true;
   }
   if (!may_evict_for(one) && !fits_as_it_is(id, one)) return false;

@@ -33,7 +33,8 @@ void residency::emit_plan_command() {
   question->vram_bytes = vram.footprints;
   question->ram_bytes = ram.footprints;
   question->vram_now.resize(tensors_.size(), memory_plan::no_place);
-  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->resize(tensors_.size());
+  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now, &wanted.vram_held})
+    each->resize(tensors_.size());
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     auto const id = static_cast<tensor_id>(i);
     slot const& in_vram = slot_of(id, tier::vram);
@@ -41,7 +42,9 @@ void residency::emit_plan_command() {
     if (in_vram.pinned) wanted.pinned_vram[i] = true;
     if (in_ram.pinned) wanted.pinned_ram[i] = true;
     bool const stays = in_vram.pinned && in_vram.state == slot_state::resident;
-    if (stays || lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
+    bool const in_use = in_vram.uses > 0 && in_vram.state == slot_state::resident;
+    if (in_use) wanted.vram_held[i] = true;
+    if (stays || in_use || lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
     if (in_ram.state == slot_state::resident && !in_ram.doomed) wanted.ram_now[i] = true;
   }
   emit(plan_command{question});
@@ -65,6 +68,11 @@ void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
   plan_comes_ = plan_comes_ && course_.plan_wanted();  // another one, or none any more
   if (adopted) {
     classify_all();
+    if (!prepare_gaps()) {  // what lies where is no longer what the plan was made for
+      gaps_.clear();
+      (void)course_.adopt(epoch, std::nullopt);
+      classify_all();
+    }
     run_ahead();
   }
   pump();
@@ -73,7 +81,9 @@ void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
 
 // The order may be another one since, or none: then the policy decides until there is a plan again.
 void residency::follow_course() {
-  if (course_.take_loss()) classify_all();
+  if (!course_.take_loss()) return;
+  if (!gaps_asked_) gaps_.clear();
+  classify_all();
 }
 
 // After another plan has come into force, or none is in force any more. Loads ahead that have no place yet were meant for

@@ -32,6 +32,10 @@ std::optional<byte_range> residency::planned_range(tensor_id id) const {
   return byte_range{plan->places[index_of(id)], footprint(id, tier::vram)};
 }
 
+std::vector<tensor_id> residency::lying_in(byte_range range) const {
+  return tierpager::lying_in(at(tier::vram).lying, range);
+}
+
 // What was loaded ahead stays, whether it has come or not.
 bool residency::may_all_leave(std::span<tensor_id const> ids) const {
   return std::all_of(ids.begin(), ids.end(), [&](tensor_id each) {
@@ -56,34 +60,62 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   if (asking) return planned_place::later;
   for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
   auto placed = vram.arena->place_at(range);
-  if (!placed && !vram.arena->is_committed(range)) return map_as_planned(id, one, range);
-  if (!placed) return planned_place::elsewhere;  // part of it is in quarantine
+  if (!placed && in_gaps(range)) return planned_place::later;
+  if (!placed) return planned_place::elsewhere;  // part of it is in quarantine, or not committed
   placed_at(id, one, std::move(*placed));
   return planned_place::taken;
 }
 
-// A plan that was made for a tier full of others may have places where there is no memory yet. It is mapped there once,
-// from what leaves since it is at home elsewhere.
-residency::planned_place residency::map_as_planned(tensor_id id, load& one, byte_range range) {
+// A plan that was made for a tier full of others may have places where there is no memory. It is mapped there once, from
+// whatever is at home elsewhere, which leaves at once so that no decision depends on when. False where that is too little.
+bool residency::prepare_gaps() {
   tier_state& vram = at(tier::vram);
-  if (!vram.options.can_remap || !vram.arena->is_free(range)) return planned_place::elsewhere;
-  if (vram.remap || !may_evict_for(one)) return planned_place::later;
-  std::uint64_t const missing = vram.arena->whole_granules(range).bytes;
-  auto const enough = [&] {
-    std::uint64_t const committed = vram.arena->committed_bytes();
-    return vram.arena->whole_free_bytes() + vram.limit_bytes - std::min(vram.limit_bytes, committed) >= missing;
-  };
-  for (auto guest = vram.guests->first_victim(); guest && !enough();) {
+  gaps_.clear();
+  memory_plan const* const plan = course_.plan();
+  if (plan == nullptr) return true;
+  gaps_ = vram.arena->vacant_in(planned_places());
+  if (gaps_.empty()) return true;
+  for (auto guest = vram.guests->first_victim(); guest;) {
     tensor_id const leaving = *guest;
     guest = vram.guests->victim_after(leaving);
-    slot const& there = slot_of(leaving, tier::vram);
-    if (evictable(leaving, tier::vram) && !there.pinned && !there.ahead) evict(leaving, tier::vram, eviction_reason::plan);
+    if (evictable(leaving, tier::vram) && !slot_of(leaving, tier::vram).pinned)
+      evict(leaving, tier::vram, eviction_reason::plan);
   }
-  auto placed = vram.arena->place_by_remap_at(range, vram.limit_bytes);
-  if (!placed) return vram.arena->draining() ? planned_place::later : planned_place::elsewhere;
+  return vram.options.can_remap && vram.arena->can_map(gaps_, planned_places(), vram.limit_bytes);
+}
+
+// Of the residents, and the ring.
+std::vector<byte_range> residency::planned_places() const {
+  memory_plan const& plan = *course_.plan();
+  std::vector<byte_range> places;
+  if (plan.vram_ring.bytes > 0) places.push_back(plan.vram_ring);
+  for (std::size_t i = 0; i < tensors_.size(); ++i)
+    if (auto const own = planned_range(static_cast<tensor_id>(i)); own && plan.homes[i] == home::vram)
+      places.push_back(*own);
+  return places;
+}
+
+// As soon as streams are done with enough of what has left.
+void residency::map_gaps() {
+  tier_state& vram = at(tier::vram);
+  if (gaps_.empty() || gaps_asked_ || vram.remap || lost_) return;
+  gaps_ = vram.arena->vacant_in(std::move(gaps_));  // less what a last resort has mapped since
+  if (gaps_.empty()) return;
+  if (course_.plan() == nullptr) return gaps_.clear();
+  auto decommits = vram.arena->map(gaps_, planned_places(), vram.limit_bytes);
+  if (!decommits && vram.arena->draining()) return;
+  if (!decommits) {  // others took what had left: another plan goes round that
+    gaps_.clear();
+    course_.conditions_changed();
+    return;
+  }
+  gaps_asked_ = true;
   ++vram.last_resorts;
-  placed_at(id, one, std::move(*placed));
-  return planned_place::taken;
+  start_remap(tier::vram, std::nullopt, {tier::vram, std::move(*decommits), gaps_});
+}
+
+bool residency::in_gaps(byte_range range) const {
+  return std::any_of(gaps_.begin(), gaps_.end(), [&](byte_range each) { return overlap(each, range); });
 }
 
 // Ahead of the program ---------------------------------------------------------------------------------------------
@@ -161,7 +193,7 @@ bool residency::room_ahead(tensor_id id) {
   if (coming != nullptr && coming->failed) return false;
   auto const range = planned_range(id);
   if (!range) return course_.plan() == nullptr;
-  if (!vram.arena->is_committed(*range) && !granules_for_gap(*range)) return false;
+  if (!vram.arena->is_committed(*range) && !in_gaps(*range)) return false;
   for (tensor_id each : staying_in(*range)) {
     slot const& there = slot_of(each, tier::vram);
     if (held(there) || there.pinned || there.ahead) return false;
@@ -170,30 +202,6 @@ bool residency::room_ahead(tensor_id id) {
   std::uint64_t leaving_bytes = 0;
   for (tensor_id each : staying_in(*range)) leaving_bytes += footprint(each, tier::vram);
   return promised_vram_bytes() - leaving_bytes + bytes <= soft_limit(tier::vram);
-}
-
-// Whether whoever may leave for it leaves enough whole granules, beside what is on its way to other places, to be mapped
-// there.
-bool residency::granules_for_gap(byte_range range) const {
-  tier_state const& vram = at(tier::vram);
-  if (!vram.options.can_remap) return false;
-  offset_arena free = vram.arena->holes();
-  for (auto guest = vram.guests->first_victim(); guest; guest = vram.guests->victim_after(*guest)) {
-    slot const& there = slot_of(*guest, tier::vram);
-    if (evictable(*guest, tier::vram) && !there.pinned && !there.ahead) free.free(there.range);
-  }
-  std::uint64_t missing = vram.arena->whole_granules(range).bytes;
-  for (auto const& [index, one] : loads_) {
-    auto const claim = planned_range(static_cast<tensor_id>(index));
-    if (!one.to_vram || !claim || slot_of(static_cast<tensor_id>(index), tier::vram).range.bytes > 0) continue;
-    if (!vram.arena->is_committed(*claim))
-      missing += vram.arena->whole_granules(*claim).bytes;
-    else
-      (void)free.allocate_at(*claim);
-  }
-  std::uint64_t whole = vram.limit_bytes - std::min(vram.limit_bytes, vram.arena->committed_bytes());
-  for (byte_range const hole : free) whole += vram.arena->whole_bytes_in(hole);
-  return missing <= whole;
 }
 
 // Its place went to a load ahead whose turn is not over: whether it has left already is a matter of time.

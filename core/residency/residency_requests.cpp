@@ -78,7 +78,8 @@ bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t const bytes = newly_held_bytes(ids, where);
   if (bytes == 0) return true;
   if (at(where).held_bytes() + at(where).quarantined_bytes + bytes > at(where).target_bytes) return false;
-  return granules_for(ids, where) || place_now(ids) || (quarantined_vram_.empty() && unproven_.empty() && nothing_else_held(ids));
+  return granules_for(ids, where) || place_now(ids) ||
+         (quarantined_vram_.empty() && unproven_.empty() && nothing_else_held(ids));
 }
 
 // What is held may lie so that no hole is large enough, whoever leaves. Then whole granules from elsewhere are mapped
@@ -95,7 +96,7 @@ bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
   for (tensor_id id : wanted)
     if (slot_of(id, where).state == slot_state::absent) promise(id);
   for (tensor_id id : placing_)
-    if (slot_of(id, where).range.bytes == 0) promise(id);
+    if (!loads_.at(static_cast<std::uint32_t>(id)).ahead) promise(id);
   if (promised == 0) return true;
   std::uint64_t touched = 0;
   std::uint64_t reached = 0;
@@ -112,9 +113,15 @@ bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
   return touched + promised <= of.target_bytes;
 }
 
+// To loads that somebody waits for; the others are given up where they find no place.
+bool residency::places_promised() const {
+  return std::any_of(placing_.begin(), placing_.end(),
+                     [&](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; });
+}
+
 // One tensor alone, for which there is a place at this moment: whoever comes after it leaves it one.
 bool residency::place_now(std::span<tensor_id const> ids) const {
-  if (!placing_.empty()) return false;
+  if (places_promised()) return false;
   std::optional<tensor_id> missing;
   for (tensor_id id : distinct(ids)) {
     if (held(slot_of(id, tier::vram))) continue;
@@ -126,7 +133,7 @@ bool residency::place_now(std::span<tensor_id const> ids) const {
 
 // No handle, nor a load that has no place yet. Then all of the set finds room at the low end, side by side.
 bool residency::nothing_else_held(std::span<tensor_id const> ids) const {
-  if (!placing_.empty()) return false;
+  if (places_promised()) return false;
   std::vector<tensor_id> const wanted = distinct(ids);
   return std::all_of(at(tier::vram).lying.begin(), at(tier::vram).lying.end(), [&](auto const& each) {
     tensor_id const id = each.second.id;
@@ -207,8 +214,8 @@ void residency::make_way_for_all(std::span<tensor_id const> ids) {
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
-  bool const packed = one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where) &&
-                      !place_now(one.ids);
+  bool const packed =
+      one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where) && !place_now(one.ids);
   if (packed) make_way_for_all(one.ids);
   for (tensor_id each : one.ids) {
     use(each, one.where, one.caller);

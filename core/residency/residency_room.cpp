@@ -159,8 +159,7 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   std::uint64_t const overhead = at(where).options.overhead_bytes;
   effective = std::max(effective, overhead);  // the device holds it whatever was asked for
   if (staging) effective = std::max(effective, ring_floor_bytes_ + overhead);
-  if (options_.overcommit_pins)
-    effective = std::max(effective, least_bytes(where));
+  if (options_.overcommit_pins) effective = std::max(effective, least_bytes(where));
   return effective;
 }
 
@@ -208,8 +207,7 @@ bool residency::make_do(tier where) {
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
   if (options_.overcommit_pins || pinned_bytes == 0) return {};
   std::uint64_t const overhead = at(where).options.overhead_bytes;
-  std::uint64_t const needed =
-      round_up(pinned_bytes + needed_beside_pins(where), at(where).options.granule_bytes);
+  std::uint64_t const needed = round_up(pinned_bytes + needed_beside_pins(where), at(where).options.granule_bytes);
   if (needed <= target_of(where, effective_bytes)) return {};
   return failure{
       .code = errc::budget_too_small,

@@ -16,6 +16,12 @@ void residency::touch(tensor_id id, tier where) {
   if (course_.plan() == nullptr || used.state == slot_state::absent) at(where).policy->touched(id);
 }
 
+void residency::count_handle(caller_id caller, tier where, int change) {
+  auto const in = static_cast<std::size_t>(where);
+  held_by_caller_[in][static_cast<std::size_t>(caller)] += static_cast<std::uint32_t>(change);
+  handles_[in] += static_cast<std::uint64_t>(change);
+}
+
 // The tensor is used once more, resident or on its way. Keeps lasting_bytes and coming_bytes true.
 void residency::begin_use(slot& used, tensor_id id, tier where, caller_id caller) {
   tier_state& of = at(where);
@@ -54,7 +60,8 @@ records::slot const* residency::try_hit(tensor_id id, tier where, caller_id call
   if (used.state != slot_state::resident || used.doomed || !may_pass(where, caller)) return nullptr;
   bool const more = !lasting(used);  // what is resident is held as long as it lasts
   if (more && of.held_bytes() + of.quarantined_bytes + used.footprint_bytes > of.target_bytes) return nullptr;
-  if (more && where == tier::vram && !placing_.empty()) return nullptr;  // they count on its granules, or may
+  if (more && where == tier::vram && !placing_.empty() && places_promised())
+    return nullptr;  // maybe to this one's granules
   follow_call(std::span(&id, 1), where);
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
   begin_use(used, id, where, caller);

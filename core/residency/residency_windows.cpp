@@ -112,7 +112,8 @@ std::optional<tier_arena::placement> residency::find_place(tensor_id id, load& o
   if (made != room::there) return std::nullopt;
   if (one.packed) {
     cost_of_leaving const cost = [&](tensor_id each) { return cost_of(each, false, may_leave::running_too); };
-    if (auto const low = lowest_window(arena.holes(), at(tier::vram).lying, bytes, cost)) return evict_and_place(low->range);
+    if (auto const low = lowest_window(arena.holes(), at(tier::vram).lying, bytes, cost))
+      return evict_and_place(low->range);
   }
   if (auto hole = arena.place(bytes)) return hole;
   made = room::draining;

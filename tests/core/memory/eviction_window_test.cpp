@@ -49,8 +49,8 @@ struct scene {
       for (auto const& [offset, each] : there)
         if (each.id == id) covered += std::min(each.range.end(), range.end()) - std::max(offset, range.offset);
     }
-    for (auto hole = arena.holes().first_beyond(range.offset); hole != arena.holes().end() && hole->offset < range.end();
-         ++hole)
+    for (auto hole = arena.holes().first_beyond(range.offset);
+         hole != arena.holes().end() && hole->offset < range.end(); ++hole)
       covered += std::min(hole->end(), range.end()) - std::max(hole->offset, range.offset);
     return covered == range.bytes ? std::optional(sum) : std::nullopt;
   }

@@ -23,7 +23,8 @@ std::string text(std::span<tensor_id const> ids) {
 
 std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : options.tensors.tensors()) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+  for (tensor_info const& one : options.tensors.tensors())
+    bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
   return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
 }
 
@@ -134,8 +135,9 @@ void driver::obey(reject_command const& command) {
 }
 
 void driver::obey(tell_evicted_command const& command) {
-  if (trace_ != nullptr) note("    -> " + text(command.tensor) + " has left " + text(command.where) + ": " +
-                              std::string(name_of(command.why)));
+  if (trace_ != nullptr)
+    note("    -> " + text(command.tensor) + " has left " + text(command.where) + ": " +
+         std::string(name_of(command.why)));
   model_.seen(command);
 }
 

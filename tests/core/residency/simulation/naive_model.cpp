@@ -248,7 +248,8 @@ void naive_model::seen(tell_evicted_command const& command) {
   bool const in_pieces = command.why == eviction_reason::fragmentation && (!of.can_remap || in_granules);
   bool const for_budget = command.why == eviction_reason::budget && in_granules;
   entry& each = entries_[index_of(command.tensor)];
-  if ((in_pieces || for_budget) && each.holds[slot(command.where)].count == 0) each.immovable[slot(command.where)] = false;
+  if ((in_pieces || for_budget) && each.holds[slot(command.where)].count == 0)
+    each.immovable[slot(command.where)] = false;
 }
 
 void naive_model::finished(tensor_id id, tier where, bool ok) {
