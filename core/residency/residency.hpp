@@ -342,7 +342,7 @@ class residency {
   std::uint64_t passing_ram_bytes_ = 0;     // of rings and of what failed: no tensor's, and free once no copy reads it
   bool plan_comes_ = false;                 // asked for, and what was acquired last waits for it
   bool out_of_turn_ = false;                // nothing else could go on
-  std::deque<ram_drain> ram_drains_;        // in the order of their fences, or nearly
+  std::deque<ram_drain> ram_drains_;        // in the order they ended in: behind one that passes late, some wait longer
   std::vector<ram_drain> unproved_drains_;  // whose order is not proved
   std::size_t passing_drains_ = 0;          // of both, what is no tensor's
   std::vector<quarantine> quarantined_vram_;
