@@ -27,6 +27,8 @@ class category final : public std::error_category {
       case errc::timed_out: return "timed out";
       case errc::closed: return "closed";
       case errc::would_wait: return "would wait";
+      case errc::blocked_by_handles: return "blocked by handles";
+      case errc::would_deadlock: return "would deadlock";
     }
     return "unknown error " + std::to_string(code);
   }

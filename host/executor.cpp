@@ -33,6 +33,7 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
     return tier_options{.present = asked.what() != budget::kind::none,
                         .budget_bytes = resolve(where, asked),
                         .granule_bytes = device_->granule_bytes(where),
+                        .align_bytes = where == tier::vram ? vram_align_bytes : device_->granule_bytes(where),
                         .overhead_bytes = device_->overhead_bytes(where),
                         .can_remap = device_->can_remap(where)};
   };
@@ -52,7 +53,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   scoped_lock const lock(mutex_);
   auto policy_of = [&](tier_options const& of) {
     std::vector<std::uint64_t> bytes;
-    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
     return value_or_throw(make_eviction_policy(options.policy, bytes));
   };
   core_ = std::make_unique<residency>(tensors_, core, policy_of(core.vram), policy_of(core.ram));
@@ -70,15 +71,31 @@ void executor::open_arenas() {
     if (bytes == 0) continue;
     (where == tier::vram ? vram_base_ : ram_base_) = value_or_throw(device_->reserve(where, bytes));
   }
-  core_->take_commands(commands_);  // scratch is committed before anything else happens
-  for (command const& one : commands_) {
-    auto const& remap = std::get<remap_command>(one);
-    for (byte_range range : remap.commits) value_or_throw(device_->commit(remap.where, range));
-    core_->remapped(remap.where, 0, remap.commits.size(), {});
-  }
-  commands_.clear();
+  commit_at_open();
   byte_range const scratch = core_->scratch();
   scratch_ = {vram_base_ + scratch.offset, scratch.bytes};
+}
+
+// All of VRAM, before anything else happens; where pieces can be had, as much as the system gives.
+void executor::commit_at_open() {
+  for (core_->take_commands(commands_); !commands_.empty(); core_->take_commands(commands_)) {
+    std::vector<command> const asked = std::exchange(commands_, {});
+    for (command const& one : asked) {
+      auto const& remap = std::get<remap_command>(one);
+      std::size_t committed = 0;
+      status outcome;
+      while (outcome.ok() && committed < remap.commits.size()) {
+        outcome = device_->commit(remap.where, remap.commits[committed]);
+        if (outcome.ok()) ++committed;
+      }
+      bool const refused = !outcome.ok() && outcome.error().code == errc::out_of_memory;
+      bool const nothing = committed == 0 && remap.commits.front().offset == 0;
+      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0))
+        value_or_throw(outcome);
+      core_->remapped(remap.where, 0, committed, outcome);
+      if (nothing && refused && !core_->has_commands()) value_or_throw(outcome);
+    }
+  }
 }
 
 // Auto: what the environment says, else what the machine can spare, counting what this tier holds already.
@@ -184,8 +201,8 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
       timed ? me.wake.wait_until(mutex_, wait.stop, deadline, over) : me.wake.wait(mutex_, wait.stop, over);
   if (!in_time) {
     bool const stopped = wait.stop.stop_requested();
-    core_->cancel(request, {.code = stopped ? errc::cancelled : errc::timed_out,
-                            .what = stopped ? "acquire was cancelled" : "the deadline of acquire passed"});
+    core_->cancel(
+        request, stopped ? failure{.code = errc::cancelled, .what = "acquire was cancelled"} : core_->overdue(request));
     dispatch();
     assert(me.over);
   }
@@ -197,7 +214,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
                                       wait_options const& wait) {
   trace_range const acquiring(trace_, trace_kind::acquire, ids);
   check_stream(stream);
-  std::uint64_t const caller = this_caller();
+  owner_id const owner = owner_for(wait);
   std::vector<handle> handles;
   handles.reserve(ids.size());
   std::optional<fence> until;
@@ -208,17 +225,17 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     scoped_lock const lock(mutex_);
     ++outstanding_;
     if (stream) prove_uses_on(*stream);
-    auto const hit = core_->try_acquire(ids, where, caller_of(caller));
+    auto const hit = core_->try_acquire(ids, where, owner);
     if (!hit.ok()) {
       why = hit.error();
     } else if (!*hit) {
       if (stream) why = refuse_while_capturing(*stream);
-      if (!why) why = acquire_or_wait(ids, where, caller_of(caller), wait, waiting);
+      if (!why) why = acquire_or_wait(ids, where, owner, wait, waiting);
     }
     dispatch_and_plan();
     if (!why) {
       for (tensor_id id : ids) {
-        handles.push_back(handle_to(core_->place(id, where), id, where, stream ? stream->get() : nullptr, caller));
+        handles.push_back(handle_to(core_->place(id, where), id, where, stream ? stream->get() : nullptr, owner));
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -237,11 +254,11 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
   handle held;  // outlives the lock: to release it takes the lock
   bool const plain = !trace_.attached() && (where == tier::ram || !stream.names_no_one_stream());
   if (plain) {
-    std::uint64_t const caller = this_caller();
+    owner_id const owner = owner_for(wait);
     scoped_lock lock(mutex_, for_a_hit);
-    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, caller_of(caller)) : nullptr;
+    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
-      held = handle_to(*place, id, where, stream.get(), caller);
+      held = handle_to(*place, id, where, stream.get(), owner);
       if (!core_->has_commands() && !place->copying) [[likely]]
         return held;
       dispatch_and_plan();
@@ -271,9 +288,9 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
                      "as long as the graph is replayed"};
 }
 
-std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
+std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, owner_id owner,
                                                  wait_options const& wait, trace_range& waiting) {
-  auto const outcome = core_->acquire(ids, where, caller);
+  auto const outcome = core_->acquire(ids, where, owner);
   if (!outcome.ok()) return outcome.error();
   return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, wait, waiting);
 }
@@ -298,13 +315,13 @@ void executor::order_after(std::span<handle> handles, stream_ref stream, std::op
 std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   trace_range const acquiring(trace_, trace_kind::acquire, std::span(&id, 1));
   check_stream(stream);
-  std::uint64_t const caller = this_caller();
+  owner_id const owner = this_thread_owner();
   std::optional<handle> one;
   std::optional<fence> until;
   {
     scoped_lock const lock(mutex_);
-    if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, caller_of(caller)))) return std::nullopt;
-    one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream.get(), caller);
+    if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, owner))) return std::nullopt;
+    one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream.get(), owner);
     dispatch_and_plan();
     until = core_->ready(id);
   }
@@ -314,9 +331,9 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
 
 handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
-  std::uint64_t const caller = this_caller();
-  core_->share(one.id_, one.tier_, caller_of(caller));
-  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, caller);
+  owner_id const owner = is_thread(one.owner_) ? this_thread_owner() : one.owner_;
+  core_->share(one.id_, one.tier_, owner);
+  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, owner);
   another.retirements_before_ = one.retirements_before_;
   return another;
 }

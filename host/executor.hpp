@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <core/owner.hpp>
 #include <core/residency/residency.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
@@ -67,13 +68,15 @@ class executor {
     std::optional<failure> why;
   };
 
-  /// Threads whose numbers coincide are taken for one caller, which only loosens the order of waiting requests.
-  static std::uint64_t this_caller() { return this_thread_number() & 0xffU; }
-  static caller_id caller_of(std::uint64_t number) { return static_cast<caller_id>(number); }
+  static owner_id this_thread_owner() { return owner_of_thread(this_thread_number()); }
+  static owner_id owner_for(wait_options const& wait) {
+    return wait.owner == owner_id::this_thread ? this_thread_owner() : wait.owner;
+  }
 
   ~executor();
   void open_core(residency_options const& core, pager_options const& options) TIERPAGER_EXCLUDES(mutex_);
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
+  void commit_at_open() TIERPAGER_REQUIRES(mutex_);
   void check_id(tensor_id id) const;
   [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {
@@ -88,19 +91,24 @@ class executor {
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
-  std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, caller_id caller,
+  std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, owner_id owner,
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
                                   trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, std::uint64_t caller)
+  handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, owner_id owner)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
     std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;
     std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
     if (data == nullptr) stream = nullptr;  // what is empty is used nowhere
-    return {this, data, place.bytes, stream, caller, retirements_.load(std::memory_order_relaxed), id, where};
+    return {this, data, place.bytes, stream, owner, retirements_.load(std::memory_order_relaxed), id, where};
   }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
+  /// Before its owner's use ends: a thread's handles are taken to be released by that thread until one is not.
+  void note_releasing_thread(handle const& one) TIERPAGER_REQUIRES(mutex_) {
+    if (one.owner_ != this_thread_owner() && is_thread(one.owner_)) [[unlikely]]
+      core_->released_elsewhere(one.owner_);
+  }
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
     if (--outstanding_ > 0) return false;

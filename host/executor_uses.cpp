@@ -34,7 +34,8 @@ void executor::release(handle const& one, stream_ref stream) noexcept {
       note_use(last_use);
     else
       proved(stream, last_use, keys_before);
-    core_->release(one.id_, tier::vram, static_cast<caller_id>(one.caller_), last_use);
+    note_releasing_thread(one);
+    core_->release(one.id_, tier::vram, one.owner_, last_use);
     dispatch();
     last = leave();
   }
@@ -46,7 +47,8 @@ void executor::release_unfenced(handle const& one) noexcept {
   bool last = false;
   {
     scoped_lock const lock(mutex_, for_a_hit);
-    core_->release(one.id_, one.tier_, static_cast<caller_id>(one.caller_), std::nullopt);
+    note_releasing_thread(one);
+    core_->release(one.id_, one.tier_, one.owner_, std::nullopt);
     dispatch();
     last = leave();
   }
@@ -60,7 +62,8 @@ void executor::release_unproven(handle const& one, stream_ref stream, failure co
     std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
     unproven_.push_back({stream, key});
     unproven_keys_.store(key + 1, std::memory_order_release);
-    core_->release_unproven(one.id_, static_cast<caller_id>(one.caller_), key);
+    note_releasing_thread(one);
+    core_->release_unproven(one.id_, one.owner_, key);
     tell_if_lost(why);
     dispatch();
     last = leave();

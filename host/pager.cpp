@@ -1,41 +1,48 @@
 #include <tierpager/pager.hpp>
 
+#include <atomic>
 #include <cassert>
 #include <utility>
 
+#include <core/owner.hpp>
 #include <core/pin_preset.hpp>
 #include <host/executor.hpp>
 
 namespace tierpager {
+
+owner_id new_owner() {
+  static std::atomic<std::uint64_t> latest = 0;
+  return owner_of_token(latest.fetch_add(1, std::memory_order_relaxed));
+}
 
 handle::handle(handle&& other) noexcept { *this = std::move(other); }
 
 handle& handle::operator=(handle&& other) noexcept {
   if (this == &other) return *this;
   release();
-  owner_ = std::exchange(other.owner_, nullptr);
+  executor_ = std::exchange(other.executor_, nullptr);
   data_ = std::exchange(other.data_, nullptr);
   bytes_ = std::exchange(other.bytes_, 0);
   stream_ = std::exchange(other.stream_, nullptr);
-  caller_ = other.caller_;
+  owner_ = other.owner_;
   retirements_before_ = other.retirements_before_;
   id_ = other.id_;
   tier_ = other.tier_;
   return *this;
 }
 
-handle handle::share() const { return owner_ == nullptr ? handle() : owner_->share(*this); }
+handle handle::share() const { return executor_ == nullptr ? handle() : executor_->share(*this); }
 
 void handle::release() noexcept {
-  if (owner_ == nullptr) return;
-  owner_->release(*this, stream_ref(stream_));
-  owner_ = nullptr;
+  if (executor_ == nullptr) return;
+  executor_->release(*this, stream_ref(stream_));
+  executor_ = nullptr;
   data_ = nullptr;
 }
 
 void handle::release(stream_ref stream) noexcept {
   assert(!stream.names_no_one_stream());
-  if (owner_ == nullptr) return;
+  if (executor_ == nullptr) return;
   if (tier_ == tier::vram && bytes_ > 0) stream_ = stream.get();
   retirements_before_ = ~std::uint64_t{0};  // it exists, whatever was retired at that address
   release();

@@ -41,16 +41,20 @@ budget resolved(tier where, budget const& asked) {
   return auto_ram_bytes();
 }
 
-tier_options tier_for(budget const& asked, std::uint64_t granule_bytes, catalog const& tensors) {
+tier_options tier_for(budget const& asked, std::uint64_t granule_bytes, std::uint64_t align_bytes,
+                      catalog const& tensors) {
   return {.present = asked.what() != budget::kind::none,
           .budget_bytes = asked.bytes_of(tensors.bytes()),
-          .granule_bytes = granule_bytes};
+          .granule_bytes = granule_bytes,
+          .align_bytes = align_bytes};
 }
 
 virtual_pager_options paging(plan_options const& options, catalog const& tensors) {
   paging_options const& asked = options.paging;
-  tier_options const vram = tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, tensors);
-  tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes, tensors);
+  tier_options const vram =
+      tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, vram_align_bytes, tensors);
+  tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes,
+                                    plan_options::ram_granule_bytes, tensors);
   return {
       .core = {.vram = vram, .ram = ram, .chunk_bytes = pager_options{}.chunk_bytes, .rates = rates_of(asked.speed)},
       .policy = asked.policy,

@@ -125,6 +125,7 @@ virtual_pager_options counterpart(run_options const& options, paged_model& pages
     return tier_options{.present = one.present,
                         .budget_bytes = one.budget_bytes,
                         .granule_bytes = on.granule_bytes(where),
+                        .align_bytes = where == tier::vram ? vram_align_bytes : on.granule_bytes(where),
                         .overhead_bytes = on.overhead_bytes(where),
                         .can_remap = on.can_remap(where)};
   };

@@ -1,7 +1,5 @@
 #include <tools/simulation.hpp>
 
-#include <algorithm>
-
 namespace tierpager::tools {
 
 namespace {
@@ -87,25 +85,12 @@ steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const&
 
 std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_options const& options,
                                        schedule const& passes) {
-  constexpr std::size_t rounds_min = 4;
   simulated_step const nothing = [](std::uint64_t) {};
   player plays(tensors, options, passes, nothing);
   std::vector<pass_bytes> moved;
-  std::size_t const period = passes.orders.size();
-  auto const repeats = [&] {
-    if (moved.size() < rounds_min * period || moved.size() % period != 0) return false;
-    return std::equal(moved.end() - static_cast<std::ptrdiff_t>(period), moved.end(),
-                      moved.end() - static_cast<std::ptrdiff_t>(2 * period));
-  };
-  bool settled = false;
   for (std::uint32_t pass = 0; pass < passes.passes; ++pass) {
-    settled = settled || repeats();
-    if (settled) {
-      moved.push_back(moved[moved.size() - period]);
-    } else {
-      statistics const counted = plays.play(passes.of(pass), false).counted;
-      moved.push_back({counted.bytes_to_device, counted.bytes_from_disk});
-    }
+    statistics const counted = plays.play(passes.of(pass), false).counted;
+    moved.push_back({counted.bytes_to_device, counted.bytes_from_disk});
   }
   return moved;
 }

@@ -40,8 +40,7 @@ struct steady_pass {
 steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
                             simulated_step const& step);
 
-/// What each pass would move. Once the orders' bytes repeat they are taken to go on doing so, so that many passes cost
-/// little. Throws tierpager::error where such a pager would.
+/// What each pass would move. Throws tierpager::error where such a pager would.
 std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_options const& options,
                                        schedule const& passes);
 

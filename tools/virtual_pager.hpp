@@ -82,7 +82,7 @@ class virtual_pager {
   void carry_out(tell_evicted_command const&) {}
   void carry_out(tell_loading_command const&) {}
 
-  static constexpr caller_id caller{0};
+  static constexpr owner_id caller{0};
 
   catalog const& tensors_;
   tier where_;  // of what is acquired

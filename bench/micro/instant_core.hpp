@@ -45,8 +45,8 @@ class instant_core {
   }
   /// Acquired and released.
   void use(tensor_id id) {
-    call([&](residency& core) { (void)core.acquire(std::span(&id, 1), tier::vram, caller_id{}); });
-    call([&](residency& core) { core.release(id, tier::vram, caller_id{}, std::nullopt); });
+    call([&](residency& core) { (void)core.acquire(std::span(&id, 1), tier::vram, owner_id{}); });
+    call([&](residency& core) { core.release(id, tier::vram, owner_id{}, std::nullopt); });
   }
   [[nodiscard]] residency const& core() const { return *core_; }
   /// Calls of the core so far.

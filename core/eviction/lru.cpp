@@ -4,7 +4,7 @@
 
 namespace tierpager {
 
-lru::lru(std::size_t tensors, bool exact) : links_(tensors + 1), exact_(exact) {
+lru::lru(std::size_t tensors, bool exact) : links_(tensors + 1), last_touches_(tensors), exact_(exact) {
   for (std::uint32_t index = 0; index < links_.size(); ++index) links_[index] = {index, index};
 }
 
@@ -16,6 +16,7 @@ void lru::touched(tensor_id id) {
   links_[index] = {newest, head()};
   links_[newest].next = index;
   links_[head()].previous = index;
+  last_touches_[index] = ++touches_;
 }
 
 void lru::erased(tensor_id id) {

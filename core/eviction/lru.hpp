@@ -19,6 +19,10 @@ class lru final : public eviction_policy {
   void erased(tensor_id id) override;
   [[nodiscard]] std::optional<tensor_id> first_victim() const override;
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override;
+  /// One over the number of touches since its own.
+  [[nodiscard]] double use_of(tensor_id id) const override {
+    return 1 / static_cast<double>(touches_ + 1 - last_touches_[index_of(id)]);
+  }
 
  private:
   // A link to itself, both ways, means "not in the list". The last element is the list's head: its `next` is the least
@@ -31,6 +35,8 @@ class lru final : public eviction_policy {
   void unlink(std::uint32_t index);  // from its neighbours; its own links are the caller's
 
   std::vector<link> links_;
+  std::vector<std::uint64_t> last_touches_;
+  std::uint64_t touches_ = 0;
   bool exact_;
 };
 

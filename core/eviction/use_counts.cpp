@@ -54,4 +54,12 @@ eviction_rank use_counts::rank_of(std::uint32_t id, std::size_t order) const {
           .last_use = one.last_use};
 }
 
+double use_counts::use_of(std::uint32_t id, std::size_t order) const {
+  usage const& one = tensors_[id];
+  if (order == 0) return 1 / static_cast<double>(uses_ + 1 - one.last_use);
+  double const age = pass_ - one.pass;
+  return static_cast<double>(one.counts[order - 1]) *
+         std::exp2(-age / static_cast<double>(half_lives_passes[order - 1]));
+}
+
 }  // namespace tierpager

@@ -33,6 +33,8 @@ class use_counts {
   [[nodiscard]] bool ever_used(std::uint32_t id) const { return tensors_[id].last_use > 0; }
   /// Grows with each use of the tensor, and with nothing else.
   [[nodiscard]] eviction_rank rank_of(std::uint32_t id, std::size_t order) const;
+  /// The same as a number of uses: in the order of last use one over its age in uses, else the count that is left now.
+  [[nodiscard]] double use_of(std::uint32_t id, std::size_t order) const;
 
  private:
   using per_half_life = std::array<float, half_lives_passes.size()>;

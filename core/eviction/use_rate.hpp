@@ -24,6 +24,9 @@ class use_rate final : public eviction_policy {
   void erased(tensor_id id) override;
   [[nodiscard]] std::optional<tensor_id> first_victim() const override;
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override;
+  [[nodiscard]] double use_of(tensor_id id) const override {
+    return counts_.use_of(static_cast<std::uint32_t>(id), order_);
+  }
 
   /// The order followed: 0 is LRU, others as in half_lives_passes. For tests and reports.
   [[nodiscard]] std::size_t order() const { return order_; }

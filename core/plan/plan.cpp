@@ -119,16 +119,65 @@ class planner {
       if (ask.candidates[tensor] && !found->chosen.streamed[tensor]) resident_[tensor] = 1;
       helps = helps || (resident_[tensor] && !flagged(request_.pinned_vram, tensor));
     }
-    auto laid = helps ? lay_out(request_.vram_space, request_.vram_bytes, resident_, request_.vram_now,
-                                found->chosen.ring_bytes)
-                      : std::nullopt;
+    if (!helps) return false;
+    if (std::find(stays.begin(), stays.end(), 1) != stays.end() && leave_in_place(ask, *found)) return true;
+    std::optional<layout> laid;
+    std::vector<bool> const none;  // a pin in the way may leave yet
+    for (auto const* fixed : {&request_.vram_held, &request_.pinned_vram, &none})
+      if (!laid)
+        laid = lay_out_anew(request_.vram_space, request_.vram_gaps, request_.vram_bytes, resident_, request_.vram_now,
+                            *fixed, found->chosen.ring_bytes);
     if (!laid) return false;
-    streamed_ = std::move(found->chosen.streamed);
-    plan_.places = std::move(laid->places);
+    adopt(std::move(*laid), std::move(*found));
+    return true;
+  }
+
+  void adopt(layout laid, choice found) {
+    streamed_ = std::move(found.chosen.streamed);
+    plan_.places = std::move(laid.places);
     for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
-      if (streamed_[tensor]) plan_.places[tensor] = laid->ring.offset + found->ring.places[tensor];
-    plan_.vram_ring = laid->ring;
-    plan_.ring_slots = found->chosen.slots;
+      if (streamed_[tensor]) plan_.places[tensor] = laid.ring.offset + found.ring.places[tensor];
+    plan_.vram_ring = laid.ring;
+    plan_.ring_slots = found.chosen.slots;
+  }
+
+  /// Other tensors stream than were chosen, so that none has to move: as long as that is little dearer.
+  bool leave_in_place(selection_request const& ask, choice const& found) {
+    std::vector<std::uint64_t> costs(tensors());
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      bool const small = 2 * request_.vram_bytes[tensor] <= found.chosen.ring_bytes;
+      if (ask.candidates[tensor] && small) costs[tensor] = cycle_.loads(tensor) * request_.vram_bytes[tensor];
+    }
+    flags resident = resident_;
+    auto laid = lay_out_in_place(request_.vram_space, request_.vram_gaps, request_.vram_bytes, request_.vram_now,
+                                 request_.vram_held, found.chosen.ring_bytes, costs, resident);
+    if (!laid) return false;
+    std::uint64_t sum = found.chosen.ring_bytes;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
+      if (resident[tensor]) sum += request_.vram_bytes[tensor];
+    if (sum > vram_limit()) return false;
+    choice in_place = found;
+    in_place.chosen.streamed_bytes = in_place.chosen.loaded_bytes = 0;
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      in_place.chosen.streamed[tensor] = ask.candidates[tensor] && !resident[tensor] ? 1 : 0;
+      if (in_place.chosen.streamed[tensor]) {
+        in_place.chosen.streamed_bytes += request_.vram_bytes[tensor];
+        in_place.chosen.loaded_bytes += cycle_.loads(tensor) * request_.vram_bytes[tensor];
+      }
+    }
+    in_place.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, found.chosen.ring_bytes}};
+    if (!place_streamed(cycle_, request_.vram_bytes, in_place.chosen.streamed, found.chosen.slots, in_place.ring))
+      return false;
+    std::uint64_t const ram =
+        request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, request_.ram_ring_floor_bytes);
+    if (found.chosen.streamed_bytes <= ram && in_place.chosen.streamed_bytes > ram) return false;
+    if (request_.rates.link_bytes_per_second > 0) in_place.seconds = seconds(in_place);
+    if (static_cast<double>(in_place.chosen.loaded_bytes) >
+            static_cast<double>(found.chosen.loaded_bytes) * dearer_bytes ||
+        in_place.seconds > found.seconds * dearer_seconds)
+      return false;
+    resident_ = std::move(resident);
+    adopt(std::move(*laid), std::move(in_place));
     return true;
   }
 

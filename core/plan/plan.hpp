@@ -32,11 +32,13 @@ struct plan_request {
   std::uint64_t vram_budget_bytes = 0;     // for tensors, rings included; 0: no such tier
   std::uint64_t ram_budget_bytes = 0;      // the same
   std::uint64_t ram_ring_floor_bytes = 0;  // the least staging through which any tensor reaches VRAM, in chunks
-  byte_range vram_space;  // address space that places may lie in; more than the budget where memory can be remapped
+  byte_range vram_space;              // addresses that places may lie in: memory is there now, or could be mapped there
+  std::vector<byte_range> vram_gaps;  // of these, where none is now, in whole granules, ascending
   std::vector<bool> pinned_vram, pinned_ram;  // per tensor
   std::vector<byte_range> vram_now;  // per tensor: where it lies now; no bytes: not resident. What keeps its home keeps
                                      // its place, unless the space is too fragmented for the rest. Leave out
                                      // what only passes through a ring
+  std::vector<bool> vram_held;       // per tensor: pinned there, or handles hold it, where it lies now
   std::vector<bool> ram_now;         // per tensor: resident in RAM now
   transfer_rates rates;
 };

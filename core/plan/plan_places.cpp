@@ -3,31 +3,12 @@
 #include <algorithm>
 #include <map>
 #include <span>
+#include <utility>
 
-#include <core/memory/offset_arena.hpp>
 #include <core/plan/plan.hpp>
 
 namespace tierpager {
 namespace {
-
-std::vector<std::uint32_t> largest_first(std::vector<std::uint32_t> tensors, std::vector<std::uint64_t> const& bytes) {
-  std::stable_sort(tensors.begin(), tensors.end(), [&](auto left, auto right) { return bytes[left] > bytes[right]; });
-  return tensors;
-}
-
-std::optional<layout> lay_out_anew(byte_range space, std::vector<std::uint64_t> const& bytes,
-                                   std::vector<std::uint8_t> const& resident, std::uint64_t ring_bytes) {
-  layout made{std::vector<std::uint64_t>(bytes.size(), memory_plan::no_place), {}};
-  std::uint64_t end = 0;
-  for (std::size_t tensor = 0; tensor < bytes.size(); ++tensor) {
-    if (!resident[tensor]) continue;
-    made.places[tensor] = space.offset + end;
-    end += bytes[tensor];
-  }
-  if (end > space.bytes || space.bytes - end < ring_bytes) return std::nullopt;
-  if (ring_bytes > 0) made.ring = {space.offset + end, ring_bytes};
-  return made;
-}
 
 /// A stretch of the ring while one use lasts.
 struct occupied {
@@ -241,37 +222,6 @@ class ring_filler {
 };
 
 }  // namespace
-
-std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const& bytes,
-                              std::vector<std::uint8_t> const& resident, std::vector<byte_range> const& now,
-                              std::uint64_t ring_bytes) {
-  layout made{std::vector<std::uint64_t>(bytes.size(), memory_plan::no_place), {}};
-  offset_arena arena(space.bytes);
-  std::vector<std::uint32_t> newcomers;
-  for (std::uint32_t tensor = 0; tensor < bytes.size(); ++tensor) {
-    if (!resident[tensor] || bytes[tensor] == 0) continue;
-    bool const here = !now.empty() && now[tensor].bytes != 0 && now[tensor].offset >= space.offset &&
-                      arena.allocate_at({now[tensor].offset - space.offset, bytes[tensor]});
-    if (here) {
-      made.places[tensor] = now[tensor].offset;
-    } else {
-      newcomers.push_back(tensor);
-    }
-  }
-  bool fits = newcomers.size() < static_cast<std::size_t>(std::count(resident.begin(), resident.end(), 1));
-  if (fits && ring_bytes > 0) {
-    std::optional<std::uint64_t> const at = arena.allocate(ring_bytes);
-    fits = at.has_value();
-    if (fits) made.ring = {space.offset + *at, ring_bytes};
-  }
-  for (std::uint32_t const tensor : fits ? largest_first(newcomers, bytes) : std::vector<std::uint32_t>{}) {
-    std::optional<std::uint64_t> const at = arena.allocate(bytes[tensor]);
-    fits = at.has_value();
-    if (!fits) break;
-    made.places[tensor] = space.offset + *at;
-  }
-  return fits ? made : lay_out_anew(space, bytes, resident, ring_bytes);
-}
 
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                     std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into) {

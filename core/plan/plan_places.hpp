@@ -1,5 +1,5 @@
-// Where everything lies in VRAM: residents that stay where they are, newcomers around them, the ring in a window of its
-// own, and each streamed tensor's fixed place in the ring. Pure, any thread. Decides nothing about who stays.
+// Each streamed tensor's fixed place in the ring, and what passes through the ring then. Pure, any thread.
+// Decides nothing about who streams.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,10 @@
 #include <vector>
 
 #include <core/plan/plan_cycle.hpp>
+#include <core/plan/plan_layout.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
-
-struct layout {
-  std::vector<std::uint64_t> places;  // per tensor; memory_plan::no_place
-  byte_range ring;
-};
-
-/// Residents and the ring within the space. Those that are there now stay where they are, as long as all others find
-/// room; else all are laid out anew, packed low, the ring above them. None where the space is too small.
-std::optional<layout> lay_out(byte_range space, std::vector<std::uint64_t> const& bytes,
-                              std::vector<std::uint8_t> const& resident, std::vector<byte_range> const& now,
-                              std::uint64_t ring_bytes);
 
 /// Gives every streamed tensor its place in the ring. What is held at once never overlaps, and neighbouring streaming
 /// calls do not where there is a way. `slots` is how far back

@@ -27,8 +27,9 @@ residency::residency(catalog const& tensors, residency_options const& options,
     at(where).limit_bytes = at(where).target_bytes;
     if (at(where).policy) at(where).policy->resized(at(where).limit_bytes);
     at(where).effective_bytes = effective_of(where, at(where).options.budget_bytes);
-    fix_arena(where);
   }
+  commit_at_open(tier::vram);
+  if (!options.ram.can_remap) commit_at_open(tier::ram);
   place_scratch();
 }
 
@@ -47,7 +48,8 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     slot& each = one.slots[i];
     each.bytes = tensors_.tensors()[i].bytes;
-    std::uint64_t const bytes = each.footprint_bytes = footprints[i] = round_up(each.bytes, one.options.granule_bytes);
+    std::uint64_t const bytes = each.footprint_bytes = footprints[i] =
+        round_up(each.bytes, one.options.footprint_align_bytes());
     ++one.unpinned[bytes];
     total += bytes;
     largest = std::max(largest, bytes);
@@ -59,31 +61,43 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
     std::uint64_t const gaps =
         std::min<std::uint64_t>(tensors_.size() + 1, 64 + 4 * (total / std::max<std::uint64_t>(largest, 1)));
     std::uint64_t const rings = staging ? 8 * options_.chunk_bytes : 0;
-    std::uint64_t const scratch = where == tier::vram ? round_up(options_.scratch_bytes, one.options.granule_bytes) : 0;
-    one.reserve_bytes = total + gaps * largest + rings + scratch;
+    one.need_bytes = round_up(total + rings + scratch_bytes(where), one.options.granule_bytes);
+    one.reserve_bytes = round_up(one.need_bytes + gaps * largest, one.options.granule_bytes);
   }
-  one.arena.emplace(one.reserve_bytes);
+  one.arena.emplace(one.reserve_bytes, one.options.granule_bytes);
 }
 
-// Memory that cannot be remapped is committed whole, once.
-void residency::fix_arena(tier where) {
+// All that the budget allows and the model needs, once, so that nothing is mapped while tensors come and go.
+void residency::commit_at_open(tier where) {
   tier_state& one = at(where);
-  if (one.options.can_remap || one.target_bytes == 0) return;
-  one.reserve_bytes = one.target_bytes;
-  one.arena.emplace(one.reserve_bytes);
-  start_remap(where, std::nullopt, {where, {}, {one.arena->commit_all()}});
+  if (!one.options.can_remap) {
+    one.reserve_bytes = one.target_bytes;
+    one.arena.emplace(one.reserve_bytes, one.options.granule_bytes);
+  }
+  if (one.target_bytes == 0) return;
+  // What the scratch lies in comes first, on its own: without that a pager does not open.
+  std::uint64_t const least = std::min(round_up(scratch_bytes(where), one.options.granule_bytes), one.target_bytes);
+  remap_command what{
+      where, {}, one.options.can_remap ? one.arena->grow(least, commit_piece_bytes) : std::vector<byte_range>{}};
+  std::uint64_t const piece_bytes = one.options.can_remap ? commit_piece_bytes : one.target_bytes;
+  for (byte_range piece : one.arena->grow(one.target_bytes, piece_bytes)) what.commits.push_back(piece);
+  for (byte_range piece : what.commits) one.arena->committed(piece);  // before anything is asked for
+  one.opens = true;
+  start_remap(where, std::nullopt, std::move(what));
 }
 
 void residency::place_scratch() {
   tier_state& vram = at(tier::vram);
-  std::uint64_t const bytes = round_up(options_.scratch_bytes, vram.options.granule_bytes);
+  std::uint64_t const bytes = scratch_bytes(tier::vram);
   if (bytes == 0 || !vram.options.present || bytes > vram.limit_bytes) return;
-  auto placed = vram.arena->place(bytes, vram.limit_bytes, true);
+  auto placed = vram.arena->place(bytes);
   assert(placed);
   scratch_ = placed->range;
   vram.lasting_bytes += bytes;
-  if (placed->commits.empty()) return;
-  start_remap(tier::vram, std::nullopt, {tier::vram, {}, std::move(placed->commits)});
+}
+
+std::uint64_t residency::scratch_bytes(tier where) const {
+  return where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.footprint_align_bytes()) : 0;
 }
 
 void residency::take_commands(std::vector<command>& into) {
@@ -116,6 +130,8 @@ tier_statistics residency::stats_of(tier where) const {
   stats.committed_bytes = committed + one.options.overhead_bytes;
   stats.pending_bytes = committed > one.target_bytes ? committed - one.target_bytes : 0;
   stats.peak_bytes = one.arena->peak_bytes() + one.options.overhead_bytes;
+  stats.peak_allocated_bytes = one.arena->peak_allocated_bytes() + one.options.overhead_bytes;
+  stats.last_resorts = one.last_resorts;
   stats.refused_commits = one.refused_commits;
   stats.resident_bytes = one.resident_bytes;
   stats.resident_tensors = one.resident_tensors;
@@ -157,7 +173,7 @@ void residency::check() const {
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
       assert(each.state != slot_state::loading || loads_.contains(static_cast<std::uint32_t>(id)));
       assert(each.state != slot_state::resident || each.range.bytes == footprint(id, where));
-      assert(each.range.bytes == 0 || one.lying.at(each.range.offset) == id);
+      assert(each.range.bytes == 0 || one.lying.at(each.range.offset).id == id);
       assert(!each.ahead || (where == tier::vram && each.uses == 0 && each.state != slot_state::absent));
     }
     assert(lasting_bytes == one.lasting_bytes && coming_bytes == one.coming_bytes && pinned_bytes == one.pinned_bytes);

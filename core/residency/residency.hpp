@@ -17,6 +17,7 @@
 
 #include <core/residency/command.hpp>
 #include <core/residency/course.hpp>
+#include <core/residency/holders.hpp>
 #include <core/residency/residency_options.hpp>
 #include <core/residency/residency_records.hpp>
 #include <core/residency/used_streams.hpp>
@@ -45,23 +46,27 @@ class residency {
     request_id request;  // else one of grant or reject follows
   };
   /// Uses every id of the set in `where`, once per occurrence. Fails at once with unknown_tensor, budget_too_small,
-  /// invalid_argument (no such tier, empty set), closed, device_lost.
-  result<acquired> acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  /// invalid_argument (no such tier, empty set), closed, device_lost, would_deadlock.
+  result<acquired> acquire(std::span<tensor_id const> ids, tier where, owner_id owner);
   /// Grants at once or changes nothing. The same failures.
-  result<bool> try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller);
+  result<bool> try_acquire(std::span<tensor_id const> ids, tier where, owner_id owner);
   /// The same for one tensor. Where it lies, until the next call; null where it is not granted, without a reason.
-  records::slot const* try_hit(tensor_id id, tier where, caller_id caller);
+  records::slot const* try_hit(tensor_id id, tier where, owner_id owner);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
+  /// Why it still waits, for the error of a deadline: `timed_out`, with the tensor that finds no room and who holds what.
+  [[nodiscard]] failure overdue(request_id id) const;
   /// Another use of a tensor in use.
-  void share(tensor_id id, tier where, caller_id caller);
+  void share(tensor_id id, tier where, owner_id owner);
   /// Loads what is absent into VRAM, after everything that is asked for, and only into room that neither a use nor the
   /// plan nor another load ahead needs; the rest of the set is passed over. Unknown ids are ignored.
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
-  void release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use);
+  void release(tensor_id id, tier where, owner_id owner, std::optional<fence> last_use);
+  /// Somebody else than the owner has released a handle of it: its acquires may wait for its own handles from now on.
+  void released_elsewhere(owner_id owner) { holders_.released_elsewhere(owner); }
   /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
-  void release_unproven(tensor_id id, caller_id caller, std::uint32_t key);
+  void release_unproven(tensor_id id, owner_id owner, std::uint32_t key);
   /// The uses left under that key lie before this fence.
   void prove(fence recorded, std::uint32_t key);
   /// All work of that stream lies before this fence; what is released on it from now on, too.
@@ -74,7 +79,7 @@ class residency {
   status set_budget(tier where, std::uint64_t bytes);
 
   // Order and plan -------------------------------------------------------------------------------------------------
-  /// How the caller will acquire, cycle for cycle; null: that is to be learned. No effect where the policy is exact.
+  /// How the caller will acquire, cycle for cycle; null: to be learned. No effect where the policy is exact.
   void set_order(std::unique_ptr<access_cycle> order);
   /// The plan in force; null: the policy decides.
   [[nodiscard]] memory_plan const* plan() const { return course_.plan(); }
@@ -124,7 +129,6 @@ class residency {
   using slot_state = records::slot_state;
   using slot = records::slot;
   using slot_rest = records::slot_rest;
-  using used_by = records::used_by;
   using tier_state = records::tier_state;
   using request = records::request;
   using chunk_state = records::chunk_state;
@@ -133,6 +137,7 @@ class residency {
   using ram_drain = records::ram_drain;
   using quarantine = records::quarantine;
   static constexpr std::uint32_t ring_slots = records::ring_slots;
+  static constexpr std::uint64_t commit_piece_bytes = 128U << 20U;  // few calls commit a tier, and none takes long
   static constexpr tier both_tiers[] = {tier::vram, tier::ram};
   [[nodiscard]] tier_state& at(tier where) { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
@@ -142,6 +147,7 @@ class residency {
   [[nodiscard]] slot_rest const& rest_of(tensor_id id, tier where) const { return at(where).rest[index_of(id)]; }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
+  [[nodiscard]] load const* find_load(tensor_id id) const { return const_cast<residency*>(this)->find_load(id); }
   template <class Change>
   void change(tensor_id id, tier where, Change const& how) {
     slot& one = slot_of(id, where);
@@ -149,15 +155,13 @@ class residency {
     how(one);
     at(where).count(one);
   }
-  template <class Command>
-  void emit(Command&& what) {
-    commands_.emplace_back(std::forward<Command>(what));
-  }
+  void emit(auto&& what) { commands_.emplace_back(std::forward<decltype(what)>(what)); }
   void watch(fence until) { emit(watch_command{until}); }
 
   // residency.cpp: construction, questions
   void open_tier(tier where, std::unique_ptr<eviction_policy> policy);
-  void fix_arena(tier where);
+  void commit_at_open(tier where);
+  [[nodiscard]] std::uint64_t scratch_bytes(tier where) const;
   void place_scratch();
   [[nodiscard]] tier_statistics stats_of(tier where) const;
 
@@ -165,12 +169,17 @@ class residency {
   [[nodiscard]] status acceptable(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] status fits_ever(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool all_there(std::span<tensor_id const> ids, tier where) const;
-  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where);
+  [[nodiscard]] bool joinable(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool room_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
+  [[nodiscard]] bool places_promised() const;
+  [[nodiscard]] bool place_now(std::span<tensor_id const> ids) const;
+  [[nodiscard]] bool nothing_else_held(std::span<tensor_id const> ids) const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
-  [[nodiscard]] bool may_pass(tier where, caller_id caller) const;
+  [[nodiscard]] bool may_pass(tier where, owner_id owner) const;
   [[nodiscard]] bool starving() const;
+  void make_way_for_all(std::span<tensor_id const> ids);
   void admit(request_id id, request& one);
   void arrived(load& one, tensor_id id, tier where);
   void reject(request_id id, failure const& why);
@@ -178,14 +187,22 @@ class residency {
   bool admit_waiting(tier where);
   [[nodiscard]] bool stuck(request const& one) const;
 
+  // residency_blocked.cpp
+  [[nodiscard]] status may_wait(request const& one) const;
+  [[nodiscard]] bool blocked_by_own_handles(request const& one, std::uint64_t more_bytes = 0) const;
+  [[nodiscard]] bool in_pieces_beside_own_handles(request const& one) const;
+  [[nodiscard]] errc why_blocked() const;
+  bool refuse_starved(tensor_id id, load const& starved);
+  [[nodiscard]] failure no_room(errc code, std::string const& why, request const& one) const;
+
   // residency_uses.cpp
   void follow_call(std::span<tensor_id const> ids, tier where);
   void go_on_after_hit(tier where);
   void count_acquire(tensor_id id, tier where);
-  void use(tensor_id id, tier where, caller_id caller);
+  void use(tensor_id id, tier where, owner_id owner);
   void touch(tensor_id id, tier where);
-  void begin_use(slot& used, tensor_id id, tier where, caller_id caller);
-  void end_use(tensor_id id, tier where, caller_id caller);
+  void begin_use(slot& used, tensor_id id, tier where, owner_id owner);
+  void end_use(tensor_id id, tier where, owner_id owner);
   void add_last_use(tensor_id id, fence last_use);
   void add_stream(slot& used, tensor_id id, fence last_use);
   [[nodiscard]] std::vector<fence> last_uses_of(tensor_id id) const;
@@ -198,8 +215,6 @@ class residency {
   [[nodiscard]] std::optional<tensor_id> first_in_line(tier where) const;
   [[nodiscard]] std::optional<tensor_id> next_in_line(tensor_id id, tier where) const;
   [[nodiscard]] std::optional<tensor_id> find_victim(tier where);
-  [[nodiscard]] records::victim_choice choose_victim(tier where);
-  void ask_anew();
   enum class use_state : std::uint8_t { over, running, unknown };
   [[nodiscard]] use_state last_use_of(tensor_id id) const;
   [[nodiscard]] bool holds_up(fence use) const;
@@ -215,8 +230,27 @@ class residency {
   void set_target(tier where);
   [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
   void fix_if_room(tensor_id id, tier where);
+  void grow(tier where);
+  void grow_by_granules(tier where, std::uint64_t refused_bytes);
   bool shrink(tier where);
+  [[nodiscard]] bool may_leave_for_budget(tensor_id id, tier where) const;
+  void evict_down_to_target(tier where);
+  void evict_above_target();
+  [[nodiscard]] std::uint64_t granules_of_pins(byte_range within) const;
   void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
+
+  // residency_windows.cpp: a place in VRAM where no hole is large enough
+  enum class may_leave : std::uint8_t { unless_running, running_too, pinned_too };
+  [[nodiscard]] std::optional<leave_cost> cost_of(tensor_id id, bool for_ahead, may_leave who) const;
+  [[nodiscard]] std::optional<eviction_window> search_windows(std::uint64_t bytes, bool for_ahead, may_leave who,
+                                                              std::span<tensor_id const> kept = {}) const;
+  [[nodiscard]] records::window_choice choose_window(std::uint64_t bytes, bool for_ahead) const;
+  bool ask_in_line(bool anew);
+  bool ask_about(byte_range window);
+  void let_go(tensor_id id, eviction_reason why);
+  tier_arena::placement evict_and_place(byte_range window);
+  std::optional<tier_arena::placement> find_place(tensor_id id, load& one, room& made);
+  std::optional<tier_arena::placement> place_by_remap(std::uint64_t bytes, room& made);
 
   // residency_loads.cpp
   load& start_load(tensor_id id, tier where, bool ahead = false);
@@ -230,9 +264,9 @@ class residency {
   [[nodiscard]] bool reading_others(tensor_id id) const;
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
-  std::optional<tier_arena::placement> place_in_one_piece(std::uint64_t bytes);
   [[nodiscard]] bool may_be_released() const;
   [[nodiscard]] bool may_evict_for(load const& one) const;
+  [[nodiscard]] bool fits_as_it_is(tensor_id id, load const& one) const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
   void drop(tensor_id id, load& one);
   void no_longer_expected(tensor_id id);
@@ -261,6 +295,8 @@ class residency {
   void emit_plan_command();
   void classify(tensor_id id, tier where);
   void classify_all();
+  [[nodiscard]] bool misplaced(tensor_id id) const;
+  void evict_misplaced(tensor_id id);
   void follow_course();
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] bool at_home(tensor_id id, tier where) const;
@@ -304,7 +340,8 @@ class residency {
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
-  void give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing);
+  [[nodiscard]] tier_arena::placement remap_of(tensor_id id, load const& one, remap_command const& what) const;
+  void give_place_back(tensor_id id, load& one, remap_command const& what, std::size_t commits_done);
   void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
   void unstage(tensor_id id, load& one);
   void end_drains();
@@ -352,7 +389,7 @@ class residency {
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
   used_streams streams_;
   std::vector<fence> asked_;  // about which no answer has come
-  std::array<std::uint32_t, 256> held_by_caller_{};
+  holders holders_;
   std::optional<failure> lost_;
   bool closed_ = false;
   statistics counters_;

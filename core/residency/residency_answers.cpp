@@ -66,21 +66,38 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   assert(of.remap);
   remap_command const done = *std::exchange(of.remap, std::nullopt);
   std::optional<tensor_id> const serves = std::exchange(of.remap_for, std::nullopt);
+  bool const at_open = std::exchange(of.opens, false);
   load* const one = serves ? find_load(*serves) : nullptr;
   assert(serves.has_value() == (one != nullptr));
   if (one != nullptr && outcome.ok()) {
+    of.arena->remap_carried_out(remap_of(*serves, *one, done));
     remap_served(*serves, *one, where);
   } else if (one != nullptr) {
-    give_place_back(*serves, *one, where, std::span(done.commits).subspan(commits_done));
+    give_place_back(*serves, *one, done, commits_done);
+  } else {
+    for (std::size_t i = 0; i < done.commits.size(); ++i) {
+      if (at_open && i < commits_done) continue;  // counted then
+      if (at_open)
+        of.arena->take_back(done.commits[i]);
+      else
+        i < commits_done ? of.arena->committed(done.commits[i]) : of.arena->commit_failed(done.commits[i]);
+    }
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
-  of.arena->remapped();
-  if (one != nullptr && !outcome.ok()) {
-    bool const refused = outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
-    place_refused(*serves, *one, where, outcome.error(), refused);
-  }
-  of.shrink_failed = !outcome.ok() && !serves;
+  of.arena->count_peak();
+  bool const refused =
+      !outcome.ok() && outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
+  if (one != nullptr && !outcome.ok()) place_refused(*serves, *one, where, outcome.error(), refused);
+  if (one == nullptr && refused) grow_by_granules(where, done.commits[commits_done].bytes);
+  of.memory_failed = !outcome.ok() && !serves && !refused;
   pump();
+}
+
+tier_arena::placement residency::remap_of(tensor_id id, load const& one, remap_command const& what) const {
+  return {.range = what.where == tier::vram ? slot_of(id, tier::vram).range : one.stage,
+          .decommits = what.decommits,
+          .commits = what.commits,
+          .after = {}};
 }
 
 void residency::remap_served(tensor_id id, load& one, tier where) {
@@ -94,14 +111,12 @@ void residency::remap_served(tensor_id id, load& one, tier where) {
   if (one.failed) clean_up(id, one);
 }
 
-void residency::give_place_back(tensor_id id, load& one, tier where, std::span<byte_range const> missing) {
-  if (where == tier::vram) {
-    byte_range const range = slot_of(id, where).range;
-    set_range(id, where, {});
-    at(where).arena->free_uncommitted(range, missing);
+void residency::give_place_back(tensor_id id, load& one, remap_command const& what, std::size_t commits_done) {
+  at(what.where).arena->remap_failed(remap_of(id, one, what), commits_done);
+  if (what.where == tier::vram) {
+    set_range(id, tier::vram, {});
     one.place_asked = false;
   } else {
-    at(where).arena->free_uncommitted(one.stage, missing);
     if (one.ring) passing_ram_bytes_ -= one.stage.bytes;
     unstage(id, one);
   }
@@ -147,10 +162,8 @@ void residency::running(fence which) {
 }
 
 void residency::end_drains() {
-  if (lost_) {
-    ram_drains_.insert(ram_drains_.end(), unproved_drains_.begin(), unproved_drains_.end());
-    unproved_drains_.clear();
-  }
+  if (lost_) std::move(unproved_drains_.begin(), unproved_drains_.end(), std::back_inserter(ram_drains_));
+  if (lost_) unproved_drains_.clear();
   while (!ram_drains_.empty() && (lost_ || known_passed(*ram_drains_.front().until))) {
     ram_drain const over = ram_drains_.front();
     ram_drains_.pop_front();
@@ -276,13 +289,15 @@ void residency::pump_on() {
 
 bool residency::go_on() {
   bool ever = false;
-  auto waits = [&](tier where) { return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes; };
+  auto waits = [&](tier where) {
+    return !at(where).waiting.empty() || at(where).limit_bytes > at(where).target_bytes || at(where).grows;
+  };
   while (!staging_.empty() || !placing_.empty() || waits(tier::vram) || waits(tier::ram)) {
     bool any = false;
     for (tensor_id id : std::vector(staging_)) {
       if (std::find(staging_.begin(), staging_.end(), id) == staging_.end()) continue;  // given up for another
       load& one = *find_load(id);
-      if (stage(id, one))
+      if (stage(id, one) || (one.starved && refuse_starved(id, one)))
         any = true;
       else if (!one.starved && slot_of(id, tier::ram).uses == 0)
         break;  // in order, so that the policy is followed exactly
@@ -297,7 +312,10 @@ bool residency::go_on() {
       any = any || placed;
       in_order = in_order && (placed || !goes_first);
     }
-    for (tier where : both_tiers) any = shrink(where) || any;
+    for (tier where : both_tiers) {
+      grow(where);
+      any = shrink(where) || any;
+    }
     for (tier where : both_tiers) any = admit_waiting(where) || any;
     if (!any) return ever;
     ever = true;

@@ -48,10 +48,7 @@ void residency::drain_ram(ram_drain one, bool over) {
     at(tier::ram).quarantined_bytes += one.range.bytes;
   }
   if (!one.busy) ++passing_drains_;
-  if (one.until)
-    ram_drains_.push_back(one);
-  else
-    unproved_drains_.push_back(one);
+  one.until ? ram_drains_.push_back(one) : unproved_drains_.push_back(one);
 }
 
 void residency::end_drain(ram_drain const& one) {

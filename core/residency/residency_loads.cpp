@@ -98,7 +98,8 @@ bool residency::stage(tensor_id id, load& one) {
   one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead && !in_step();
   if (made != room::there) return false;
   std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
-  auto placed = at(tier::ram).arena->place(bytes, bound, !ram.remap);
+  auto placed = at(tier::ram).arena->place(bytes);
+  if (!placed && !ram.remap) placed = at(tier::ram).arena->place_by_remap(bytes, bound);
   if (!placed) return false;
   assert(placed->after.empty());  // RAM becomes free only once no copy reads it
   one.stage = placed->range;
@@ -215,9 +216,15 @@ bool residency::may_evict_for(load const& one) const {
 
 bool residency::may_place(tensor_id id, load const& one) const {
   if (!one.staged || one.failed || one.placed || one.place_asked) return false;
-  tier_state const& vram = at(tier::vram);
-  if (may_evict_for(one)) return true;
-  return vram.arena->allocated_bytes() + footprint(id, tier::vram) <= soft_limit(tier::vram);
+  return may_evict_for(one) || planned_range(id) || fits_as_it_is(id, one);
+}
+
+// Into a hole, so that nobody need leave.
+bool residency::fits_as_it_is(tensor_id id, load const& one) const {
+  tier_arena const& arena = *at(tier::vram).arena;
+  std::uint64_t const bytes = footprint(id, tier::vram);
+  return !one.packed && arena.largest_hole_bytes() >= bytes &&
+         arena.allocated_bytes() + bytes <= soft_limit(tier::vram);
 }
 
 bool residency::place(tensor_id id, load& one) {
@@ -228,30 +235,27 @@ bool residency::place(tensor_id id, load& one) {
     if (found != planned_place::elsewhere) return found == planned_place::taken;
     if (one.ahead) return give_up_ahead(id, one), true;
   }
-  tier_state& vram = at(tier::vram);
-  std::uint64_t const bytes = footprint(id, tier::vram);
-  room const made = make_room(tier::vram, bytes, id, one);
-  if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
-  if (made != room::there) return false;
-  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + bytes);
-  auto placed = vram.arena->place(bytes, bound, !vram.remap && vram.options.can_remap);
-  if (!placed && !vram.options.can_remap) {
-    placed = place_in_one_piece(bytes);
-    if (!placed && !may_be_released()) {
-      fail(id, one,
-           {.code = errc::out_of_memory,
-            .what = "no " + std::to_string(bytes) +
-                    " bytes of VRAM in one piece beside what is held, on a device "
-                    "that cannot remap its memory"});
-      return true;
-    }
+  if (!may_evict_for(one) && !fits_as_it_is(id, one)) return false;
+  room made = room::there;
+  auto placed = find_place(id, one, made);
+  if (placed) {
+    placed_at(id, one, std::move(*placed));
+    return true;
   }
-  if (!placed) return false;
-  placed_at(id, one, std::move(*placed));
+  if (made == room::none && one.ahead) return give_up_ahead(id, one), true;
+  if (made != room::none || may_be_released()) return false;
+  bool const refused = at(tier::vram).system_limit_bytes != unlimited_bytes;
+  owner_id const asks = one.waiters.empty() ? owner_id::this_thread : requests_.at(one.waiters.front()).owner;
+  fail(id, one,
+       no_room(refused ? errc::out_of_memory : why_blocked(),
+               "no place in one piece beside what handles hold", {.ids = {id}, .where = tier::vram, .owner = asks}));
   return true;
 }
 
 void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed) {
+  // A pin that lies in others' places stays there, so the plan has to go round it.
+  auto const own = planned_range(id);
+  if (own && placed.range != *own && slot_of(id, tier::vram).pinned) course_.conditions_changed();
   set_range(id, tier::vram, placed.range);
   ++rest_of(id, tier::vram).generation;
   one.after = std::move(placed.after);
@@ -265,27 +269,25 @@ void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed)
   }
 }
 
-// Where memory cannot be remapped, whatever lies between two gaps has to leave.
-std::optional<tier_arena::placement> residency::place_in_one_piece(std::uint64_t bytes) {
-  tier_arena& arena = *at(tier::vram).arena;
-  for (auto next = choose_victim(tier::vram); next.victim; next = choose_victim(tier::vram)) {
-    evict(*next.victim, tier::vram, eviction_reason::room);
-    if (auto placed = arena.place(bytes, arena.allocated_bytes() + bytes, false)) return placed;
-  }
-  return std::nullopt;
-}
-
-// Somebody may still let go of VRAM: a caller who holds some and waits for nothing, a load that goes on, an answer.
+// Somebody may still let go of VRAM: a handle whose owner waits for nothing, or lets others release it; a load that goes on;
+// an answer. What a request was promised is no handle yet.
 bool residency::may_be_released() const {
   if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
-  std::array<bool, 256> waits{};
-  for (auto const& [id, each] : requests_) waits[static_cast<std::size_t>(each.caller)] = true;
-  for (std::size_t caller = 0; caller < held_by_caller_.size(); ++caller)
-    if (held_by_caller_[caller] > 0 && !waits[caller]) return true;
-  return std::any_of(loads_.begin(), loads_.end(), [](auto const& each) {
-    load const& one = each.second;
-    return one.placed || one.place_asked || one.stage_asked || one.reads_out > 0;
+  bool any = false;
+  holders_.each(tier::vram, [&](owner_id owner, tensor_id held, std::uint64_t uses) {
+    bool waits = false;
+    for (auto const& [id, each] : requests_) {
+      if (each.owner != owner) continue;
+      waits = true;
+      if (each.admitted && each.where == tier::vram)
+        uses -= static_cast<std::uint64_t>(std::ranges::count(each.ids, held));
+    }
+    any = any || (uses > 0 && (!waits || holders_.may_be_released_elsewhere(owner)));
   });
+  return any || std::any_of(loads_.begin(), loads_.end(), [](auto const& each) {
+           load const& one = each.second;
+           return one.placed || one.place_asked || one.stage_asked || one.reads_out > 0;
+         });
 }
 
 void residency::queue_copies(tensor_id id, load& one) {

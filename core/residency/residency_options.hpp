@@ -1,7 +1,8 @@
-// How a residency core is set up, and who calls it. Plain values; what they mean is decided in residency.hpp, where
-// they come from in the executor.
+// How a residency core is set up. Plain values; what they mean is decided in residency.hpp, where they come from in the
+// executor.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -10,15 +11,15 @@
 
 namespace tierpager {
 
-/// Who acquires. A caller that holds handles is never made to wait behind requests that may be waiting for them.
-enum class caller_id : std::uint8_t {};
-
 struct tier_options {
   bool present = true;
   std::uint64_t budget_bytes = unlimited_bytes;
-  std::uint64_t granule_bytes = 4096;  // every tensor takes a multiple of this
+  std::uint64_t granule_bytes = 4096;  // memory is committed and given back in multiples of this
+  std::uint64_t align_bytes = 4096;    // every tensor takes a multiple of this, or of a granule where that is less
   std::uint64_t overhead_bytes = 0;    // what the device holds of the budget beside the arena
   bool can_remap = true;               // else the whole budget is committed once, and cannot change
+
+  [[nodiscard]] std::uint64_t footprint_align_bytes() const { return std::min(align_bytes, granule_bytes); }
 };
 
 struct residency_options {

@@ -23,9 +23,8 @@ void residency::emit_plan_command() {
   question->epoch = asked->epoch;
   question->order = std::move(asked->order);
   plan_request& wanted = question->request;
-  wanted.vram_space.offset = scratch_.end();
-  wanted.vram_space.bytes =
-      (vram.options.can_remap ? vram.reserve_bytes : std::min(vram.reserve_bytes, vram.target_bytes)) - scratch_.end();
+  wanted.vram_space = {scratch_.end(), vram.reserve_bytes - scratch_.end()};
+  wanted.vram_gaps = vram.arena->vacant_under(vram.target_bytes);
   wanted.vram_budget_bytes = vram.target_bytes - std::min(vram.target_bytes, scratch_.bytes);
   wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
   wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes_);
@@ -33,14 +32,18 @@ void residency::emit_plan_command() {
   question->vram_bytes = vram.footprints;
   question->ram_bytes = ram.footprints;
   question->vram_now.resize(tensors_.size(), memory_plan::no_place);
-  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now}) each->resize(tensors_.size());
+  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now, &wanted.vram_held})
+    each->resize(tensors_.size());
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     auto const id = static_cast<tensor_id>(i);
     slot const& in_vram = slot_of(id, tier::vram);
     slot const& in_ram = slot_of(id, tier::ram);
     if (in_vram.pinned) wanted.pinned_vram[i] = true;
     if (in_ram.pinned) wanted.pinned_ram[i] = true;
-    if (lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
+    bool const stays = in_vram.pinned && in_vram.state == slot_state::resident;
+    bool const in_use = in_vram.uses > 0 && in_vram.state == slot_state::resident;
+    if (stays || in_use) wanted.vram_held[i] = true;
+    if (stays || in_use || lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
     if (in_ram.state == slot_state::resident && !in_ram.doomed) wanted.ram_now[i] = true;
   }
   emit(plan_command{question});
@@ -64,15 +67,28 @@ void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
   plan_comes_ = plan_comes_ && course_.plan_wanted();  // another one, or none any more
   if (adopted) {
     classify_all();
+    for (std::size_t i = 0; i < tensors_.size(); ++i) evict_misplaced(static_cast<tensor_id>(i));
     run_ahead();
   }
   pump();
   ask_for_plan();
 }
 
+// A resident that is to lie elsewhere: it would be in the way of others for many passes, and they in the way of it.
+bool residency::misplaced(tensor_id id) const {
+  return at_home(id, tier::vram) && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).range != planned_range(id);
+}
+
+// So it leaves, and comes where it belongs with its next use.
+void residency::evict_misplaced(tensor_id id) {
+  if (misplaced(id) && evictable(id, tier::vram) && !slot_of(id, tier::vram).pinned)
+    evict(id, tier::vram, eviction_reason::plan);
+}
+
 // The order may be another one since, or none: then the policy decides until there is a plan again.
 void residency::follow_course() {
-  if (course_.take_loss()) classify_all();
+  if (!course_.take_loss()) return;
+  classify_all();
 }
 
 // After another plan has come into force, or none is in force any more. Loads ahead that have no place yet were meant for

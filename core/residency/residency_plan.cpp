@@ -22,7 +22,7 @@ bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset
 void residency::set_range(tensor_id id, tier where, byte_range range) {
   slot& one = slot_of(id, where);
   if (one.range.bytes > 0) at(where).lying.erase(one.range.offset);
-  if (range.bytes > 0) at(where).lying.emplace(range.offset, id);
+  if (range.bytes > 0) at(where).lying.emplace(range.offset, tenant{id, range});
   one.range = range;
 }
 
@@ -33,12 +33,7 @@ std::optional<byte_range> residency::planned_range(tensor_id id) const {
 }
 
 std::vector<tensor_id> residency::lying_in(byte_range range) const {
-  auto const& lying = at(tier::vram).lying;
-  auto from = lying.upper_bound(range.offset);
-  if (from != lying.begin() && slot_of(std::prev(from)->second, tier::vram).range.end() > range.offset) --from;
-  std::vector<tensor_id> ids;
-  for (; from != lying.end() && from->first < range.end(); ++from) ids.push_back(from->second);
-  return ids;
+  return tierpager::lying_in(at(tier::vram).lying, range);
 }
 
 // What was loaded ahead stays, whether it has come or not.
@@ -64,12 +59,8 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   }
   if (asking) return planned_place::later;
   for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
-  room const made = make_room(tier::vram, range.bytes, id, one);
-  if (made != room::there) return made == room::draining ? planned_place::later : planned_place::elsewhere;
-  std::uint64_t const bound = std::max(soft_limit(tier::vram), vram.arena->allocated_bytes() + range.bytes);
-  if (!vram.arena->is_free(range)) return planned_place::elsewhere;  // what lies there is in quarantine
-  auto placed = vram.arena->place_at(range, bound, !vram.remap && vram.options.can_remap);
-  if (!placed) return planned_place::later;
+  auto placed = vram.arena->place_at(range);
+  if (!placed) return planned_place::elsewhere;  // part of it is in quarantine, or not committed
   placed_at(id, one, std::move(*placed));
   return planned_place::taken;
 }
@@ -149,6 +140,7 @@ bool residency::room_ahead(tensor_id id) {
   if (coming != nullptr && coming->failed) return false;
   auto const range = planned_range(id);
   if (!range) return course_.plan() == nullptr;
+  if (!vram.arena->is_committed(*range)) return false;
   for (tensor_id each : staying_in(*range)) {
     slot const& there = slot_of(each, tier::vram);
     if (held(there) || there.pinned || there.ahead) return false;

@@ -8,9 +8,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <core/eviction/lru.hpp>
+#include <core/memory/eviction_window.hpp>
 #include <core/memory/tier_arena.hpp>
 #include <core/residency/command.hpp>
 #include <core/residency/residency_options.hpp>
@@ -72,10 +74,11 @@ bool any_last_use(slot const& one, slot_rest const& rest, Predicate const& is) {
 }
 
 struct tier_state {
-  [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes; }
+  [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes && !grows; }
   [[nodiscard]] std::uint64_t held_bytes() const { return lasting_bytes + coming_bytes; }
   /// What the slot counts for in the sums below; no longer, before it changes.
   void count(slot const& one) {
+    if (held(one)) ++held_tensors;
     if (lasting(one)) lasting_bytes += one.footprint_bytes;
     if (coming(one)) coming_bytes += one.footprint_bytes;
     if (one.state != slot_state::resident) return;
@@ -83,6 +86,7 @@ struct tier_state {
     ++resident_tensors;
   }
   void uncount(slot const& one) {
+    if (held(one)) --held_tensors;
     if (lasting(one)) lasting_bytes -= one.footprint_bytes;
     if (coming(one)) coming_bytes -= one.footprint_bytes;
     if (one.state != slot_state::resident) return;
@@ -93,6 +97,7 @@ struct tier_state {
   bool open = false;  // present, and nothing has ended that
   tier_options options;
   std::uint64_t reserve_bytes = 0;
+  std::uint64_t need_bytes = 0;                        // of all tensors, staging and scratch
   std::uint64_t target_bytes = 0;                      // what the current budget allows, in whole granules
   std::uint64_t limit_bytes = 0;                       // what binds: the old target until a lower one has drained
   std::uint64_t effective_bytes = 0;                   // the same as `limit_bytes`, as a user counts
@@ -100,6 +105,7 @@ struct tier_state {
   std::uint64_t refused_commits = 0;
   std::uint64_t lasting_bytes = 0;  // footprints of what may stay for long: used, fixed, unproven, scratch
   std::uint64_t coming_bytes = 0;   // of what is not, but loading
+  std::uint64_t held_tensors = 0;   // of both
   std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
   std::uint64_t quarantined_bytes = 0;
   std::uint64_t resident_bytes = 0, resident_tensors = 0;
@@ -110,18 +116,29 @@ struct tier_state {
   std::vector<slot> slots;
   std::vector<slot_rest> rest;
   std::shared_ptr<std::vector<std::uint64_t> const> footprints;  // as the slots have them, for plans
-  std::map<std::uint64_t, tensor_id> lying;                      // by offset: what has a range
+  tenants lying;                                                 // what has a range
   std::vector<request_id> waiting;                               // tickets that are not admitted yet, in order
   std::optional<remap_command> remap;                            // under way
   std::optional<tensor_id> remap_for;                            // whose placement it serves
-  bool shrink_failed = false;  // memory could not be given back: not tried again until something changes
+  bool memory_failed = false;  // could not be committed or given back: not tried again until something changes
+  bool grows = false;          // there is more to be committed
+  bool opens = false;          // what is being committed is all that was asked for at open
+  std::uint64_t last_resorts = 0;
   std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
 };
+
+/// The tensors of a set, each once, in ascending order.
+inline std::vector<tensor_id> distinct(std::span<tensor_id const> ids) {
+  std::vector<tensor_id> each(ids.begin(), ids.end());
+  std::sort(each.begin(), each.end());
+  each.erase(std::unique(each.begin(), each.end()), each.end());
+  return each;
+}
 
 struct request {
   std::vector<tensor_id> ids;
   tier where;
-  caller_id caller;
+  owner_id owner;
   bool admitted = false;
   std::uint32_t missing = 0;  // distinct tensors not there yet
 };
@@ -143,6 +160,7 @@ struct load {
   bool ahead = false;    // nobody has asked for it yet
   bool began_ahead = false;
   bool asked_anew = false;  // whether every possible victim is still in use, as earlier answers say
+  bool packed = false;      // only if what its request wants lies together is there room for all of it
   std::optional<failure> failed;
   byte_range stage;
   std::uint64_t chunk_bytes = 0;
@@ -168,11 +186,10 @@ struct quarantine {
   bool settling = false;
 };
 
-/// Who leaves next, if anybody.
-struct victim_choice {
-  std::optional<tensor_id> victim;
-  bool asking = false;   // an answer comes first
-  bool running = false;  // a stream still uses it, and so it is with all others
+/// Where a tensor could go if others left, if anywhere.
+struct window_choice {
+  std::optional<eviction_window> window;
+  bool running = false;  // a stream still uses some of it, and so it is with all other windows
 };
 /// What a tensor takes of RAM on its way.
 struct stage_size {

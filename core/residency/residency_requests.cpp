@@ -6,17 +6,6 @@
 #include <core/slice_advice.hpp>
 
 namespace tierpager {
-namespace {
-
-std::vector<tensor_id> distinct(std::span<tensor_id const> ids) {
-  std::vector<tensor_id> each(ids.begin(), ids.end());
-  std::sort(each.begin(), each.end());
-  each.erase(std::unique(each.begin(), each.end()), each.end());
-  return each;
-}
-
-}  // namespace
-
 status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
   if (lost_) return *lost_;
   if (closed_) return failure{.code = errc::closed, .what = "the pager is closed"};
@@ -34,10 +23,11 @@ status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
 status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
   tier_state const& one = at(where);
   std::uint64_t needed = one.pinned_bytes;
-  if (where == tier::vram) needed += round_up(options_.scratch_bytes, one.options.granule_bytes);
-  for (tensor_id id : ids.size() == 1 ? std::vector(ids.begin(), ids.end()) : distinct(ids))
+  needed += scratch_bytes(where);
+  for (tensor_id id : ids.size() == 1 ? std::vector(ids.begin(), ids.end()) : records::distinct(ids))
     if (!slot_of(id, where).pinned) needed += footprint(id, where);
   if (needed <= one.target_bytes) return {};
+  needed = round_up(needed, one.options.granule_bytes);  // what would do
   bool const refused = needed <= target_of(where, effective_of(where, one.options.budget_bytes));
   std::string given = " bytes";
   if (refused) given += ", of which the system gave " + std::to_string(one.system_limit_bytes);
@@ -55,7 +45,7 @@ bool residency::all_there(std::span<tensor_id const> ids, tier where) const {
 }
 
 // A load that has failed, or one that passes RAM in a ring when RAM is wanted, must be over before the next can start.
-bool residency::joinable(std::span<tensor_id const> ids, tier where) {
+bool residency::joinable(std::span<tensor_id const> ids, tier where) const {
   return std::all_of(ids.begin(), ids.end(), [&](tensor_id id) {
     if (slot_of(id, where).state == slot_state::resident) return true;
     load const* one = find_load(id);
@@ -66,7 +56,7 @@ bool residency::joinable(std::span<tensor_id const> ids, tier where) {
 std::uint64_t residency::newly_held_bytes(std::span<tensor_id const> ids, tier where) const {
   if (ids.size() == 1) return held(slot_of(ids[0], where)) ? 0 : footprint(ids[0], where);
   std::uint64_t bytes = 0;
-  for (tensor_id id : distinct(ids))
+  for (tensor_id id : records::distinct(ids))
     if (!held(slot_of(id, where))) bytes += footprint(id, where);
   return bytes;
 }
@@ -75,7 +65,78 @@ std::uint64_t residency::newly_held_bytes(std::span<tensor_id const> ids, tier w
 // victims.
 bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t const bytes = newly_held_bytes(ids, where);
-  return bytes == 0 || at(where).held_bytes() + at(where).quarantined_bytes + bytes <= at(where).target_bytes;
+  if (bytes == 0) return true;
+  if (at(where).held_bytes() + at(where).quarantined_bytes + bytes > at(where).target_bytes) return false;
+  return granules_for(ids, where) || place_now(ids) ||
+         (quarantined_vram_.empty() && unproven_.empty() && nothing_else_held(ids));
+}
+
+// What is held may lie so that no hole is large enough, whoever leaves. Then whole granules from elsewhere are mapped
+// together, so enough of them must be left, beside those that what is held touches, for all that has no place yet.
+bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
+  tier_state const& of = at(where);
+  std::uint64_t const granule = of.options.granule_bytes;
+  if (of.options.footprint_align_bytes() == granule || !of.options.can_remap) return true;
+  std::uint64_t promised = 0;
+  std::vector<tensor_id> const wanted = records::distinct(ids);
+  auto const promise = [&](tensor_id id) {  // it may begin and end within a granule
+    if (footprint(id, where) > 0) promised += round_up(footprint(id, where), granule) + granule;
+  };
+  for (tensor_id id : wanted)
+    if (slot_of(id, where).state == slot_state::absent) promise(id);
+  for (tensor_id id : placing_)
+    if (!loads_.at(static_cast<std::uint32_t>(id)).ahead) promise(id);
+  if (promised == 0) return true;
+  // More than can be touched, which is mostly enough, and found without a look at all that lies there.
+  std::uint64_t const touching = of.held_tensors + wanted.size() + quarantined_vram_.size() + 1;
+  std::uint64_t most = of.held_bytes() + of.quarantined_bytes + 2 * granule * touching;
+  for (tensor_id id : wanted) most += footprint(id, where);
+  if (most + promised <= of.target_bytes) return true;
+  std::uint64_t touched = 0;
+  std::uint64_t reached = 0;
+  auto const touch = [&](byte_range range) {
+    byte_range const whole = of.arena->whole_granules(range);
+    if (range.bytes == 0 || whole.end() <= reached) return;
+    touched += whole.end() - std::max(reached, whole.offset);
+    reached = whole.end();
+  };
+  touch(scratch_);
+  for (auto const& [offset, each] : of.lying)
+    if (held(slot_of(each.id, where)) || std::binary_search(wanted.begin(), wanted.end(), each.id)) touch(each.range);
+  for (quarantine const& each : quarantined_vram_) touched += of.arena->whole_granules(each.range).bytes;
+  return touched + promised <= of.target_bytes;
+}
+
+// To loads that somebody waits for; the others are given up where they find no place.
+bool residency::places_promised() const {
+  return std::any_of(placing_.begin(), placing_.end(),
+                     [&](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; });
+}
+
+// There is a place at this moment for all that is missing, side by side: whoever comes after it leaves it that.
+bool residency::place_now(std::span<tensor_id const> ids) const {
+  if (places_promised()) return false;
+  std::uint64_t missing_bytes = 0;
+  std::vector<tensor_id> const wanted = records::distinct(ids);
+  for (tensor_id id : wanted) {
+    slot const& there = slot_of(id, tier::vram);
+    if (there.state == slot_state::absent) missing_bytes += there.footprint_bytes;
+    if (there.state == slot_state::loading && there.range.bytes == 0) return false;
+  }
+  return missing_bytes == 0 || search_windows(missing_bytes, false, may_leave::running_too, wanted).has_value();
+}
+
+// No handle, nor a load that has no place yet. Then all of the set finds room at the low end, side by side.
+bool residency::nothing_else_held(std::span<tensor_id const> ids) const {
+  if (places_promised()) return false;
+  std::vector<tensor_id> const wanted = records::distinct(ids);
+  return std::all_of(at(tier::vram).lying.begin(), at(tier::vram).lying.end(), [&](auto const& each) {
+    tensor_id const id = each.second.id;
+    slot const& there = slot_of(id, tier::vram);
+    bool const for_this = there.uses == 0 && std::binary_search(wanted.begin(), wanted.end(), id);
+    bool const no_handle = there.uses == 0 && there.state == slot_state::resident;
+    return !held(there) || for_this || no_handle;
+  });
 }
 
 // A load for the device waits for RAM that host handles hold.
@@ -84,27 +145,28 @@ bool residency::starving() const {
                      [&](tensor_id id) { return loads_.at(static_cast<std::uint32_t>(id)).starved; });
 }
 
-result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
-  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr)
+result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, tier where, owner_id owner) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, owner) != nullptr)
     return acquired{.granted = true, .request = request_id{}};
   if (status const sound = acceptable(ids, where); !sound.ok()) return sound.error();
-  bool const pass = may_pass(where, caller);
+  bool const pass = may_pass(where, owner);
   if (pass && all_there(ids, where) && room_for(ids, where)) {
     follow_call(ids, where);
-    for (tensor_id each : ids) use(each, where, caller);
+    for (tensor_id each : ids) use(each, where, owner);
     go_on_after_hit(where);
     return acquired{.granted = true, .request = request_id{}};
   }
-  status fine = fits_ever(ids, where);
-  if (!fine.ok() && fine.error().code == errc::out_of_memory) {  // then the system is asked once more
+  request asked{.ids = {ids.begin(), ids.end()}, .where = where, .owner = owner};
+  status fine = may_wait(asked);
+  bool const lowered = at(where).system_limit_bytes != unlimited_bytes;
+  if (!fine.ok() && fine.error().code != errc::budget_too_small && lowered) {  // then the system is asked once more
     at(where).system_limit_bytes = unlimited_bytes;
     set_target(where);
-    fine = fits_ever(ids, where);
+    fine = may_wait(asked);
   }
   if (!fine.ok()) return fine.error();
   auto const id = static_cast<request_id>(next_request_++);
-  request& one = requests_[id];
-  one = {.ids = {ids.begin(), ids.end()}, .where = where, .caller = caller};
+  request& one = requests_[id] = std::move(asked);
   follow_call(ids, where);
   plan_comes_ = where == tier::vram && course_.plan_wanted();
   if (pass && joinable(ids, where) && find_room_for(ids, where))
@@ -118,17 +180,17 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   return acquired{.granted = false, .request = id};
 }
 
-result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, caller_id caller) {
-  if (ids.size() == 1 && try_hit(ids.front(), where, caller) != nullptr) return true;
+result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, owner_id owner) {
+  if (ids.size() == 1 && try_hit(ids.front(), where, owner) != nullptr) return true;
   if (status const fine = acceptable(ids, where); !fine.ok()) return fine.error();
   if (!all_there(ids, where)) {
     status const fine = fits_ever(ids, where);
     if (!fine.ok() && fine.error().code != errc::out_of_memory) return fine.error();
     return false;
   }
-  if (!may_pass(where, caller) || !room_for(ids, where)) return false;
+  if (!may_pass(where, owner) || !room_for(ids, where)) return false;
   follow_call(ids, where);
-  for (tensor_id id : ids) use(id, where, caller);
+  for (tensor_id id : ids) use(id, where, owner);
   go_on_after_hit(where);
   return true;
 }
@@ -138,11 +200,20 @@ bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
 }
 
+// Those of the set that are there might lie in the way of the others: they come again, side by side.
+void residency::make_way_for_all(std::span<tensor_id const> ids) {
+  for (tensor_id id : ids)
+    if (evictable(id, tier::vram) && !slot_of(id, tier::vram).pinned && footprint(id, tier::vram) > 0)
+      evict(id, tier::vram, eviction_reason::fragmentation);
+}
+
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
+  bool const packed = one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where);
+  if (packed && !place_now(one.ids)) make_way_for_all(one.ids);
   for (tensor_id each : one.ids) {
-    use(each, one.where, one.caller);
+    use(each, one.where, one.owner);
     if (slot_of(each, one.where).state == slot_state::resident) continue;
     // What was to be there ahead is not, so others may be missing too: they left for this one's place, or will.
     if (slot_of(each, tier::vram).state == slot_state::absent) course_.fall_back();
@@ -150,6 +221,7 @@ void residency::admit(request_id id, request& one) {
     if (coming == nullptr) coming = &start_load(each, one.where);
     ask_for(each, *coming);
     if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
+    coming->packed = coming->packed || packed;
     if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
     coming->waiters.push_back(id);
     ++one.missing;
@@ -185,7 +257,7 @@ void residency::reject(request_id id, failure const& why) {
     for (tensor_id each : one.ids) course_.released(each);
   if (one.admitted) {
     for (tensor_id each : one.ids) {
-      end_use(each, one.where, one.caller);
+      end_use(each, one.where, one.owner);
       if (load* coming = find_load(each)) std::erase(coming->waiters, id);
     }
   }
@@ -209,12 +281,12 @@ bool residency::admit_waiting(tier where) {
   for (std::size_t i = 0; i < one.waiting.size();) {
     request_id const id = one.waiting[i];
     request& each = requests_.at(id);
-    if (status const fine = fits_ever(each.ids, where); !fine.ok()) {
+    if (status const fine = may_wait(each); !fine.ok()) {
       reject(id, fine.error());
       any = true;
       continue;
     }
-    bool const turn = !blocked || held_by_caller_[static_cast<std::size_t>(each.caller)] > 0;
+    bool const turn = !blocked || holders_.holds_any(each.owner);
     if (turn && joinable(each.ids, where) && find_room_for(each.ids, where)) {
       one.waiting.erase(one.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       admit(id, each);
@@ -224,6 +296,11 @@ bool residency::admit_waiting(tier where) {
     if (stuck(each)) {
       reject(id, {.code = errc::device_failed,
                   .what = "what must leave may still be in use: the order of a failed call is not proved"});
+      any = true;
+      continue;
+    }
+    if (in_pieces_beside_own_handles(each)) {
+      reject(id, no_room(why_blocked(), "room only in pieces beside the owner's own handles", each));
       any = true;
       continue;
     }
@@ -240,9 +317,11 @@ bool residency::stuck(request const& one) const {
   std::vector<tensor_id> unproved;
   for (auto const& [key, id] : unproven_)
     if (one.where == tier::vram && slot_of(id, tier::vram).uses == 0) unproved.push_back(id);
-  for (tensor_id id : distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
+  for (tensor_id id : records::distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
+  if (one.where == tier::vram && bytes <= of.target_bytes)  // in its granules
+    return nothing_else_held(one.ids) || in_pieces_beside_own_handles(one);
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
 }
 

@@ -77,45 +77,6 @@ void residency::ask(tensor_id id) {
   }
 }
 
-// Unless the policy is exact, a place in VRAM whose last use is over goes before one that a stream still uses: behind a
-// slow stream every later copy would wait too, and that stream may be waiting for the caller of this very acquire.
-records::victim_choice residency::choose_victim(tier where) {
-  constexpr unsigned looks_max = 64;
-  constexpr unsigned asks_max = 8;
-  eviction_policy const& policy = *at(where).policy;
-  auto const first = find_victim(where);
-  if (first && in_step() && slot_of(*first, where).ahead && ahead_comes()) return {.victim = {}, .asking = true};
-  if (where == tier::ram || policy.exact() || !first || slot_of(*first, where).pinned) return {first};
-  unsigned asks = 0;
-  std::optional<tensor_id> victim = first;
-  for (unsigned looks = 0; victim && looks < looks_max && asks < asks_max; ++looks) {
-    slot const& one = slot_of(*victim, where);
-    use_state const standing = last_use_of(*victim);
-    if (evictable(*victim, where) && !one.pinned && standing != use_state::running) {
-      if (asks == 0 && standing == use_state::over) return {victim};
-      ask(*victim);
-      ++asks;
-    }
-    victim = next_in_line(*victim, where);
-  }
-  if (asks > 0) return {.victim = std::nullopt, .asking = true};
-  return {.victim = first, .running = true};
-}
-
-// Where all were in use when they were asked about, some may not be any more. Then it must not be one that still is.
-void residency::ask_anew() {
-  constexpr unsigned asks_max = 8;
-  unsigned asks = 0;
-  for (auto victim = find_victim(tier::vram); victim && asks < asks_max; victim = next_in_line(*victim, tier::vram)) {
-    slot const& each = slot_of(*victim, tier::vram);
-    if (!evictable(*victim, tier::vram) || each.pinned) continue;
-    for (fence const use : last_uses_of(*victim))
-      if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
-    ask(*victim);
-    ++asks;
-  }
-}
-
 // Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
 // ahead nobody leaves who is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
@@ -124,15 +85,10 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
   if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
   if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
-    auto const [victim, asking, running] = choose_victim(where);
-    if (asking) return room::draining;
+    auto const victim = find_victim(where);
     if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
-    if (ahead && (running || at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
-    if (running && !std::exchange(for_it.asked_anew, true)) {
-      ask_anew();
-      return room::draining;
-    }
+    if (ahead && (at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
     if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
     evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
   }
@@ -151,7 +107,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
   change(id, where, [](slot& gone) {
     gone.state = slot_state::absent;
     gone.copying = false;
-    gone.streams = used_by::none;
+    gone.streams = records::used_by::none;
   });
   if (where == tier::ram) spare(id);
   if (where == tier::vram && why == eviction_reason::room) course_.fall_back();
@@ -191,11 +147,9 @@ void residency::set_pinned(tensor_id id, tier where, bool pinned) {
 }
 
 std::uint64_t residency::needed_beside_pins(tier where) const {
-  std::uint64_t const scratch =
-      where == tier::vram ? round_up(options_.scratch_bytes, at(where).options.granule_bytes) : 0;
   bool const staging = where == tier::ram && at(tier::vram).options.present;
   std::uint64_t const largest = at(where).unpinned.empty() ? 0 : at(where).unpinned.rbegin()->first;
-  return scratch + (staging ? std::min(ring_floor_bytes_, largest) : largest);
+  return scratch_bytes(where) + (staging ? std::min(ring_floor_bytes_, largest) : largest);
 }
 
 std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) const {
@@ -205,22 +159,22 @@ std::uint64_t residency::effective_of(tier where, std::uint64_t asked_bytes) con
   std::uint64_t const overhead = at(where).options.overhead_bytes;
   effective = std::max(effective, overhead);  // the device holds it whatever was asked for
   if (staging) effective = std::max(effective, ring_floor_bytes_ + overhead);
-  if (options_.overcommit_pins)
-    effective = std::max(effective, at(where).pinned_bytes + needed_beside_pins(where) + overhead);
+  if (options_.overcommit_pins) effective = std::max(effective, least_bytes(where));
   return effective;
 }
 
 // What pins and any one tensor need.
 std::uint64_t residency::least_bytes(tier where) const {
   tier_state const& one = at(where);
-  return one.pinned_bytes + needed_beside_pins(where) + one.options.overhead_bytes;
+  return round_up(one.pinned_bytes + needed_beside_pins(where), one.options.granule_bytes) + one.options.overhead_bytes;
 }
 
 // What tensors may take of that budget, in whole granules.
 std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) const {
   tier_state const& one = at(where);
   std::uint64_t const usable = effective_bytes - std::min(effective_bytes, one.options.overhead_bytes);
-  return round_down(std::min(usable, one.reserve_bytes), one.options.granule_bytes);
+  std::uint64_t const most = where == tier::vram ? one.need_bytes : one.reserve_bytes;
+  return round_down(std::min(usable, most), one.options.granule_bytes);
 }
 
 // A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
@@ -229,7 +183,9 @@ void residency::set_target(tier where) {
   std::uint64_t const effective = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
   if (one.target_bytes != before) course_.conditions_changed();
-  one.shrink_failed = false;
+  one.memory_failed = false;
+  one.grows = where == tier::vram && one.system_limit_bytes == unlimited_bytes &&
+              one.arena->committed_bytes() < one.target_bytes;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
@@ -251,7 +207,7 @@ bool residency::make_do(tier where) {
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
   if (options_.overcommit_pins || pinned_bytes == 0) return {};
   std::uint64_t const overhead = at(where).options.overhead_bytes;
-  std::uint64_t const needed = pinned_bytes + needed_beside_pins(where);
+  std::uint64_t const needed = round_up(pinned_bytes + needed_beside_pins(where), at(where).options.granule_bytes);
   if (needed <= target_of(where, effective_bytes)) return {};
   return failure{
       .code = errc::budget_too_small,
@@ -292,7 +248,8 @@ void residency::fix_if_room(tensor_id id, tier where) {
   slot const& each = slot_of(id, where);
   if (!each.pinned || each.state == slot_state::absent) return;
   std::uint64_t const others = one.held_bytes() - (held(each) ? footprint(id, where) : 0);
-  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes;
+  bool const fits = others + one.quarantined_bytes + footprint(id, where) <= one.target_bytes &&
+                    (held(each) || where == tier::ram || granules_for(std::span(&id, 1), where));
   if (each.uses > 0 || fits) change(id, where, [](slot& fixed) { fixed.fixed = true; });
 }
 
@@ -332,20 +289,36 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
   return {};
 }
 
-// Moves a tier towards a lower budget: evicts, gives idle memory back. True where the new budget came to bind.
+// More memory, for a higher budget: asked for once, used as soon as it is there.
+void residency::grow(tier where) {
+  tier_state& one = at(where);
+  if (!one.grows || one.remap || one.memory_failed || lost_) return;
+  std::vector<byte_range> pieces = one.arena->grow(one.target_bytes, commit_piece_bytes);
+  one.grows = false;
+  if (!pieces.empty()) start_remap(where, std::nullopt, {where, {}, std::move(pieces)});
+}
+
+// The system refused a piece. Part of it may be there yet.
+void residency::grow_by_granules(tier where, std::uint64_t refused_bytes) {
+  tier_state& one = at(where);
+  std::uint64_t const granule = one.options.granule_bytes;
+  if (refused_bytes <= granule) return (void)make_do(where);
+  std::uint64_t const limit = std::min(one.target_bytes, one.arena->committed_bytes() + refused_bytes);
+  std::vector<byte_range> pieces = one.arena->grow(limit, granule);
+  if (!pieces.empty()) start_remap(where, std::nullopt, {where, {}, std::move(pieces)});
+}
+
+// Moves a tier towards a lower budget: evicts, gives free granules back. True where the new budget came to bind.
 bool residency::shrink(tier where) {
   tier_state& one = at(where);
   if (one.limit_bytes <= one.target_bytes) return false;
-  std::optional<tensor_id> victim = first_in_line(where);
-  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
-    tensor_id const id = *victim;
-    victim = next_in_line(id, where);
-    slot const& each = slot_of(id, where);
-    if (evictable(id, where) && !each.pinned && rest_of(id, where).busy == 0) evict(id, where, eviction_reason::budget);
-  }
+  if (where == tier::vram)
+    evict_above_target();
+  else
+    evict_down_to_target(where);
   if (one.remap) return false;
   if (one.arena->committed_bytes() > one.target_bytes) {
-    if (one.shrink_failed) return false;
+    if (one.memory_failed) return false;
     std::vector<byte_range> given = one.arena->reclaim(one.target_bytes);
     if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
     return false;
@@ -355,6 +328,66 @@ bool residency::shrink(tier where) {
   if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   return true;
+}
+
+bool residency::may_leave_for_budget(tensor_id id, tier where) const {
+  return evictable(id, where) && !slot_of(id, where).pinned && rest_of(id, where).busy == 0;
+}
+
+void residency::evict_down_to_target(tier where) {
+  tier_state& one = at(where);
+  std::optional<tensor_id> victim = first_in_line(where);
+  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
+    tensor_id const id = *victim;
+    victim = next_in_line(id, where);
+    if (may_leave_for_budget(id, where)) evict(id, where, eviction_reason::budget);
+  }
+}
+
+// By address, so that what stays is one piece, with as much room for a plan as the budget says; but pins stay where they
+// are, as long as their granules are within the budget. What handles hold above the new end is given back once they are
+// released, and what shares their granules may stay until then.
+void residency::evict_above_target() {
+  tier_state& vram = at(tier::vram);
+  bool const pins_leave = granules_of_pins({0, vram.reserve_bytes}) > vram.target_bytes;
+  may_leave const who = pins_leave ? may_leave::pinned_too : may_leave::running_too;
+  auto const leaves = [&](tensor_id id) {
+    return cost_of(id, false, who) && (pins_leave || !slot_of(id, tier::vram).pinned);
+  };
+  std::uint64_t end = vram.arena->end_of_committed(vram.target_bytes);
+  for (std::uint64_t before = end + 1; before != end && !pins_leave;) {
+    before = end;
+    std::uint64_t const kept = granules_of_pins({end, vram.reserve_bytes - end});
+    end = std::min(end, vram.arena->end_of_committed(vram.target_bytes - kept));
+  }
+  auto const comes_free = [&](std::uint64_t offset) {
+    byte_range const granule = vram.arena->whole_granules({offset, 1});
+    return granule.offset >= end && std::ranges::all_of(lying_in(granule), leaves);
+  };
+  for (tensor_id id : lying_in({end, vram.reserve_bytes - end})) {
+    byte_range const own = slot_of(id, tier::vram).range;
+    bool const alone = vram.arena->whole_bytes_in(own) > 0;
+    if (leaves(id) && (alone || comes_free(own.offset) || comes_free(own.end() - 1)))
+      let_go(id, eviction_reason::budget);
+  }
+}
+
+// The scratch's too.
+std::uint64_t residency::granules_of_pins(byte_range within) const {
+  tier_state const& vram = at(tier::vram);
+  std::uint64_t const granule = vram.options.granule_bytes;
+  std::uint64_t sum = 0;
+  std::uint64_t reached = round_down(within.offset, granule);
+  auto const add = [&](byte_range range) {
+    byte_range const whole = vram.arena->whole_granules(range);
+    if (range.bytes == 0 || whole.end() <= reached) return;
+    sum += whole.end() - std::max(reached, whole.offset);
+    reached = whole.end();
+  };
+  add(scratch_);
+  for (tensor_id id : lying_in(within))
+    if (slot_of(id, tier::vram).pinned) add(slot_of(id, tier::vram).range);
+  return std::min(sum, vram.target_bytes + 1);
 }
 
 }  // namespace tierpager

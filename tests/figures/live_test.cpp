@@ -14,6 +14,14 @@ class live : public testing::TestWithParam<char const*> {
     return most_of(plays.play(pass_, 3, 4));
   }
 
+  // Nothing is moved within memory: where what stays leaves no room in one piece, which happens from half of the model
+  // on, a change costs one pass in which all is loaded anew.
+  [[nodiscard]] double or_all_anew(unsigned percent, double extra_bytes, double steady_bytes) const {
+    auto const ring_bytes = static_cast<double>(2 * largest_layer_tensor_bytes(model_.tensors));
+    double const anew_bytes = static_cast<double>(model_.tensors.bytes()) + ring_bytes - steady_bytes;
+    return percent < 50 ? extra_bytes : std::max(extra_bytes, anew_bytes);
+  }
+
   // Four passes after a change, against a steady state: the first two may move so much more altogether.
   void expect_settles(player& plays, program const& first, double bytes, double extra_bytes,
                       std::string const& what) const {
@@ -51,8 +59,9 @@ TEST_P(live, a_smaller_budget_costs_what_it_took_away_once) {
       plays.play(pass_, 1, 5);
       if (within) play_half(plays);
       plays.pages().set_budget(tier::vram, less_bytes);
-      expect_settles(plays, within ? other_half() : pass_, static_cast<double>(steady(less_bytes).to_device_bytes),
-                     static_cast<double>(vram_bytes - less_bytes),
+      auto const bytes = static_cast<double>(steady(less_bytes).to_device_bytes);
+      expect_settles(plays, within ? other_half() : pass_, bytes,
+                     or_all_anew(percent, static_cast<double>(vram_bytes - less_bytes), bytes),
                      "V " + std::to_string(percent) + " % less a tenth" + (within ? ", within a pass" : ""));
     }
   }
@@ -68,10 +77,11 @@ TEST_P(live, a_larger_budget_fills_within_two_passes) {
       plays.play(pass_, 1, 5);
       if (within) play_half(plays);
       plays.pages().set_budget(tier::vram, more_bytes);
-      expect_settles(
-          plays, within ? other_half() : pass_, static_cast<double>(steady(more_bytes).to_device_bytes),
-          2.5 * static_cast<double>(more_bytes - vram_bytes + 2 * largest_layer_tensor_bytes(model_.tensors)),
-          "V " + std::to_string(percent) + " % and a fifth more" + (within ? ", within a pass" : ""));
+      auto const bytes = static_cast<double>(steady(more_bytes).to_device_bytes);
+      auto const added_bytes =
+          static_cast<double>(more_bytes - vram_bytes + 2 * largest_layer_tensor_bytes(model_.tensors));
+      expect_settles(plays, within ? other_half() : pass_, bytes, or_all_anew(percent, 2.5 * added_bytes, bytes),
+                     "V " + std::to_string(percent) + " % and a fifth more" + (within ? ", within a pass" : ""));
     }
   }
 }
@@ -89,10 +99,11 @@ TEST_P(live, pins_move_no_more_than_themselves) {
       std::string const where = "V " + std::to_string(percent) + " %" + (within ? ", within a pass" : "");
       if (within) play_half(plays);
       plays.pages().pin(attention, tier::vram);
-      expect_settles(plays, within ? other_half() : pass_, bytes, 2 * attention_bytes, where + ", pins");
+      double const once_bytes = or_all_anew(percent, 2 * attention_bytes, bytes);
+      expect_settles(plays, within ? other_half() : pass_, bytes, once_bytes, where + ", pins");
       if (within) play_half(plays);
       plays.pages().pin({}, tier::vram);
-      expect_settles(plays, within ? other_half() : pass_, bytes, 2 * attention_bytes, where + ", no pins");
+      expect_settles(plays, within ? other_half() : pass_, bytes, once_bytes, where + ", no pins");
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <tests/support/model_shapes.hpp>
+#include <tests/support/small_tensor_shapes.hpp>
 #include <tierpager/error.hpp>
 
 namespace tierpager::figures {
@@ -36,6 +37,10 @@ model model_called(std::string_view name) {
   if (name == "qwen3_30b_a3b") return {std::string(name), test::qwen3_30b_a3b()};
   if (name == "mixtral_8x7b") return {std::string(name), test::mixtral_8x7b()};
   if (name == "llama_3_2_1b") return {std::string(name), test::llama_3_2_1b()};
+  if (name == "smollm2_135m_q4_1") return {std::string(name), test::smollm2_135m_q4_1()};
+  if (name == "gemma3_270m_q4_k_m") return {std::string(name), test::gemma3_270m_q4_k_m()};
+  if (name == "sdxl_like") return {std::string(name), test::sdxl_like()};
+  if (name == "nearly_equal") return {std::string(name), test::nearly_equal()};
   throw std::invalid_argument("no model is called " + std::string(name));
 }
 

@@ -90,9 +90,9 @@ struct obeyed_core {
         make());
   }
   void acquire(tensor_id id) {
-    (void)core->acquire(std::span(&id, 1), tier::vram, caller_id{});
+    (void)core->acquire(std::span(&id, 1), tier::vram, owner_id{});
     obey();
-    core->release(id, tier::vram, caller_id{}, std::nullopt);
+    core->release(id, tier::vram, owner_id{}, std::nullopt);
     obey();
   }
   void obey() {

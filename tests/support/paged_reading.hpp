@@ -129,6 +129,8 @@ std::optional<errc> code_of(Call&& call) {
   return why ? std::optional(why->code) : std::nullopt;
 }
 
-inline wait_options no_wait() { return {.deadline = std::chrono::steady_clock::now()}; }
+inline wait_options no_wait(owner_id owner = owner_id::this_thread) {
+  return {.deadline = std::chrono::steady_clock::now(), .owner = owner};
+}
 
 }  // namespace tierpager::test

@@ -123,15 +123,6 @@ TEST(plan_time, of_the_command_grows_with_the_number_of_tensors) {
     });
 }
 
-// The caller runs far ahead of its stream then, and much drains at once.
-TEST(plan_time, of_the_command_at_given_rates_grows_with_the_number_of_tensors) {
-  for (auto const& shape : {experts, mixed})
-    expect_near_linear([&](std::uint32_t tensors) {
-      return plan_seconds(manifest_of(shape(tensors)),
-                          {"--vram", "25%", "--link", "25", "--disk", "3", "--compute", "0.5"});
-    });
-}
-
 TEST(plan_time, of_the_command_grows_with_the_number_of_slices) {
   expect_near_linear([](std::uint32_t slices) {
     return plan_seconds(manifest_of_slices(slices), {"--vram", "25%", "--slice", "t"});

@@ -31,6 +31,8 @@ enum class errc {
   timed_out,           // the caller's deadline passed
   closed,              // the pager was closed
   would_wait,          // the call may not wait, and would have to
+  blocked_by_handles,  // there is room, but not in one piece beside what handles hold; the message names them
+  would_deadlock,      // no room beside the handles of the acquire's own owner; the message names them
 };
 
 /// The category of errc, named "tierpager".

@@ -34,6 +34,8 @@ class eviction_policy {
   [[nodiscard]] virtual std::optional<tensor_id> first_victim() const = 0;
   /// The one to evict next, were `id` (which is in) kept.
   [[nodiscard]] virtual std::optional<tensor_id> victim_after(tensor_id id) const = 0;
+  /// How much a tensor that is in is used, compared with others: of two of the same size, the one with less leaves first.
+  [[nodiscard]] virtual double use_of(tensor_id id) const = 0;
   /// How many bytes the tier has for tensors from now on. Nothing to policies that rank without knowing it.
   virtual void resized(std::uint64_t /*capacity_bytes*/) {}
 };

@@ -11,28 +11,32 @@ namespace tierpager {
 
 /// Why a tensor left a tier.
 enum class eviction_reason : std::uint8_t {
-  room,      // another tensor needed room
-  budget,    // the tier's budget was lowered
-  plan,      // under a plan its place is another tensor's
-  promoted,  // RAM: there was a copy in VRAM, so it went first
+  room,           // another tensor needed room
+  budget,         // the tier's budget was lowered
+  plan,           // under a plan its place is another tensor's
+  promoted,       // RAM: there was a copy in VRAM, so it went first
+  fragmentation,  // there was room for another tensor, but not in one piece
 };
 /// How many reasons there are.
-inline constexpr std::size_t eviction_reasons = 4;
+inline constexpr std::size_t eviction_reasons = 5;
 
 /// As the command and its JSON spell it.
 constexpr std::string_view name_of(eviction_reason why) {
-  constexpr std::array<std::string_view, eviction_reasons> names{"room", "budget", "plan", "promoted"};
+  constexpr std::array<std::string_view, eviction_reasons> names{"room", "budget", "plan", "promoted", "fragmentation"};
   return names[static_cast<std::size_t>(why)];
 }
 
 /// One tier: what it may hold, what it holds, and what left it.
 struct tier_statistics {
-  bool present = false;                 // false: the budget was `none`
-  std::uint64_t budget_bytes = 0;       // asked for; 2^64-1 if unlimited
-  std::uint64_t effective_bytes = 0;    // what binds: never exceeded by `committed_bytes`
-  std::uint64_t pending_bytes = 0;      // to be given back once handles above a lowered budget are released
-  std::uint64_t committed_bytes = 0;    // memory held from the system now
-  std::uint64_t peak_bytes = 0;         // the most that `committed_bytes` ever was
+  bool present = false;                    // false: the budget was `none`
+  std::uint64_t budget_bytes = 0;          // asked for; 2^64-1 if unlimited
+  std::uint64_t effective_bytes = 0;       // what binds: never exceeded by `committed_bytes`
+  std::uint64_t pending_bytes = 0;         // to be given back once handles above a lowered budget are released
+  std::uint64_t committed_bytes = 0;       // memory held from the system now
+  std::uint64_t peak_bytes = 0;            // the most that `committed_bytes` ever was
+  std::uint64_t peak_allocated_bytes = 0;  // the most that tensors, staging and scratch ever took of it
+  std::uint64_t last_resorts =
+      0;  // how often memory was mapped elsewhere, since what is held left no room in one piece
   std::uint64_t resident_bytes = 0;     // sum of resident tensors' own sizes
   std::uint64_t resident_tensors = 0;   // how many, pinned ones among them
   std::uint64_t refused_commits = 0;    // each lowered `effective_bytes` to what the system had given until then

@@ -1,4 +1,4 @@
-// The vocabulary every part shares: tensor ids, the two tiers, streams, fences, byte ranges.
+// The vocabulary every part shares: tensor ids, owners of handles, the two tiers, streams, fences, byte ranges.
 // Plain values; any thread. Nothing here owns memory or talks to a device.
 #pragma once
 
@@ -17,11 +17,19 @@ enum class tensor_id : std::uint32_t {};
 /// The id as an index into catalog::tensors().
 constexpr std::size_t index_of(tensor_id id) { return static_cast<std::size_t>(id); }
 
+/// Whom a handle counts for: the thread that acquired it, or a token from new_owner(). Never used for another again.
+enum class owner_id : std::uint64_t {
+  this_thread = 0,  // whichever thread makes the call
+};
+
 /// Device memory, and page-locked host memory. On the host device both are host memory.
 enum class tier : std::uint8_t { vram, ram };
 
 /// As the command and its JSON spell it.
 constexpr std::string_view name_of(tier where) { return where == tier::vram ? "vram" : "ram"; }
+
+/// Every tensor begins at a multiple of this in VRAM, as memory from cudaMalloc does.
+inline constexpr std::uint64_t vram_align_bytes = 256;
 
 /// Half-open range [offset, offset + bytes).
 struct byte_range {

@@ -49,12 +49,23 @@ struct pager_options {
   std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
 };
 
-/// How long an acquire may wait for room.
+/// A token for wait_options::owner that no thread and no other token equals. Any thread.
+[[nodiscard]] owner_id new_owner();
+
+/// How long an acquire may wait for room, and for whom.
 struct wait_options {
   /// Ends the wait with `cancelled`.
   std::stop_token stop = {};
-  /// Ends the wait with `timed_out`.
+  /// Ends the wait with `timed_out`; the message lists the tensor that finds no room and who holds what.
   std::optional<std::chrono::steady_clock::time_point> deadline = std::nullopt;
+  /// Whom the handles count for: the calling thread, or a token from new_owner(), which threads may share. It decides two
+  /// things. An owner that holds handles is let past requests that wait. And an acquire for which there can be no room, or no
+  /// RAM to load through, before its own owner releases something fails with `would_deadlock`, at once, whatever its deadline.
+  ///
+  /// The second holds for a thread as long as it releases its handles itself: once one of them is released on another
+  /// thread, its acquires wait for the others (of very many threads the pager remembers that of the latest). So what
+  /// another thread or task releases is best acquired with a token of its own for each handle or task.
+  owner_id owner = owner_id::this_thread;
 };
 
 /// One use of one resident tensor. Move-only; released on destruction.
@@ -70,7 +81,7 @@ class handle {
   ~handle() { release(); }
 
   /// Whether it holds a use: not default-constructed, moved from or released.
-  explicit operator bool() const { return owner_ != nullptr; }
+  explicit operator bool() const { return executor_ != nullptr; }
   /// Which tensor.
   [[nodiscard]] tensor_id id() const { return id_; }
   /// VRAM for a handle of acquire, RAM for one of acquire_host.
@@ -82,7 +93,7 @@ class handle {
   [[nodiscard]] T const* data() const {
     return reinterpret_cast<T const*>(data_);
   }
-  /// Another use of the same tensor, with a release of its own.
+  /// Another use of the same tensor, with a release of its own. It counts for the same token, or for the calling thread.
   [[nodiscard]] handle share() const;
   /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Does not wait.
   void release() noexcept;
@@ -92,22 +103,22 @@ class handle {
 
  private:
   friend class executor;
-  handle(executor* owner, std::byte const* data, std::uint64_t bytes, void* stream, std::uint64_t caller,
+  handle(executor* from, std::byte const* data, std::uint64_t bytes, void* stream, owner_id owner,
          std::uint64_t retirements_before, tensor_id id, tier where)
-      : owner_(owner),
+      : executor_(from),
         data_(data),
         bytes_(bytes),
         stream_(stream),
-        caller_(caller),
+        owner_(owner),
         retirements_before_(retirements_before),
         id_(id),
         tier_(where) {}
 
-  executor* owner_ = nullptr;
+  executor* executor_ = nullptr;
   std::byte const* data_ = nullptr;
   std::uint64_t bytes_ = 0;
   void* stream_ = nullptr;
-  std::uint64_t caller_ = 0;
+  owner_id owner_{};
   std::uint64_t retirements_before_ = 0;  // streams retired when the use began
   tensor_id id_{};
   tier tier_ = tier::vram;
@@ -133,15 +144,17 @@ class pager {
 
   /// Makes the tensor's bytes available to work queued on `stream` after this call. A hit waits
   /// only behind requests that already wait for room; a miss waits until every copy is queued. Throws `unknown_tensor`,
-  /// `budget_too_small`, `cancelled`, `timed_out`, `closed`, or what the source or the device reported; `would_wait` for a
-  /// miss on a stream that captures a graph; `invalid_argument` for null and cudaStreamPerThread.
+  /// `budget_too_small`, `would_deadlock`, `blocked_by_handles`, `cancelled`, `timed_out`, `closed`, or what the source or the
+  /// device reported; `would_wait` for a miss on a stream that captures a graph; `invalid_argument` for null and
+  /// cudaStreamPerThread. See wait_options for whom the handle counts for and how long the call may wait.
   [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
   /// The same by id, which looks up no name.
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
   [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream,
                                             wait_options const& wait = {});
-  /// A handle where the tensor is resident, or its copy queued; else nothing, at once, and no load is started.
+  /// A handle where the tensor is resident, or its copy queued; else nothing, at once, and no load is started. It counts for
+  /// the calling thread.
   [[nodiscard]] std::optional<handle> try_acquire(tensor_id id, stream_ref stream);
   /// The same for page-locked host RAM: a host pointer, right when the call returns.
   [[nodiscard]] handle acquire_host(std::string_view name, wait_options const& wait = {});

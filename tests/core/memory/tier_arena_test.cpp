@@ -9,121 +9,212 @@
 namespace tierpager {
 namespace {
 
-// Which granules are committed, and by which tensor they are taken: what the arena's answers must add up to.
-class granules {
+// Which bytes are committed, whose they are, and which uses may still run there: what the arena's answers must add up to.
+class bytes {
  public:
-  explicit granules(std::size_t count) : committed_(count), owner_(count, -1) {}
+  explicit bytes(std::size_t count) : cells_(count) {}
 
-  void apply(tier_arena::placement const& placed, int tensor) {
-    for (byte_range gone : placed.decommits) decommit(gone);
-    for (byte_range fresh : placed.commits) {
-      for (std::uint64_t i = fresh.offset; i < fresh.end(); ++i) {
-        ASSERT_FALSE(committed_[i]) << "committed twice: " << i;
-        committed_[i] = true;
-      }
+  void commit(byte_range range) {
+    for (std::uint64_t i = range.offset; i < range.end(); ++i) {
+      ASSERT_FALSE(cells_[i].committed) << "committed twice: " << i;
+      cells_[i].committed = true;
     }
+  }
+  void decommit(byte_range range) {
+    for (std::uint64_t i = range.offset; i < range.end(); ++i) {
+      ASSERT_TRUE(cells_[i].committed) << "given back twice: " << i;
+      ASSERT_EQ(cells_[i].owner, nobody) << "given back in use: " << i;
+      ASSERT_EQ(cells_[i].until, 0U) << "given back before the fence of its last use: " << i;
+      cells_[i].committed = false;
+    }
+  }
+  void take(tier_arena::placement const& placed, int owner) {
+    std::uint64_t const covered = placed.after.empty() ? 0 : placed.after.front().sequence;
     for (std::uint64_t i = placed.range.offset; i < placed.range.end(); ++i) {
-      ASSERT_TRUE(committed_[i]) << "used without memory: " << i;
-      ASSERT_EQ(owner_[i], -1) << "used twice: " << i;
-      owner_[i] = tensor;
+      ASSERT_TRUE(cells_[i].committed) << "used without memory: " << i;
+      ASSERT_EQ(cells_[i].owner, nobody) << "used twice: " << i;
+      ASSERT_LE(cells_[i].until, covered) << "not ordered behind the last use of " << i;
+      cells_[i].owner = owner;
     }
   }
-  void decommit(byte_range gone) {
-    for (std::uint64_t i = gone.offset; i < gone.end(); ++i) {
-      ASSERT_TRUE(committed_[i]) << "given back twice: " << i;
-      ASSERT_EQ(owner_[i], -1) << "given back in use: " << i;
-      committed_[i] = false;
+  void free(byte_range range, std::uint64_t until) {
+    for (std::uint64_t i = range.offset; i < range.end(); ++i) {
+      cells_[i].owner = nobody;
+      if (until > 0) cells_[i].until = until;
     }
   }
-  void free(byte_range range) {
-    for (std::uint64_t i = range.offset; i < range.end(); ++i) owner_[i] = -1;
+  void passed(std::uint64_t until) {
+    for (cell& each : cells_)
+      if (each.until <= until) each.until = 0;
   }
   [[nodiscard]] std::uint64_t committed() const {
-    return static_cast<std::uint64_t>(std::count(committed_.begin(), committed_.end(), true));
+    return static_cast<std::uint64_t>(
+        std::count_if(cells_.begin(), cells_.end(), [](cell const& each) { return each.committed; }));
   }
 
  private:
-  std::vector<bool> committed_;
-  std::vector<int> owner_;
+  static constexpr int nobody = -1;
+  struct cell {
+    bool committed = false;
+    int owner = nobody;
+    std::uint64_t until = 0;  // 0: nothing runs there
+  };
+  std::vector<cell> cells_;
 };
 
-TEST(tier_arena, places_whatever_fits_by_bytes_within_the_limit) {
-  for (unsigned seed = 0; seed < 300; ++seed) {
-    SCOPED_TRACE(seed);
-    std::mt19937 random(seed);
-    std::uint64_t const limit = 8 + random() % 24;
-    tier_arena arena(16 * limit);
-    granules memory(16 * limit);
-    std::map<int, byte_range> placed;
-    std::uint64_t peak = 0;
-    for (int event = 0; event < 200; ++event) {
-      std::uint64_t const bytes = 1 + random() % (limit / 2);
-      if (arena.allocated_bytes() + bytes <= limit) {
-        auto const where = arena.place(bytes, limit, true);
-        ASSERT_TRUE(where);
-        memory.apply(*where, event);
-        arena.remapped();
-        peak = std::max(peak, memory.committed());
-        placed[event] = where->range;
-      } else {
-        auto const victim = std::next(placed.begin(), static_cast<std::ptrdiff_t>(random() % placed.size()));
-        arena.free(victim->second, {});
-        memory.free(victim->second);
-        placed.erase(victim);
+// One arena of granules of 8 bytes through a seeded history: tensors of any size come and go, budgets change, calls fail.
+class history {
+ public:
+  explicit history(unsigned seed) : random_(seed), limit_(granule * (4 + random_() % 12)) {}
+
+  void play() {
+    for (int event = 0; event < 300 && !testing::Test::HasFatalFailure(); ++event) {
+      switch (random_() % 8) {
+        case 0: arena_.passed({.stream = 1, .sequence = over()}), memory_.passed(over_); break;
+        case 1: grow(); break;
+        case 2: shrink(); break;
+        case 3: place_by_remap(event); break;
+        case 4:
+        case 5: free(); break;
+        default: place(event); break;
       }
-      ASSERT_LE(arena.committed_bytes(), limit);
-      ASSERT_EQ(arena.committed_bytes(), memory.committed());
-      arena.check();
+      ASSERT_LE(arena_.committed_bytes(), limit_);
+      ASSERT_EQ(arena_.committed_bytes(), memory_.committed());
+      ASSERT_EQ(arena_.peak_bytes(), peak_);
+      ASSERT_EQ(arena_.allocated_bytes(), allocated_);
+      arena_.check();
     }
-    ASSERT_EQ(arena.peak_bytes(), peak);
   }
+  [[nodiscard]] unsigned remaps() const { return remaps_; }
+
+ private:
+  static constexpr std::uint64_t granule = 8;
+
+  std::uint64_t over() { return over_ += random_() % (recorded_ - over_ + 1); }
+  bool fails() { return random_() % 4 == 0; }
+  std::uint64_t any_bytes() { return 1 + random_() % (2 * granule); }
+
+  void grow() {
+    for (byte_range piece : arena_.grow(limit_, 2 * granule)) {
+      if (fails()) {
+        arena_.commit_failed(piece);
+        continue;
+      }
+      arena_.committed(piece);
+      memory_.commit(piece);
+    }
+    count_peak();
+  }
+  void shrink() {
+    std::uint64_t const limit = granule * (random_() % 16);
+    for (byte_range given : arena_.reclaim(limit)) {
+      if (fails())
+        arena_.decommit_failed(given);
+      else
+        memory_.decommit(given);
+    }
+  }
+  void place(int owner) {
+    std::uint64_t const wanted = any_bytes();
+    bool const hole = arena_.largest_hole_bytes() >= wanted;
+    auto const placed = arena_.place(wanted);
+    ASSERT_EQ(placed.has_value(), hole);
+    if (placed) took(*placed, owner);
+  }
+  void place_by_remap(int owner) {
+    auto const placed = arena_.place_by_remap(any_bytes(), limit_);
+    if (!placed) return;
+    ++remaps_;
+    std::size_t const commits = fails() ? random_() % (placed->commits.size() + 1) : placed->commits.size();
+    for (byte_range given : placed->decommits) memory_.decommit(given);
+    for (std::size_t i = 0; i < commits; ++i) memory_.commit(placed->commits[i]);
+    if (commits < placed->commits.size()) return arena_.remap_failed(*placed, commits);
+    arena_.remap_carried_out(*placed);
+    count_peak();
+    took(*placed, owner);
+  }
+  void took(tier_arena::placement const& placed, int owner) {
+    memory_.take(placed, owner);
+    placed_[owner] = placed.range;
+    allocated_ += placed.range.bytes;
+  }
+  void free() {
+    if (placed_.empty()) return;
+    auto const victim = std::next(placed_.begin(), static_cast<std::ptrdiff_t>(random_() % placed_.size()));
+    fence const use{.stream = 1, .sequence = ++recorded_};
+    bool const used = random_() % 2 == 0;
+    arena_.free(victim->second, std::span(&use, used ? 1 : 0));
+    memory_.free(victim->second, used ? use.sequence : 0);
+    allocated_ -= victim->second.bytes;
+    placed_.erase(victim);
+  }
+  void count_peak() {
+    arena_.count_peak();
+    peak_ = std::max(peak_, memory_.committed());
+  }
+
+  std::mt19937 random_;
+  std::uint64_t limit_;
+  tier_arena arena_{40 * granule, granule};
+  bytes memory_{40 * granule};
+  std::map<int, byte_range> placed_;
+  std::uint64_t peak_ = 0, allocated_ = 0, recorded_ = 0, over_ = 0;
+  unsigned remaps_ = 0;
+};
+
+TEST(tier_arena, hands_out_memory_that_is_there_in_order_behind_what_runs_there) {
+  unsigned remaps = 0;
+  for (unsigned seed = 0; seed < 1000; ++seed) {
+    SCOPED_TRACE(seed);
+    history one(seed);
+    one.play();
+    remaps += one.remaps();
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GE(remaps, 1000U);
 }
 
-TEST(tier_arena, never_remaps_tensors_of_one_size_once_its_memory_is_committed) {
-  tier_arena arena(400);
-  std::vector<byte_range> placed;
-  for (int i = 0; i < 10; ++i) placed.push_back(arena.place(4, 40, true)->range);
-  std::mt19937 random(1);
-  for (int event = 0; event < 1000; ++event) {
-    byte_range& victim = placed[random() % placed.size()];
-    arena.free(victim, {});
-    auto const where = arena.place(4, 40, true);
-    ASSERT_TRUE(where->commits.empty() && where->decommits.empty());
-    victim = where->range;
-  }
+TEST(tier_arena, wastes_no_byte_between_tensors) {
+  tier_arena arena(400, 40);
+  for (byte_range piece : arena.grow(80, 400)) arena.committed(piece);
+  EXPECT_EQ(arena.place(30)->range, (byte_range{0, 30}));
+  EXPECT_EQ(arena.place(30)->range, (byte_range{30, 30}));
+  EXPECT_EQ(arena.place(20)->range, (byte_range{60, 20}));
+  EXPECT_FALSE(arena.place(1));
+  EXPECT_EQ(arena.peak_allocated_bytes(), 80U);
 }
 
-TEST(tier_arena, reuses_a_range_in_stream_order_but_gives_it_back_only_when_its_uses_have_passed) {
-  tier_arena arena(400);
-  byte_range const first = arena.place(10, 20, true)->range;
-  byte_range const second = arena.place(10, 20, true)->range;
-  fence const uses[] = {{.stream = 1, .sequence = 5}, {.stream = 2, .sequence = 7}};
-  arena.free(first, uses);
-  auto const reused = arena.place(6, 20, true);
-  ASSERT_TRUE(reused);
-  EXPECT_EQ(reused->after, (std::vector<fence>{uses[0], uses[1]}));
-  arena.free(reused->range, {});
-  arena.free(second, {});
-  EXPECT_EQ(arena.reclaim(0), (std::vector<byte_range>{second}));
-  arena.passed(uses[1]);
+TEST(tier_arena, gives_a_granule_back_only_when_the_uses_of_all_that_lay_in_it_have_passed) {
+  tier_arena arena(400, 40);
+  for (byte_range piece : arena.grow(80, 400)) arena.committed(piece);
+  byte_range const first = arena.place(30)->range;
+  byte_range const neighbour = arena.place(30)->range;
+  fence const use{.stream = 1, .sequence = 5};
+  arena.free(neighbour, std::span(&use, 1));
+  arena.free(first, {});
+  EXPECT_TRUE(arena.reclaim(0).empty());
   EXPECT_TRUE(arena.draining());
   arena.passed({.stream = 1, .sequence = 6});
-  EXPECT_FALSE(arena.draining());
+  EXPECT_EQ(arena.reclaim(0), (std::vector<byte_range>{{0, 80}}));
 }
 
-TEST(tier_arena, takes_back_what_could_not_be_carried_out) {
-  tier_arena arena(400);
-  auto const placed = arena.place(10, 20, true);
-  byte_range const missing[] = {{placed->range.offset + 4, 6}};
-  arena.free_uncommitted(placed->range, missing);
-  EXPECT_EQ(arena.committed_bytes(), 4U);
-  EXPECT_EQ(arena.allocated_bytes(), 0U);
-  arena.check();
-  auto const given = arena.reclaim(0);
-  EXPECT_EQ(arena.committed_bytes(), 0U);
-  for (byte_range range : given) arena.decommit_failed(range);
-  EXPECT_EQ(arena.committed_bytes(), 4U);
-  arena.check();
+TEST(tier_arena, maps_whole_granules_together_where_no_hole_is_large_enough) {
+  tier_arena arena(400, 40);
+  for (byte_range piece : arena.grow(120, 400)) arena.committed(piece);
+  byte_range const low = arena.place(40)->range;
+  byte_range const middle = arena.place(10)->range;
+  byte_range const high = arena.place(70)->range;
+  arena.free(low, {});
+  arena.free(high, {});
+  ASSERT_FALSE(arena.place(75));
+  auto const placed = arena.place_by_remap(75, 120);
+  ASSERT_TRUE(placed);
+  EXPECT_EQ(placed->range, (byte_range{middle.end(), 75}));
+  EXPECT_EQ(placed->decommits, (std::vector<byte_range>{{0, 40}}));
+  EXPECT_EQ(placed->commits, (std::vector<byte_range>{{120, 40}}));
+  EXPECT_FALSE(arena.place(30)) << "what is behind it is not there yet";
+  arena.remap_carried_out(*placed);
+  EXPECT_EQ(arena.place(30)->range, (byte_range{125, 30}));
 }
 
 }  // namespace

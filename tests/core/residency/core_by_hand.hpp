@@ -58,12 +58,12 @@ class core_by_hand : public testing::Test {
     }
   }
   void load(tensor_id id) {
-    ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, caller_id{}).ok());
+    ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, owner_id{}).ok());
     carry_out();
   }
   void use(tensor_id id, fence last_use) {
     load(id);
-    core_.release(id, tier::vram, caller_id{}, last_use);
+    core_.release(id, tier::vram, owner_id{}, last_use);
     carry_out();
   }
   [[nodiscard]] bool in_vram(tensor_id id) const { return core_.resident(id, tier::vram); }

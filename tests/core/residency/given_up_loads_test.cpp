@@ -17,14 +17,14 @@ class given_up_loads : public core_by_hand {
 TEST_F(given_up_loads, of_the_set_itself_are_over_before_they_begin_anew) {
   for (tensor_id const id : {third, fourth}) {  // VRAM is full
     load(id);
-    core_.release(id, tier::vram, caller_id{}, std::nullopt);
+    core_.release(id, tier::vram, owner_id{}, std::nullopt);
   }
   granted_ = 0;
   reads_wait_ = true;
   core_.prefetch(std::array{first, second});
   carry_out();
   ASSERT_FALSE(reads_.empty());
-  ASSERT_TRUE(core_.acquire(std::array{first, third}, tier::vram, caller_id{}).ok());
+  ASSERT_TRUE(core_.acquire(std::array{first, third}, tier::vram, owner_id{}).ok());
   carry_out();
   reads_wait_ = false;
   answer_reads();

@@ -19,6 +19,7 @@ class counting_policy final : public eviction_policy {
   [[nodiscard]] std::optional<tensor_id> victim_after(tensor_id id) const override {
     return ++calls_, ranks_.victim_after(id);
   }
+  [[nodiscard]] double use_of(tensor_id id) const override { return ++calls_, ranks_.use_of(id); }
 
  private:
   lru ranks_;
@@ -56,9 +57,9 @@ TEST_P(hit_cost, a_hit_asks_the_policy_once_however_many_are_resident) {
     auto acquire_each = [&](bool expect_hits) {
       for (std::uint32_t i = 0; i < tensors; ++i) {
         tensor_id const id{i};
-        EXPECT_EQ(core.acquire(std::span(&id, 1), home, caller_id{}).value().granted, expect_hits);
+        EXPECT_EQ(core.acquire(std::span(&id, 1), home, owner_id{}).value().granted, expect_hits);
         obey(core, copies);
-        core.release(id, home, caller_id{}, std::nullopt);
+        core.release(id, home, owner_id{}, std::nullopt);
       }
     };
     acquire_each(false);

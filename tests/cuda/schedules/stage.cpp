@@ -45,7 +45,8 @@ bool stage::attempt(char const* what, std::initializer_list<errc> allowed, std::
     bool const expected = std::find(allowed.begin(), allowed.end(), code) != allowed.end() ||
                           (code == errc::closed && closed) || (code == errc::read_failed && in.reads_fail && !ended) ||
                           (code == errc::budget_too_small && in.budgets_change && !ended) ||
-                          (code == errc::out_of_memory && (in.scarce || !in.runtime.vmm)) || (fault && calls_may_fail);
+                          code == errc::blocked_by_handles || code == errc::would_deadlock ||
+                          (code == errc::out_of_memory && in.scarce) || (fault && calls_may_fail);
     if (!expected) report(std::string(what) + ": " + thrown.what());
   }
   return false;

@@ -43,15 +43,16 @@ TEST_F(promise_1_hard_budgets, memory_that_the_system_refuses_lowers_the_effecti
   };
   for (std::string const policy : {"auto", "lru"}) {
     auto const device = std::make_shared<tests::faulty_device>(jittery_device());
-    pager paged(model.tensors, model.bytes, device, {.vram = 8 * page, .ram = "none", .policy = policy});
+    pager paged(model.tensors, model.bytes, device, {.vram = 3 * page, .ram = "none", .policy = policy});
     (void)paged.acquire(ids({0, 1, 2}), stream_);
     device->fail({.for_ever = true,
                   .only = tests::device_call::commit,
                   .why = failure{.code = errc::out_of_memory, .what = "another program has the rest"}});
+    (void)paged.set_budget(tier::vram, 8 * page);
+    eventually([&] { return paged.stats().vram.refused_commits == 1; });
     for (std::uint32_t i = 3; i < 8; ++i) (void)paged.acquire(tensor_id{i}, stream_);
     EXPECT_EQ(paged.stats().vram.effective_bytes, 3 * page);
     EXPECT_EQ(paged.stats().vram.budget_bytes, 8 * page);
-    EXPECT_EQ(paged.stats().vram.refused_commits, 1U);
     EXPECT_EQ(failure_of([&] { return paged.acquire(ids({0, 1, 2, 3}), stream_); })->code, errc::out_of_memory);
     EXPECT_EQ(paged.acquire(ids({0, 1, 2}), stream_).size(), 3U);
     device->lift();
@@ -175,10 +176,13 @@ class random_run {
       highest = most(highest, one.effective_bytes);
       EXPECT_LE(one.committed_bytes, one.effective_bytes) << name_of(where);
       EXPECT_LE(one.peak_bytes, highest) << name_of(where);
-      EXPECT_LE(device_->peak_bytes(where), one.peak_bytes) << name_of(where);
+      eventually([&] {  // once the answer of a commit under way is in
+        statistics const later = paged_->stats();
+        return device_->peak_bytes(where) <= (where == tier::vram ? later.vram : later.ram).peak_bytes;
+      });
       EXPECT_LE(one.resident_bytes, one.committed_bytes) << name_of(where);
     }
-    EXPECT_EQ(paged_->scratch().size(), round_up(scratch_bytes_, page));
+    EXPECT_EQ(paged_->scratch().size(), round_up(scratch_bytes_, vram_align_bytes));
   }
 
   std::mt19937_64 random_;
@@ -263,7 +267,7 @@ TEST_F(promise_1_hard_budgets, the_figure_of_one_tensor_works_and_one_byte_less_
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_counts_a_tensor_named_twice_once) {
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{2}, tensor_id{0}, tensor_id{3}};
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0}, ids); }, 10 * page);
+  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0}, ids); }, 9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_beside_pins_counts_the_pins) {
@@ -294,12 +298,12 @@ TEST_F(promise_1_hard_budgets, the_figure_counts_scratch) {
       [&](std::uint64_t bytes) {
         return acquire({.vram = bytes, .ram = 0, .scratch_bytes = 2 * page + 1}, {tensor_id{0}});
       },
-      9 * page, 3 * page);
+      8 * page, 3 * page);
   expect_exact_figure(
       [&](std::uint64_t bytes) {
         return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t3"}, .scratch_bytes = page}, {tensor_id{0}});
       },
-      8 * page, page);
+      7 * page, page);
   pager without_room(model_.tensors, model_.bytes, jittery_device(), {.vram = 2 * page, .scratch_bytes = 2 * page + 1});
   EXPECT_TRUE(without_room.scratch().empty());
   EXPECT_EQ(code_of([&] { (void)without_room.acquire(tensor_id{0}, stream_); }), errc::budget_too_small);

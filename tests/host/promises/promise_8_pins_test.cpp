@@ -33,7 +33,7 @@ TEST_F(promise_8_pins, are_lazy_and_counted_by_the_first_acquire) {
   EXPECT_FALSE(paged.pinned(id(3), tier::ram));
   EXPECT_FALSE(paged.resident(id(3), tier::vram));
   EXPECT_EQ(paged.stats().bytes_from_disk, 0U);
-  EXPECT_EQ(metered->committed_bytes(tier::vram), 0U);
+  EXPECT_EQ(paged.stats().vram.resident_bytes, 0U);
   (void)paged.acquire(id(3), stream);
   EXPECT_EQ(paged.stats().disk_reads, 1U);
 }

@@ -8,7 +8,7 @@ std::string text(tensor_id id) { return "t" + std::to_string(index_of(id)); }
 std::string text(byte_range range) { return "[" + text(range.offset) + "," + text(range.end()) + ")"; }
 std::string text(fence which) { return text(std::uint64_t{which.stream}) + ":" + text(which.sequence); }
 std::string text(request_id request) { return "r" + std::to_string(static_cast<std::uint64_t>(request)); }
-std::string text(caller_id caller) { return "c" + std::to_string(static_cast<int>(caller)); }
+std::string text(owner_id owner) { return "o" + text(static_cast<std::uint64_t>(owner)); }
 std::string text(tier where) { return std::string(name_of(where)); }
 std::string text(std::vector<byte_range> const& ranges) {
   std::string all;
@@ -23,7 +23,8 @@ std::string text(std::span<tensor_id const> ids) {
 
 std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : options.tensors.tensors()) bytes.push_back(round_up(one.bytes, of.granule_bytes));
+  for (tensor_info const& one : options.tensors.tensors())
+    bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
   return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
 }
 
@@ -129,12 +130,16 @@ void driver::obey(grant_command const& command) {
 void driver::obey(reject_command const& command) {
   if (trace_ != nullptr) note("    -> reject " + text(command.request) + ": " + command.why.describe());
   model_.seen(command);
+  if (command.why.code == errc::would_deadlock) check_deadlock(requests_.at(command.request), command.why);
   requests_.erase(command.request);
   rejections_.emplace(command.request, command.why);
 }
 
 void driver::obey(tell_evicted_command const& command) {
-  if (trace_ != nullptr) note("    -> " + text(command.tensor) + " has left " + text(command.where));
+  if (trace_ != nullptr)
+    note("    -> " + text(command.tensor) + " has left " + text(command.where) + ": " +
+         std::string(name_of(command.why)));
+  model_.seen(command);
 }
 
 void driver::obey(tell_loading_command const& command) {
@@ -168,39 +173,41 @@ void driver::prefetch(std::vector<tensor_id> const& ids) {
 }
 
 void driver::add_handles(demand const& granted) {
-  for (tensor_id const id : granted.ids) handles_.push_back({id, granted.where, granted.caller});
+  for (tensor_id const id : granted.ids) handles_.push_back({id, granted.where, granted.owner});
 }
 
-driver::ticket driver::acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller) {
-  begin("acquire " + text(ids) + " in " + text(where) + " for " + text(caller));
-  auto const answer = core_->acquire(ids, where, caller);
+driver::ticket driver::acquire(std::vector<tensor_id> const& ids, tier where, owner_id owner) {
+  begin("acquire " + text(ids) + " in " + text(where) + " for " + text(owner));
+  auto const answer = core_->acquire(ids, where, owner);
   if (trace_ != nullptr)
     note(answer.ok() ? "  = " + text(answer->request) + (answer->granted ? " granted" : " waits")
                      : "  = " + answer.error().describe());
   model_.acquire_answered(ids, where, answer);
   if (over() && answer.ok()) broken("an acquire was accepted after the end");
-  if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small)
+  if (!answer.ok() && answer.error().code == errc::would_deadlock)
+    check_deadlock({ids, where, owner}, answer.error());
+  else if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small)
     broken("refused: " + answer.error().describe());
   ticket got{outcome::refused, {}, {}};
   if (!answer.ok()) {
     got.why = answer.error();
   } else if (answer->granted) {
     got = {outcome::granted, answer->request, {}};
-    add_handles({ids, where, caller});
+    add_handles({ids, where, owner});
   } else {
     got = {outcome::waiting, answer->request, {}};
-    requests_.emplace(answer->request, demand{ids, where, caller});
+    requests_.emplace(answer->request, demand{ids, where, owner});
   }
   end();
   return got;
 }
 
-bool driver::try_acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller) {
-  begin("try_acquire " + text(ids) + " in " + text(where) + " for " + text(caller));
-  auto const answer = core_->try_acquire(ids, where, caller);
+bool driver::try_acquire(std::vector<tensor_id> const& ids, tier where, owner_id owner) {
+  begin("try_acquire " + text(ids) + " in " + text(where) + " for " + text(owner));
+  auto const answer = core_->try_acquire(ids, where, owner);
   model_.try_acquire_answered(ids, where, answer);
   bool const granted = answer.ok() && answer.value();
-  if (granted) add_handles({ids, where, caller});
+  if (granted) add_handles({ids, where, owner});
   end();
   if (!granted && !commands_.empty()) broken("a try_acquire that granted nothing asked for something");
   return granted;
@@ -219,7 +226,7 @@ void driver::cancel(request_id request) {
 void driver::share(std::size_t handle_index) {
   handle const one = handles_.at(handle_index);
   begin("share " + text(one.id) + " in " + text(one.where));
-  core_->share(one.id, one.where, one.caller);
+  core_->share(one.id, one.where, one.owner);
   model_.shared(one.id, one.where);
   handles_.push_back(one);
   end();
@@ -229,7 +236,7 @@ void driver::release(std::size_t handle_index, last_use how, std::uint32_t strea
   handle const one = handles_.at(handle_index);
   handles_.erase(handles_.begin() + static_cast<std::ptrdiff_t>(handle_index));
   if (one.where == tier::ram) how = last_use::none;
-  begin("release " + text(one.id) + " in " + text(one.where) + " by " + text(one.caller) +
+  begin("release " + text(one.id) + " in " + text(one.where) + " by " + text(one.owner) +
         (how == last_use::none     ? ""
          : how == last_use::fenced ? " fenced on " + std::to_string(stream)
                                    : " unproven on " + std::to_string(stream)));
@@ -240,13 +247,20 @@ void driver::release(std::size_t handle_index, last_use how, std::uint32_t strea
   model_.released(one.id, one.where);
   if (how == last_use::unproven) {
     unproven_[stream] = true;
-    core_->release_unproven(one.id, one.caller, stream);
+    core_->release_unproven(one.id, one.owner, stream);
   } else {
     std::optional<fence> last;
     if (how == last_use::fenced) last = device_.record(stream);
     if (last && trace_ != nullptr) note("  fence " + text(*last));
-    core_->release(one.id, one.where, one.caller, last);
+    core_->release(one.id, one.where, one.owner, last);
   }
+  end();
+}
+
+void driver::note_released_elsewhere(owner_id owner) {
+  begin("elsewhere, of " + text(owner));
+  released_elsewhere_.insert(owner);
+  core_->released_elsewhere(owner);
   end();
 }
 
@@ -306,12 +320,49 @@ void driver::fail_query() {
   end();
 }
 
-std::vector<request_id> driver::waiting(caller_id caller) const {
+std::vector<request_id> driver::waiting(owner_id owner) const {
   std::vector<request_id> all;
   for (auto const& [id, each] : requests_) {
-    if (each.caller == caller) all.push_back(id);
+    if (each.owner == owner) all.push_back(id);
   }
   return all;
+}
+
+std::set<tensor_id> driver::held_by(owner_id owner, tier where) const {
+  std::set<tensor_id> all;
+  for (handle const& each : handles_)
+    if (each.owner == owner && each.where == where) all.insert(each.id);
+  return all;
+}
+
+// Nobody is refused who could be served without releasing anything. The owner's other requests may have their places.
+void driver::check_deadlock(demand const& of, failure const& why) const {
+  if (released_elsewhere_.contains(of.owner)) broken("refused, though others may release: " + why.describe());
+  if (setup_.options.overcommit_pins || setup_.options.scratch_bytes > 0) return;
+  auto const too_much = [&](tier where, std::set<tensor_id> all) {
+    for (auto const& [id, each] : requests_)
+      if (each.owner == of.owner && each.where == where) all.insert(each.ids.begin(), each.ids.end());
+    all.merge(held_by(of.owner, where));
+    tier_statistics const& now = where == tier::vram ? core_->stats().vram : core_->stats().ram;
+    return now.refused_commits > 0 || model_.never_fits(std::vector(all.begin(), all.end()), where);
+  };
+  bool const wants_ram = std::ranges::any_of(of.ids, [&](tensor_id id) { return too_much(tier::ram, {id}); });
+  if (!too_much(of.where, {of.ids.begin(), of.ids.end()}) && !(of.where == tier::vram && wants_ram))
+    broken("there is room beside the owner's own handles: " + why.describe());
+  if (why.tensor.empty() || why.what.find("(which asks) holds") == std::string::npos)
+    broken("does not say what the owner holds: " + why.describe());
+}
+
+// And nobody waits who never could. Where a tensor of the set is used, all of it may be promised already.
+void driver::check_nobody_waits_for_itself() const {
+  for (auto const& [id, each] : requests_) {
+    std::set<tensor_id> all = held_by(each.owner, each.where);
+    if (all.empty() || released_elsewhere_.contains(each.owner) || setup_.options.overcommit_pins) continue;
+    tier const where = each.where;
+    if (std::ranges::any_of(each.ids, [&](tensor_id wanted) { return core_->uses(wanted, where) > 0; })) continue;
+    all.insert(each.ids.begin(), each.ids.end());
+    if (model_.more_than_budget(all, where)) broken(text(id) + " waits for what its own owner holds");
+  }
 }
 
 }  // namespace tierpager::simulation

@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ class driver {
   struct handle {
     tensor_id id;
     tier where;
-    caller_id caller;
+    owner_id owner;
   };
   enum class outcome : std::uint8_t { refused, waiting, granted };
   struct ticket {
@@ -46,13 +47,15 @@ class driver {
   };
 
   // Callers ---------------------------------------------------------------------------------------------------------
-  ticket acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller);
-  bool try_acquire(std::vector<tensor_id> const& ids, tier where, caller_id caller);
+  ticket acquire(std::vector<tensor_id> const& ids, tier where, owner_id owner);
+  bool try_acquire(std::vector<tensor_id> const& ids, tier where, owner_id owner);
   void cancel(request_id request);
   void share(std::size_t handle_index);
   /// How the work before a release is told to the core.
   enum class last_use : std::uint8_t { none, fenced, unproven };
   void release(std::size_t handle_index, last_use how, std::uint32_t stream);
+  /// What follows is released by somebody else than its owner.
+  void note_released_elsewhere(owner_id owner);
   void prove(std::uint32_t stream);
   /// Each call's set is held until so many more calls have been made.
   void set_order(std::vector<std::vector<tensor_id>> const& calls, std::uint32_t held_calls);
@@ -80,7 +83,7 @@ class driver {
   void finish(last_pass pass = last_pass::played);
 
   [[nodiscard]] std::vector<handle> const& handles() const { return handles_; }
-  [[nodiscard]] std::vector<request_id> waiting(caller_id caller) const;
+  [[nodiscard]] std::vector<request_id> waiting(owner_id owner) const;
   [[nodiscard]] bool waiting(request_id request) const { return model_.waiting(request); }
   [[nodiscard]] bool over() const { return closed_ || lost_; }
   [[nodiscard]] residency const& core() const { return *core_; }
@@ -92,12 +95,15 @@ class driver {
   struct demand {
     std::vector<tensor_id> ids;
     tier where;
-    caller_id caller;
+    owner_id owner;
   };
   void note(std::string const& line);
   void begin(std::string const& line);
   void end();
   void add_handles(demand const& granted);
+  [[nodiscard]] std::set<tensor_id> held_by(owner_id owner, tier where) const;
+  void check_deadlock(demand const& of, failure const& why) const;
+  void check_nobody_waits_for_itself() const;
   void obey(read_command const& command);
   void obey(copy_command const& command);
   void obey(remap_command const& command);
@@ -146,6 +152,7 @@ class driver {
   std::map<request_id, demand> requests_;          // waiting
   std::map<request_id, failure> rejections_;
   std::vector<handle> handles_;
+  std::set<owner_id> released_elsewhere_;
   std::array<bool, streams> unproven_{};
   bool closed_ = false;
   bool lost_ = false;

@@ -121,12 +121,12 @@ std::optional<memory_plan> driver::any_plan(plan_question const& asked) {
   if (choices_.happens(50)) return make_plan(asked);
   if (choices_.happens(10)) return std::nullopt;
   memory_plan plan;
-  std::uint64_t const granule = setup_.options.vram.granule_bytes;
-  std::uint64_t const granules = core_->reserve_bytes(tier::vram) / granule + 2;
+  std::uint64_t const align = setup_.options.vram.footprint_align_bytes();
+  std::uint64_t const places = core_->reserve_bytes(tier::vram) / align + 2;
   for (std::size_t i = 0; i < setup_.tensors.size(); ++i) {
     plan.homes.push_back(static_cast<home>(choices_.choose(4)));
     bool const placed = !choices_.happens(10);
-    plan.places.push_back(placed ? granule * choices_.choose(static_cast<std::uint32_t>(granules)) : plan.no_place);
+    plan.places.push_back(placed ? align * choices_.choose(static_cast<std::uint32_t>(places)) : plan.no_place);
   }
   plan.vram_ring = {0, choices_.choose(100)};
   return plan;
@@ -193,6 +193,7 @@ void driver::answer_all() {
 void driver::release_everything() {
   for (int round = 0; round < rounds_max; ++round) {
     answer_all();
+    check_nobody_waits_for_itself();
     for (std::uint32_t stream = 0; stream < streams; ++stream) {
       if (unproven_[stream]) prove(stream);
     }
@@ -206,12 +207,12 @@ void driver::full_pass() {
   for (tier const where : both_tiers) {
     if (!(where == tier::vram ? setup_.options.vram : setup_.options.ram).present) continue;
     for (std::uint32_t i = 0; i < setup_.tensors.size(); ++i) {
-      ticket const got = acquire({tensor_id{i}}, where, caller_id{0});
+      ticket const got = acquire({tensor_id{i}}, where, owner_id{0});
       answer_all();
       if (got.now == outcome::waiting && waiting(got.request))
         broken("in the last pass t" + std::to_string(i) + " never came");
       bool const in_pieces = handles_.empty() && !setup_.options.vram.can_remap && where == tier::vram;
-      if (got.now == outcome::waiting && in_pieces && why(got.request).code == errc::out_of_memory) continue;
+      if (got.now == outcome::waiting && in_pieces && why(got.request).code == errc::blocked_by_handles) continue;
       if (got.now == outcome::waiting && handles_.empty())
         broken("in the last pass t" + std::to_string(i) + " failed: " + why(got.request).describe());
       release_everything();

@@ -27,7 +27,7 @@ struct attempt {
     granted = false;
     if (!pins.empty() && !play.pin(pins, where).ok())
       return {driver::outcome::refused, {}, {.code = errc::cancelled, .what = "pins"}};
-    driver::ticket const got = play.acquire(ids, where, caller_id{0});
+    driver::ticket const got = play.acquire(ids, where, owner_id{0});
     play.answer_all();
     granted = play.handles().size() == ids.size();
     if (granted) play.finish();
@@ -140,7 +140,7 @@ void expect_textbook_counts(std::uint64_t seed) {
       }
       vram.insert(id);
     }
-    (void)play.acquire({tensor_id{id}}, tier::vram, caller_id{0});
+    (void)play.acquire({tensor_id{id}}, tier::vram, owner_id{0});
     play.answer_all();
     ASSERT_EQ(play.handles().size(), 1U);
     play.release(0, driver::last_use::fenced, 1);

@@ -65,12 +65,12 @@ void play_case(chooser& choices, bounds const& limits, std::string* trace) {
     if (!pins.empty()) (void)play.pin(pins, limits.ram_requests && choices.choose(2) == 1 ? tier::ram : tier::vram);
   }
   auto const any_tier = [&] { return limits.ram_requests && choices.choose(2) == 1 ? tier::ram : tier::vram; };
-  (void)play.acquire(any_subset(choices, tensors, false), any_tier(), caller_id{0});
+  (void)play.acquire(any_subset(choices, tensors, false), any_tier(), owner_id{0});
   // The second request comes before any answer, or so many steps later.
   for (std::uint32_t before = choices.deviate(4); before > 0; --before) {
     for (std::uint32_t i = 0; i < 3; ++i) (void)step(play, choices);
   }
-  (void)play.acquire(any_subset(choices, tensors, false), any_tier(), caller_id{1});
+  (void)play.acquire(any_subset(choices, tensors, false), any_tier(), owner_id{1});
   while (step(play, choices)) {
   }
   play.finish(driver::last_pass::left_out);

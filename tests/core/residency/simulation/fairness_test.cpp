@@ -9,7 +9,7 @@ namespace {
 using outcome = driver::outcome;
 using kind = driver::pending_answer::kind;
 
-constexpr caller_id first{0}, second{1}, third{2};
+constexpr owner_id first{0}, second{1}, third{2};
 
 setup of_equal(std::uint32_t tensors, std::uint64_t vram_places, std::uint64_t ram_places) {
   setup made;
@@ -25,9 +25,9 @@ setup of_equal(std::uint32_t tensors, std::uint64_t vram_places, std::uint64_t r
 
 tensor_id id(std::uint32_t index) { return tensor_id{index}; }
 
-void release_all(driver& play, caller_id caller) {
+void release_all(driver& play, owner_id owner) {
   for (std::size_t i = play.handles().size(); i-- > 0;) {
-    if (play.handles()[i].caller == caller) play.release(i, driver::last_use::fenced, 1);
+    if (play.handles()[i].owner == owner) play.release(i, driver::last_use::fenced, 1);
   }
 }
 
@@ -78,8 +78,7 @@ TEST(fairness, tickets_are_served_in_order) {
   (void)play.acquire({id(0)}, tier::vram, first);
   play.answer_all();
   std::vector<request_id> tickets;
-  for (std::uint32_t i = 1; i < 5; ++i)
-    tickets.push_back(play.acquire({id(i)}, tier::vram, i % 2 == 0 ? second : third).request);
+  for (std::uint32_t i = 1; i < 5; ++i) tickets.push_back(play.acquire({id(i)}, tier::vram, owner_id{i}).request);
   for (std::uint32_t i = 0; i < 4; ++i) {
     while (!play.handles().empty()) play.release(0, driver::last_use::fenced, 1);
     play.answer_all();
@@ -112,8 +111,8 @@ TEST(fairness, many_callers_that_want_one_absent_tensor_cause_one_read) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     seeded choices(seed);
     driver play(options, choices);
-    for (std::uint8_t caller = 0; caller < 16; ++caller) {
-      (void)play.acquire({id(0)}, tier::vram, caller_id{caller});
+    for (std::uint64_t owner = 0; owner < 16; ++owner) {
+      (void)play.acquire({id(0)}, tier::vram, owner_id{owner});
       auto const pending = play.pending_answers();
       if (!pending.empty() && choices.happens(30)) play.give(choices.one_of(pending));
     }

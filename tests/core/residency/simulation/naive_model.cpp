@@ -32,13 +32,18 @@ void naive_model::begin_event() {
   for (tier const where : both_tiers) effective_before_[slot(where)] = of(before_, where).effective_bytes;
 }
 
+std::optional<std::uint64_t> naive_model::more_than_budget(std::set<tensor_id> const& ids, tier where) const {
+  std::uint64_t need = never_a_tensor_s(where);
+  for (tensor_id const id : ids) need += footprint(id, where);
+  need = budget_for(need, where);
+  if (setup_.options.overcommit_pins || need <= budget_of(where)) return std::nullopt;
+  return need;
+}
+
 std::optional<std::uint64_t> naive_model::never_fits(std::span<tensor_id const> ids, tier where) const {
   std::set<tensor_id> all = pins_[slot(where)];
   all.insert(ids.begin(), ids.end());
-  std::uint64_t need = never_a_tensor_s(where);
-  for (tensor_id const id : all) need += footprint(id, where);
-  if (setup_.options.overcommit_pins || need <= budget_of(where)) return std::nullopt;
-  return need;
+  return more_than_budget(all, where);
 }
 
 void naive_model::refused(std::span<tensor_id const> ids, tier where, failure const& why) const {
@@ -51,7 +56,7 @@ void naive_model::refused(std::span<tensor_id const> ids, tier where, failure co
   } else if (why.code == errc::out_of_memory) {
     if (of(core_.stats(), where).refused_commits == 0) broken("out of memory, though none was refused: " + why.what);
     if (never_fits(ids, where)) broken("out of memory, where the budget is too small: " + why.what);
-  } else if (why.code != errc::closed && why.code != errc::device_lost) {
+  } else if (why.code != errc::would_deadlock && why.code != errc::closed && why.code != errc::device_lost) {
     broken("an acquire failed with " + make_error_code(why.code).message() + ": " + why.what);
   }
 }
@@ -91,12 +96,12 @@ void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, statu
     if (answer.error().code == errc::closed || answer.error().code == errc::device_lost) return;
     if (answer.error().code != errc::budget_too_small) broken("pin failed: " + answer.error().what);
     if (setup_.options.overcommit_pins) broken("pins were refused although they may overcommit");
-    if (sum + largest <= budget_of(where))
+    if (budget_for(sum + largest, where) <= budget_of(where))
       broken("pins were refused that leave room for the largest unpinned tensor: " + answer.error().what);
     return;
   }
   bool const any = std::any_of(after.begin(), after.end(), [&](tensor_id id) { return bytes_of(id) > 0; });
-  if (any && !setup_.options.overcommit_pins && sum + least > budget_of(where))
+  if (any && !setup_.options.overcommit_pins && budget_for(sum + least, where) > budget_of(where))
     broken("pins were accepted that leave no room");
   pins_[slot(where)] = std::move(after);
 }
@@ -237,6 +242,18 @@ void naive_model::seen(tell_loading_command const& command) {
   entry& each = entries_[index_of(command.tensor)];
   each.given_up = std::exchange(each.ahead, command.ahead) || each.given_up;
   any_ahead_ = any_ahead_ || command.ahead;
+}
+
+/// Where memory cannot be remapped, or only in granules larger than a tensor's, a pin that nobody uses may have to leave
+/// so that others find room in one piece.
+void naive_model::seen(tell_evicted_command const& command) {
+  tier_options const& of = options_of(command.where);
+  bool const in_granules = of.footprint_align_bytes() < of.granule_bytes;
+  bool const in_pieces = command.why == eviction_reason::fragmentation && (!of.can_remap || in_granules);
+  bool const for_budget = command.why == eviction_reason::budget && in_granules;
+  entry& each = entries_[index_of(command.tensor)];
+  if ((in_pieces || for_budget) && each.holds[slot(command.where)].count == 0)
+    each.immovable[slot(command.where)] = false;
 }
 
 void naive_model::finished(tensor_id id, tier where, bool ok) {

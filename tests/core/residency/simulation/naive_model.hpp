@@ -40,7 +40,9 @@ class naive_model {
   void memory_stuck() { memory_stuck_ = true; }
 
   // What the core answered ------------------------------------------------------------------------------------------
-  /// How many bytes an acquire would need, where that is more than the budget.
+  /// How many bytes so many tensors need at once, where that is more than the budget.
+  [[nodiscard]] std::optional<std::uint64_t> more_than_budget(std::set<tensor_id> const& ids, tier where) const;
+  /// The same for an acquire, beside the pins.
   [[nodiscard]] std::optional<std::uint64_t> never_fits(std::span<tensor_id const> ids, tier where) const;
   void acquire_answered(std::span<tensor_id const> ids, tier where, result<residency::acquired> const& answer);
   void try_acquire_answered(std::span<tensor_id const> ids, tier where, result<bool> const& answer);
@@ -55,6 +57,7 @@ class naive_model {
   void seen(grant_command const& command);
   void seen(reject_command const& command);
   void seen(tell_loading_command const& command);
+  void seen(tell_evicted_command const& command);
 
   /// Every invariant that can be told from outside.
   void check_all();
@@ -66,7 +69,7 @@ class naive_model {
   [[nodiscard]] bool waiting(request_id request) const { return waiting_.contains(request); }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const {
-    return round_up(bytes_of(id), options_of(where).granule_bytes);
+    return round_up(bytes_of(id), options_of(where).footprint_align_bytes());
   }
   [[nodiscard]] std::uint64_t ram_floor_bytes() const;
 
@@ -100,10 +103,14 @@ class naive_model {
 
   [[nodiscard]] std::uint64_t bytes_of(tensor_id id) const { return setup_.tensors[id].bytes; }
   [[nodiscard]] std::uint64_t budget_of(tier where) const;
-  /// Scratch, and what the device keeps.
+  /// The budget that so many bytes of tensors and scratch need: whole granules, and what the device keeps.
+  [[nodiscard]] std::uint64_t budget_for(std::uint64_t bytes, tier where) const {
+    return round_up(bytes, options_of(where).granule_bytes) + options_of(where).overhead_bytes;
+  }
+  /// Scratch.
   [[nodiscard]] std::uint64_t never_a_tensor_s(tier where) const {
     tier_options const& of = options_of(where);
-    return of.overhead_bytes + (where == tier::vram ? round_up(setup_.options.scratch_bytes, of.granule_bytes) : 0);
+    return where == tier::vram ? round_up(setup_.options.scratch_bytes, of.footprint_align_bytes()) : 0;
   }
   [[nodiscard]] tier_options const& options_of(tier where) const {
     return where == tier::vram ? setup_.options.vram : setup_.options.ram;

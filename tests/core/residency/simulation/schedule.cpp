@@ -1,13 +1,18 @@
 #include <tests/core/residency/simulation/schedule.hpp>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 namespace tierpager::simulation {
 namespace {
 
-constexpr std::uint32_t callers = 3;
-constexpr caller_id follower{0};  // goes through the order
+// Alike in their lowest bits.
+constexpr std::array owners{owner_id{0}, owner_id{256}, owner_id{512}};
+constexpr owner_id follower = owners[0];    // goes through the order
+constexpr owner_id hands_over = owners[2];  // others release some of its handles
+
+owner_id any_owner(chooser& choices) { return owners.at(choices.choose(owners.size())); }
 
 tier any_tier(chooser& choices, setup const& options) {
   return options.options.vram.present && !choices.happens(20) ? tier::vram : tier::ram;
@@ -70,9 +75,9 @@ class player {
   }
 
   void acquire() {
-    caller_id const caller{static_cast<std::uint8_t>(choices_.choose(callers))};
-    if (driver_.waiting(caller).size() > 1) return;
-    (void)driver_.acquire(any_set(choices_, setup_, kind_.large_sets ? 5 : 3), any_tier(choices_, setup_), caller);
+    owner_id const owner = any_owner(choices_);
+    if (driver_.waiting(owner).size() > 1) return;
+    (void)driver_.acquire(any_set(choices_, setup_, kind_.large_sets ? 5 : 3), any_tier(choices_, setup_), owner);
   }
 
   // A cycle, in which tensors may come twice, in sets held together, some beyond the next call; half of them are
@@ -103,7 +108,7 @@ class player {
   void let_follower_release(tensor_id id) {
     auto const& all = driver_.handles();
     auto const own = [&](driver::handle const& each) {
-      return each.id == id && each.caller == follower && each.where == in_order();
+      return each.id == id && each.owner == follower && each.where == in_order();
     };
     auto const found = std::find_if(all.begin(), all.end(), own);
     if (found == all.end()) return;
@@ -113,8 +118,8 @@ class player {
   [[nodiscard]] tier in_order() const { return setup_.options.vram.present ? tier::vram : tier::ram; }
 
   void try_acquire() {
-    caller_id const caller{static_cast<std::uint8_t>(choices_.choose(callers))};
-    (void)driver_.try_acquire(any_set(choices_, setup_, 2), any_tier(choices_, setup_), caller);
+    owner_id const owner = any_owner(choices_);
+    (void)driver_.try_acquire(any_set(choices_, setup_, 2), any_tier(choices_, setup_), owner);
   }
 
   std::uint32_t any_handle() { return choices_.choose(static_cast<std::uint32_t>(driver_.handles().size())); }
@@ -125,7 +130,9 @@ class player {
     auto const last = how == 0   ? driver::last_use::none
                       : how == 1 ? driver::last_use::unproven
                                  : driver::last_use::fenced;
-    driver_.release(any_handle(), last, 1 + choices_.choose(streams - 1));
+    std::uint32_t const which = any_handle();
+    if (how == 7 && driver_.handles()[which].owner == hands_over) driver_.note_released_elsewhere(hands_over);
+    driver_.release(which, last, 1 + choices_.choose(streams - 1));
   }
 
   void share() {
@@ -133,7 +140,7 @@ class player {
   }
 
   void cancel() {
-    auto const waiting = driver_.waiting(caller_id{static_cast<std::uint8_t>(choices_.choose(callers))});
+    auto const waiting = driver_.waiting(any_owner(choices_));
     if (!waiting.empty()) driver_.cancel(choices_.one_of(waiting));
   }
 
@@ -187,7 +194,8 @@ setup random_setup(chooser& choices, profile const& kind) {
     (void)made.tensors.add({.name = "t" + std::to_string(i), .dtype = "I8", .shape = {bytes}, .bytes = bytes});
   }
   residency_options& options = made.options;
-  options.vram.granule_bytes = 1U << choices.choose(4);
+  options.vram.granule_bytes = 1U << choices.choose(6);
+  options.vram.align_bytes = std::max<std::uint64_t>(options.vram.granule_bytes >> choices.choose(4), 1);
   options.ram.granule_bytes = 1U << choices.choose(4);
   options.chunk_bytes = options.ram.granule_bytes << choices.choose(3);
   options.vram.present = !kind.no_vram;
@@ -212,7 +220,8 @@ void play(std::uint64_t seed, profile const& kind, std::string* trace) {
     *trace += "tensors of";
     for (tensor_info const& each : options.tensors.tensors()) *trace += " " + std::to_string(each.bytes);
     *trace += " bytes, vram " + std::to_string(options.options.vram.budget_bytes) + " by " +
-              std::to_string(options.options.vram.granule_bytes) + ", ram " +
+              std::to_string(options.options.vram.granule_bytes) + " at multiples of " +
+              std::to_string(options.options.vram.footprint_align_bytes()) + ", ram " +
               std::to_string(options.options.ram.budget_bytes) + " by " +
               std::to_string(options.options.ram.granule_bytes) + ", chunks of " +
               std::to_string(options.options.chunk_bytes) + ", scratch " +
