@@ -65,8 +65,6 @@ class tier_arena {
   [[nodiscard]] std::uint64_t largest_hole_bytes() const { return idle_.largest_free_bytes(); }
   /// Of all holes together, the granules that are free as a whole, whether streams are done with them or not.
   [[nodiscard]] std::uint64_t whole_free_bytes() const;
-  /// Whether every byte of the range is committed and not allocated.
-  [[nodiscard]] bool is_hole(byte_range range) const { return idle_.is_free(range); }
   /// What is committed and not allocated.
   [[nodiscard]] offset_arena const& holes() const { return idle_; }
   /// Whether no byte of the range is allocated, committed or not.

@@ -161,13 +161,14 @@ void residency::check() const {
     std::uint64_t lasting_bytes = where == tier::vram ? scratch_.bytes : 0;
     std::uint64_t coming_bytes = 0;
     std::uint64_t pinned_bytes = 0;
-    std::uint64_t resident_tensors = 0;
+    std::uint64_t resident_tensors = 0, held_tensors = 0;
     std::map<std::uint64_t, std::uint32_t> unpinned;
     for (std::size_t i = 0; i < one.slots.size(); ++i) {
       auto const id = static_cast<tensor_id>(i);
       slot const& each = one.slots[i];
       if (lasting(each)) lasting_bytes += footprint(id, where);
       if (coming(each)) coming_bytes += footprint(id, where);
+      if (held(each)) ++held_tensors;
       if (each.pinned) pinned_bytes += footprint(id, where);
       if (!each.pinned) ++unpinned[footprint(id, where)];
       if (each.state == slot_state::resident && footprint(id, where) > 0) ++resident_tensors;
@@ -177,7 +178,7 @@ void residency::check() const {
       assert(!each.ahead || (where == tier::vram && each.uses == 0 && each.state != slot_state::absent));
     }
     assert(lasting_bytes == one.lasting_bytes && coming_bytes == one.coming_bytes && pinned_bytes == one.pinned_bytes);
-    assert(resident_tensors == one.resident_tensors && unpinned == one.unpinned);
+    assert(resident_tensors == one.resident_tensors && held_tensors == one.held_tensors && unpinned == one.unpinned);
     assert(one.lying.size() ==
            static_cast<std::size_t>(
                std::count_if(one.slots.begin(), one.slots.end(), [](slot const& s) { return s.range.bytes > 0; })));
@@ -185,7 +186,7 @@ void residency::check() const {
     bool const there = one.options.present || one.reserve_bytes > 0;
     assert(!there || one.limit_bytes + one.options.overhead_bytes <= one.effective_bytes);
     (void)there;
-    (void)lasting_bytes, (void)coming_bytes, (void)pinned_bytes, (void)resident_tensors;
+    (void)lasting_bytes, (void)coming_bytes, (void)pinned_bytes, (void)resident_tensors, (void)held_tensors;
   }
   std::uint64_t ahead_bytes = 0;
   for (tensor_id id : ahead_) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -236,7 +237,7 @@ class residency {
   [[nodiscard]] bool may_leave_for_budget(tensor_id id, tier where) const;
   void evict_down_to_target(tier where);
   void evict_above_target();
-  [[nodiscard]] std::uint64_t granules_of_pins(byte_range within) const;
+  [[nodiscard]] std::uint64_t granules_touched(byte_range within, std::function<bool(tensor_id)> const& counts) const;
   void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
 
   // residency_windows.cpp: a place in VRAM where no hole is large enough

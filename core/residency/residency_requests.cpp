@@ -92,17 +92,9 @@ bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t most = of.held_bytes() + of.quarantined_bytes + 2 * granule * touching;
   for (tensor_id id : wanted) most += footprint(id, where);
   if (most + promised <= of.target_bytes) return true;
-  std::uint64_t touched = 0;
-  std::uint64_t reached = 0;
-  auto const touch = [&](byte_range range) {
-    byte_range const whole = of.arena->whole_granules(range);
-    if (range.bytes == 0 || whole.end() <= reached) return;
-    touched += whole.end() - std::max(reached, whole.offset);
-    reached = whole.end();
-  };
-  touch(scratch_);
-  for (auto const& [offset, each] : of.lying)
-    if (held(slot_of(each.id, where)) || std::binary_search(wanted.begin(), wanted.end(), each.id)) touch(each.range);
+  std::uint64_t touched = granules_touched({0, of.reserve_bytes}, [&](tensor_id id) {
+    return held(slot_of(id, where)) || std::binary_search(wanted.begin(), wanted.end(), id);
+  });
   for (quarantine const& each : quarantined_vram_) touched += of.arena->whole_granules(each.range).bytes;
   return touched + promised <= of.target_bytes;
 }

@@ -349,7 +349,11 @@ void residency::evict_down_to_target(tier where) {
 // released, and what shares their granules may stay until then.
 void residency::evict_above_target() {
   tier_state& vram = at(tier::vram);
-  bool const pins_leave = granules_of_pins({0, vram.reserve_bytes}) > vram.target_bytes;
+  auto const granules_of_pins = [&](std::uint64_t from) {
+    return granules_touched({from, vram.reserve_bytes - from},
+                            [&](tensor_id id) { return slot_of(id, tier::vram).pinned; });
+  };
+  bool const pins_leave = granules_of_pins(0) > vram.target_bytes;
   may_leave const who = pins_leave ? may_leave::pinned_too : may_leave::running_too;
   auto const leaves = [&](tensor_id id) {
     return cost_of(id, false, who) && (pins_leave || !slot_of(id, tier::vram).pinned);
@@ -357,8 +361,7 @@ void residency::evict_above_target() {
   std::uint64_t end = vram.arena->end_of_committed(vram.target_bytes);
   for (std::uint64_t before = end + 1; before != end && !pins_leave;) {
     before = end;
-    std::uint64_t const kept = granules_of_pins({end, vram.reserve_bytes - end});
-    end = std::min(end, vram.arena->end_of_committed(vram.target_bytes - kept));
+    end = std::min(end, vram.arena->end_of_committed(vram.target_bytes - granules_of_pins(end)));
   }
   auto const comes_free = [&](std::uint64_t offset) {
     byte_range const granule = vram.arena->whole_granules({offset, 1});
@@ -372,22 +375,21 @@ void residency::evict_above_target() {
   }
 }
 
-// The scratch's too.
-std::uint64_t residency::granules_of_pins(byte_range within) const {
-  tier_state const& vram = at(tier::vram);
-  std::uint64_t const granule = vram.options.granule_bytes;
+// Bytes of the granules from there on that the scratch, or a tensor that counts, touches.
+std::uint64_t residency::granules_touched(byte_range within, std::function<bool(tensor_id)> const& counts) const {
+  tier_arena const& arena = *at(tier::vram).arena;
   std::uint64_t sum = 0;
-  std::uint64_t reached = round_down(within.offset, granule);
-  auto const add = [&](byte_range range) {
-    byte_range const whole = vram.arena->whole_granules(range);
+  std::uint64_t reached = round_down(within.offset, arena.granule_bytes());
+  auto const touch = [&](byte_range range) {
+    byte_range const whole = arena.whole_granules(range);
     if (range.bytes == 0 || whole.end() <= reached) return;
     sum += whole.end() - std::max(reached, whole.offset);
     reached = whole.end();
   };
-  add(scratch_);
+  touch(scratch_);
   for (tensor_id id : lying_in(within))
-    if (slot_of(id, tier::vram).pinned) add(slot_of(id, tier::vram).range);
-  return std::min(sum, vram.target_bytes + 1);
+    if (counts(id)) touch(slot_of(id, tier::vram).range);
+  return sum;
 }
 
 }  // namespace tierpager

@@ -16,12 +16,15 @@ void residency::touch(tensor_id id, tier where) {
   if (course_.plan() == nullptr || used.state == slot_state::absent) at(where).policy->touched(id);
 }
 
-// The tensor is used once more, resident or on its way. Keeps lasting_bytes and coming_bytes true.
+// The tensor is used once more, resident or on its way. Keeps the sums of the tier true.
 void residency::begin_use(slot& used, tensor_id id, tier where, owner_id owner) {
   tier_state& of = at(where);
   if (!lasting(used)) {
     of.lasting_bytes += used.footprint_bytes;
-    if (used.state == slot_state::loading) of.coming_bytes -= used.footprint_bytes;
+    if (used.state == slot_state::loading)
+      of.coming_bytes -= used.footprint_bytes;
+    else
+      ++of.held_tensors;
   }
   ++used.uses;
   used.fixed = used.pinned;
@@ -36,7 +39,10 @@ void residency::end_use(tensor_id id, tier where, owner_id owner) {
   --used.uses;
   if (!lasting(used)) {
     of.lasting_bytes -= used.footprint_bytes;
-    if (used.state == slot_state::loading) of.coming_bytes += used.footprint_bytes;
+    if (used.state == slot_state::loading)
+      of.coming_bytes += used.footprint_bytes;
+    else
+      --of.held_tensors;
   }
   holders_.remove(owner, id, where);
 }
