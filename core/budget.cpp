@@ -113,10 +113,10 @@ budget::budget(std::string const& text) : budget(value_or_throw(parse(text))) {}
 
 void budget::refuse_negative(std::int64_t bytes) { throw error(refuse(std::to_string(bytes), "negative")); }
 
-std::uint64_t budget::bytes_of(std::uint64_t model_bytes) const {
+std::uint64_t budget::bytes_of(std::uint64_t whole_bytes) const {
   assert(kind_ != kind::automatic);
   if (kind_ != kind::percent) return bytes_;
-  wide const share = static_cast<wide>(model_bytes) * percent_billionths_ / (wide{100} * percent_scale);
+  wide const share = static_cast<wide>(whole_bytes) * percent_billionths_ / (wide{100} * percent_scale);
   return share > unlimited_bytes ? unlimited_bytes : static_cast<std::uint64_t>(share);
 }
 

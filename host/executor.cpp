@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <core/pin_preset.hpp>
+#include <core/residency/whole_model.hpp>
 #include <host/auto_budget.hpp>
 
 namespace tierpager {
@@ -25,17 +26,18 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
     : tensors_(std::move(tensors)),
       trace_(tensors_),
       record_events_(options.record_events),
+      on_warning_(options.on_warning),
       source_(std::move(from)),
       device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
   auto tier_of = [&](tier where, budget const& asked) {
-    return tier_options{.present = asked.what() != budget::kind::none,
-                        .budget_bytes = resolve(where, asked),
-                        .granule_bytes = device_->granule_bytes(where),
-                        .align_bytes = where == tier::vram ? vram_align_bytes : device_->granule_bytes(where),
-                        .overhead_bytes = device_->overhead_bytes(where),
-                        .can_remap = device_->can_remap(where)};
+    tier_options made = tier_options_of(*device_, where);
+    made.present = asked.what() != budget::kind::none;
+    whole_bytes_[static_cast<std::size_t>(where)] =
+        whole_model_bytes(tensors_, made, where == tier::vram ? options.scratch_bytes : 0);
+    made.budget_bytes = resolve(where, asked);
+    return made;
   };
   residency_options const core{.vram = tier_of(tier::vram, options.vram),
                                .ram = tier_of(tier::ram, options.ram),
@@ -63,48 +65,30 @@ void executor::open_core(residency_options const& core, pager_options const& opt
     if (!pins.empty()) value_or_throw(core_->pin(pins, where));
   }
   open_arenas();  // last: what was refused so far has left the device as it was
+  warn_of_refusals();
 }
 
 void executor::open_arenas() {
   for (tier where : {tier::vram, tier::ram}) {
-    std::uint64_t const bytes = core_->reserve_bytes(where);
-    if (bytes == 0) continue;
-    (where == tier::vram ? vram_base_ : ram_base_) = value_or_throw(device_->reserve(where, bytes));
+    if (core_->reserve_bytes(where) == 0) continue;
+    auto reserved = device_->reserve(where, core_->reserve_bytes(where));
+    while (!reserved.ok() && reserved.error().code == errc::out_of_memory && core_->reserve_less(where))
+      reserved = device_->reserve(where, core_->reserve_bytes(where));
+    (where == tier::vram ? vram_base_ : ram_base_) = value_or_throw(reserved);
   }
   commit_at_open();
   byte_range const scratch = core_->scratch();
   scratch_ = {vram_base_ + scratch.offset, scratch.bytes};
 }
 
-// All of VRAM, before anything else happens; where pieces can be had, as much as the system gives.
-void executor::commit_at_open() {
-  for (core_->take_commands(commands_); !commands_.empty(); core_->take_commands(commands_)) {
-    std::vector<command> const asked = std::exchange(commands_, {});
-    for (command const& one : asked) {
-      auto const& remap = std::get<remap_command>(one);
-      std::size_t committed = 0;
-      status outcome;
-      while (outcome.ok() && committed < remap.commits.size()) {
-        outcome = device_->commit(remap.where, remap.commits[committed]);
-        if (outcome.ok()) ++committed;
-      }
-      bool const refused = !outcome.ok() && outcome.error().code == errc::out_of_memory;
-      bool const nothing = committed == 0 && remap.commits.front().offset == 0;
-      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0))
-        value_or_throw(outcome);
-      core_->remapped(remap.where, 0, committed, outcome);
-      if (nothing && refused && !core_->has_commands()) value_or_throw(outcome);
-    }
-  }
-}
-
 // Auto: what the environment says, else what the machine can spare, counting what this tier holds already.
 std::uint64_t executor::resolve(tier where, budget const& asked) const {
-  if (asked.what() != budget::kind::automatic) return asked.bytes_of(tensors_.bytes());
+  std::uint64_t const whole_bytes = whole_bytes_[static_cast<std::size_t>(where)];
+  if (asked.what() != budget::kind::automatic) return asked.bytes_of(whole_bytes);
   environment_budget_texts const texts = environment_budgets();
   if (auto const& text = where == tier::vram ? texts.vram : texts.ram) {
     budget const named = value_or_throw(budget::parse(*text));
-    if (named.what() != budget::kind::automatic) return named.bytes_of(tensors_.bytes());
+    if (named.what() != budget::kind::automatic) return named.bytes_of(whole_bytes);
   }
   std::uint64_t const held_bytes = where == tier::vram ? stats().vram.committed_bytes : stats().ram.committed_bytes;
   std::uint64_t const spare_bytes = where == tier::vram ? value_or_throw(auto_vram_bytes(*device_)) : auto_ram_bytes();
@@ -375,6 +359,7 @@ void executor::close() noexcept {
     core_->close();
     dispatch();
     while (!idle_readers_.empty()) wake_reader();
+    for (condition* const each : resizers_) each->notify_one();
     copier_wake_.notify_all();
     waiter_wake_.notify_all();
   }

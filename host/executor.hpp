@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -89,6 +91,9 @@ class executor {
   void take(command& one) TIERPAGER_REQUIRES(mutex_);
   void note_event(event const& one) TIERPAGER_REQUIRES(mutex_);
   void declare(acquire_order order) TIERPAGER_EXCLUDES(mutex_);
+  void tell_what_has_passed() TIERPAGER_REQUIRES(mutex_);
+  void resize(tier where) TIERPAGER_REQUIRES(mutex_);
+  void warn_of_refusals() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, owner_id owner,
@@ -161,8 +166,10 @@ class executor {
   catalog const tensors_;
   tracer const trace_;
   bool const record_events_;
+  std::function<void(std::string const&)> const on_warning_;
   std::shared_ptr<source> const source_;
   std::shared_ptr<device> const device_;
+  std::array<std::uint64_t, 2> whole_bytes_{};  // by tier: what 100 % of it is
   std::byte* vram_base_ = nullptr;
   std::byte* ram_base_ = nullptr;
   std::span<std::byte> scratch_;
@@ -180,6 +187,7 @@ class executor {
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
+  std::array<std::uint64_t, 2> refusals_told_ TIERPAGER_GUARDED_BY(mutex_){};  // by tier
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);   // ascending; while anything is outstanding
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes
@@ -191,6 +199,7 @@ class executor {
   std::atomic<std::uint64_t> retirements_ = 0;    // written under the lock
   // One thread waits on each condition: where several wait on one, glibc before 2.41 may lose a notification (bug 25847).
   std::vector<condition*> idle_readers_ TIERPAGER_GUARDED_BY(mutex_);  // each reader's own
+  std::vector<condition*> resizers_ TIERPAGER_GUARDED_BY(mutex_);      // of each thread that waits in set_budget
   condition copier_wake_, waiter_wake_;
 };
 

@@ -1,4 +1,6 @@
 // Orders, and what plans depend on: pins and budgets; loads ahead; the record of what was decided.
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -84,9 +86,70 @@ budget_report executor::set_budget(tier where, budget const& to) {
   status const done = core_->set_budget(where, bytes);
   dispatch_and_plan();
   value_or_throw(done);
+  tell_what_has_passed();
+  resize(where);
   statistics const now = core_->stats();
   tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-  return {.effective_bytes = one.effective_bytes, .pending_bytes = one.pending_bytes};
+  return {.asked_bytes = one.budget_bytes,
+          .least_bytes = one.least_bytes,
+          .effective_bytes = one.effective_bytes,
+          .pending_bytes = one.pending_bytes};
+}
+
+// The waiter would find out too, but later: memory that nothing uses any more is to go at once.
+void executor::tell_what_has_passed() {
+  std::vector<std::vector<fence>> watched;  // of each stream, ascending
+  for (auto const& [stream, sequences] : watches_) {
+    std::vector<fence>& all = watched.emplace_back();
+    for (std::uint64_t const sequence : sequences) all.push_back({stream, sequence});
+  }
+  std::vector<fence> passed;  // of each stream, the latest
+  mutex_.unlock();
+  for (std::vector<fence> const& all : watched) {
+    auto const over = [&](fence one) {
+      auto const answer = device_->passed(one);
+      return answer.ok() && *answer;
+    };
+    auto const running = std::ranges::partition_point(all, over);
+    if (running != all.begin()) passed.push_back(*std::prev(running));
+  }
+  mutex_.lock();
+  for (fence const one : passed) core_->passed(one);
+  dispatch();
+}
+
+// Carries out itself what no thread has begun with: readers may take long over what they read.
+void executor::resize(tier where) {
+  condition resized;
+  while (core_->resizing(where) && !closed_) {
+    auto const next = std::ranges::find(remaps_, where, &remap_command::where);
+    if (next != remaps_.end()) {
+      remap_command const mine = std::move(*next);
+      remaps_.erase(next);
+      run_remap(mine);
+    } else {
+      resizers_.push_back(&resized);
+      resized.wait(mutex_);
+      std::erase(resizers_, &resized);
+    }
+  }
+}
+
+// That the system gave a tier less than it was asked for.
+void executor::warn_of_refusals() {
+  if (!on_warning_) return;
+  statistics const now = core_->stats();
+  for (tier const where : {tier::vram, tier::ram}) {
+    tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
+    std::uint64_t& told = refusals_told_[static_cast<std::size_t>(where)];
+    if (std::exchange(told, one.refused_commits) == one.refused_commits) continue;
+    std::string const what = std::string(name_of(where)) + ": the system gives no more than " +
+                             std::to_string(one.committed_bytes) + " bytes; the effective budget is now " +
+                             std::to_string(one.effective_bytes);
+    mutex_.unlock();
+    on_warning_(what);
+    mutex_.lock();
+  }
 }
 
 std::vector<event> executor::take_events() {

@@ -26,6 +26,33 @@ status read_from(source& from, std::uint32_t file, std::uint64_t offset, std::sp
 
 }  // namespace
 
+// All of VRAM, before anything else happens; where pieces can be had, as much as the system gives. RAM comes while the pager
+// works.
+void executor::commit_at_open() {
+  for (core_->take_commands(commands_); !commands_.empty(); core_->take_commands(commands_)) {
+    std::vector<command> const asked = std::exchange(commands_, {});
+    for (command const& one : asked) {
+      auto const& remap = std::get<remap_command>(one);
+      if (remap.where == tier::ram && device_->can_remap(tier::ram)) {
+        remaps_.push_back(remap);
+        continue;
+      }
+      std::size_t committed = 0;
+      status outcome;
+      while (outcome.ok() && committed < remap.commits.size()) {
+        outcome = device_->commit(remap.where, remap.commits[committed]);
+        if (outcome.ok()) ++committed;
+      }
+      bool const refused = !outcome.ok() && outcome.error().code == errc::out_of_memory;
+      bool const nothing = committed == 0 && remap.commits.front().offset == 0;
+      if (!refused || !device_->can_remap(remap.where) || (nothing && core_->scratch().bytes > 0))
+        value_or_throw(outcome);
+      core_->remapped(remap.where, 0, committed, outcome);
+      if (nothing && refused && !core_->has_commands()) value_or_throw(outcome);
+    }
+  }
+}
+
 void executor::start_threads(unsigned readers) {
   {
     scoped_lock const lock(mutex_);
@@ -100,6 +127,8 @@ void executor::run_remap(remap_command const& what) {
   core_->remapped(what.where, decommitted, committed, outcome);
   if (!outcome.ok() && outcome.error().code == errc::device_lost) core_->device_lost(outcome.error());
   dispatch();
+  if (!outcome.ok()) warn_of_refusals();
+  for (condition* const each : resizers_) each->notify_one();
 }
 
 void executor::run_read(read_command const& what) {

@@ -24,7 +24,7 @@ host_device::host_device(host_device_options const& options)
     : options_(options),
       total_bytes_(options.vram_bytes != 0 ? options.vram_bytes : auto_ram_bytes() / 3),
       serial_(next_serial()),
-      vram_({.granule_bytes = options.granule_bytes, .lock_pages = false, .poison = options.poison}),
+      vram_({.granule_bytes = granule_bytes(tier::vram), .lock_pages = false, .poison = options.poison}),
       ram_({.granule_bytes = options.granule_bytes, .lock_pages = options.lock_pages, .poison = options.poison}) {
   (void)find(copies_);  // number 0
 }

@@ -16,6 +16,7 @@ namespace tierpager {
 
 struct host_device_options {
   std::uint64_t granule_bytes = 4096;
+  std::uint64_t vram_granule_bytes = 0;  // of the VRAM tier; 0: the same
   /// Reported as free while nothing is committed, and not enforced. 0: a third of what `auto` gives the RAM tier, a
   /// quarter of what this process may take, so that both tiers on `auto` fit into one memory.
   std::uint64_t vram_bytes = 0;
@@ -31,7 +32,10 @@ class host_device final : public device {
   ~host_device() override;
 
   [[nodiscard]] std::string_view name() const override { return "host"; }
-  [[nodiscard]] std::uint64_t granule_bytes(tier) const override { return options_.granule_bytes; }
+  [[nodiscard]] std::uint64_t granule_bytes(tier where) const override {
+    bool const own = where == tier::vram && options_.vram_granule_bytes != 0;
+    return own ? options_.vram_granule_bytes : options_.granule_bytes;
+  }
   [[nodiscard]] bool ram_is_page_locked() const override { return ram_.locks_pages(); }
   [[nodiscard]] bool can_remap(tier) const override { return true; }
   [[nodiscard]] std::uint64_t overhead_bytes(tier) const override { return 0; }

@@ -1,6 +1,5 @@
 #include <tools/options.hpp>
 
-#include <bit>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -212,17 +211,6 @@ void add_plan(CLI::App& app, plan_options& into) {
   add_order(plan, into.passes, plan_options::default_passes, into.order);
   add_pins(plan, paging);
   add_speed(plan, paging.speed, " (default: no time at all)");
-  plan.add_option_function<std::string>(
-          "--granule",
-          [&into](std::string const& text) {
-            budget const granule = parse_budget("--granule", text);
-            bool const sized = granule.what() == budget::kind::bytes;
-            if (!sized || granule.bytes_of(0) < 256 || !std::has_single_bit(granule.bytes_of(0)))
-              throw CLI::ValidationError("--granule", "'" + text + "' is not a power of two from 256 bytes on");
-            into.granule_bytes = granule.bytes_of(0);
-          },
-          "of what size every tensor takes a multiple in VRAM (default: 4KiB, as on the host device; a GPU: 2MiB)")
-      ->type_name("SIZE");
   add_sweep(plan, into);
   add_json_and_events(plan, into.json, into.events);
 }

@@ -50,10 +50,8 @@ struct run_options {
 };
 
 struct plan_options {
-  static constexpr std::uint32_t default_passes = 4;        // enough to learn the order, and one after that
-  static constexpr std::uint64_t ram_granule_bytes = 4096;  // of every device
-  paging_options paging;                                    // device and source do not matter
-  std::uint64_t granule_bytes = 4096;                       // of VRAM
+  static constexpr std::uint32_t default_passes = 4;  // enough to learn the order, and one after that
+  paging_options paging;                              // device and source do not matter
   bool all_policies = false;
   std::optional<std::uint32_t> passes;
   std::string order;

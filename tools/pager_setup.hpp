@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 #include <tierpager/open.hpp>
 #include <tierpager/pager.hpp>
@@ -36,9 +39,15 @@ class paged_model {
   void compute(std::shared_ptr<pacer> const& pace, double seconds);
   /// Waits until everything queued on the stream has run.
   void synchronize();
+  /// What the pager warned of, to standard error. For a command that did what it was asked to: an error is one line alone.
+  void write_warnings();
 
  private:
+  void note_warning(std::string const& what);
+
   std::shared_ptr<device> device_;
+  std::mutex warnings_mutex_;
+  std::vector<std::string> warnings_;
   pager pages_;
   std::optional<stream_ref> stream_;
 };

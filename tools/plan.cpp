@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <bench/comparison/compare_policies.hpp>
+#include <core/residency/whole_model.hpp>
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
 #include <tools/event_file.hpp>
@@ -18,6 +19,7 @@
 #include <tools/schedule.hpp>
 #include <tools/simulation.hpp>
 #include <tools/slices.hpp>
+#include <tools/vram_granule.hpp>
 
 namespace tierpager::tools {
 
@@ -29,39 +31,34 @@ catalog read_tensors(plan_options const& options) {
 
 // As a pager resolves it, except that no device can be asked what is free.
 budget resolved(tier where, budget const& asked) {
-  if (asked.what() != budget::kind::automatic) return asked;
-  environment_budget_texts const texts = environment_budgets();
-  if (auto const& text = where == tier::vram ? texts.vram : texts.ram) {
-    budget const named = value_or_throw(budget::parse(*text));
-    if (named.what() != budget::kind::automatic) return named;
-  }
+  budget const named = named_budget(where, asked);
+  if (named.what() != budget::kind::automatic) return named;
   if (where == tier::vram)
     throw usage_error(
         "--vram: 'auto' would ask a device what is free, and plan opens none: give a size, or set TIERPAGER_VRAM");
   return auto_ram_bytes();
 }
 
-tier_options tier_for(budget const& asked, std::uint64_t granule_bytes, std::uint64_t align_bytes,
-                      catalog const& tensors) {
-  return {.present = asked.what() != budget::kind::none,
-          .budget_bytes = asked.bytes_of(tensors.bytes()),
-          .granule_bytes = granule_bytes,
-          .align_bytes = align_bytes};
+// Of all devices RAM comes in blocks of 4 KiB.
+tier_options tier_for(tier where, budget const& asked, catalog const& tensors) {
+  tier_options made{.present = asked.what() != budget::kind::none};
+  if (where == tier::vram) made.granule_bytes = vram_granule_bytes(asked, tensors);
+  if (where == tier::vram) made.align_bytes = vram_align_bytes;
+  made.budget_bytes = asked.bytes_of(whole_model_bytes(tensors, made, 0));
+  return made;
 }
 
 virtual_pager_options paging(plan_options const& options, catalog const& tensors) {
   paging_options const& asked = options.paging;
-  tier_options const vram =
-      tier_for(resolved(tier::vram, asked.vram), options.granule_bytes, vram_align_bytes, tensors);
-  tier_options const ram = tier_for(resolved(tier::ram, asked.ram), plan_options::ram_granule_bytes,
-                                    plan_options::ram_granule_bytes, tensors);
-  return {
-      .core = {.vram = vram, .ram = ram, .chunk_bytes = pager_options{}.chunk_bytes, .rates = rates_of(asked.speed)},
-      .policy = asked.policy,
-      .pin_vram = asked.pin_vram,
-      .pin_ram = asked.pin_ram,
-      .machine = rates_of(asked.speed),
-      .record_events = !options.events.empty()};
+  return {.core = {.vram = tier_for(tier::vram, resolved(tier::vram, asked.vram), tensors),
+                   .ram = tier_for(tier::ram, resolved(tier::ram, asked.ram), tensors),
+                   .chunk_bytes = pager_options{}.chunk_bytes,
+                   .rates = rates_of(asked.speed)},
+          .policy = asked.policy,
+          .pin_vram = asked.pin_vram,
+          .pin_ram = asked.pin_ram,
+          .machine = rates_of(asked.speed),
+          .record_events = !options.events.empty()};
 }
 
 class planner {
@@ -77,6 +74,7 @@ class planner {
     plan_report report{.files = tensors_.files(),
                        .tensors = tensors_.size(),
                        .model_bytes = tensors_.bytes(),
+                       .whole_vram_bytes = whole_model_bytes(tensors_, paging_.core.vram, 0),
                        .tiers = {},
                        .rates = paging_.machine,
                        .bound = {},
@@ -89,7 +87,8 @@ class planner {
     events_ = std::move(played.events);
     report.tiers = played.last;
     report.bound = lower_bound(schedule_.orders, tensors_, played.last);
-    report.partition = played.plan ? played.plan : partition_for(tensors_, paging_, schedule_.orders);
+    auto const plan = played.plan ? played.plan : partition_for(tensors_, paging_, schedule_.orders);
+    if (plan) report.partition = partition_of(*plan);
     report.policies.push_back({paging_.policy, played.passes, played.last});
     if (options_.all_policies) compare(report);
     if (options_.sweep_step) report.sweep = sweep();
@@ -106,6 +105,18 @@ class planner {
     virtual_pager_options with = paging_;
     with.policy = policy;
     return simulate(tensors_, with, schedule_, [&](std::uint64_t bytes) { step(bar, bytes); });
+  }
+
+  [[nodiscard]] partition partition_of(memory_plan const& plan) const {
+    partition made{
+        .ring_vram_bytes = plan.vram_ring.bytes, .ring_ram_bytes = plan.ram_ring_bytes, .ring_slots = plan.ring_slots};
+    for (std::size_t i = 0; i < plan.homes.size(); ++i) {
+      std::uint64_t const bytes = tensors_.tensors()[i].bytes;
+      if (plan.homes[i] == home::vram) made.vram_bytes += bytes;
+      if (plan.homes[i] == home::ram) made.ram_bytes += bytes;
+      if (plan.homes[i] == home::file) made.file_bytes += bytes;
+    }
+    return made;
   }
 
   // The pager's own LRU knows pins, rings and granules; the textbook caches know none of these.
@@ -148,8 +159,9 @@ class planner {
 
   std::vector<sweep_report> sweep() {
     if (!paging_.core.vram.present) throw usage_error("--sweep: there is no VRAM to sweep");
+    std::uint64_t const whole_bytes = whole_model_bytes(tensors_, paging_.core.vram, 0);
     std::vector<std::uint64_t> const budgets =
-        sweep_budgets(paging_.core.vram.budget_bytes, step_bytes(), footprint_bytes());
+        sweep_budgets(paging_.core.vram.budget_bytes, step_bytes(whole_bytes), whole_bytes);
     progress bar(tensors_.bytes() * budgets.size());
     std::vector<sweep_report> rows;
     for (std::uint64_t const bytes : budgets) {
@@ -161,22 +173,15 @@ class planner {
   }
 
   // A share of the model is rounded up, so that whole shares of it hold all of it.
-  [[nodiscard]] std::uint64_t step_bytes() const {
+  [[nodiscard]] std::uint64_t step_bytes(std::uint64_t whole_bytes) const {
     bool const share = options_.sweep_step->what() == budget::kind::percent;
-    return options_.sweep_step->bytes_of(tensors_.bytes()) + (share ? 1 : 0);
-  }
-
-  // What all tensors take of VRAM.
-  [[nodiscard]] std::uint64_t footprint_bytes() const {
-    std::uint64_t sum = 0;
-    for (tensor_info const& each : tensors_.tensors()) sum += round_up(each.bytes, paging_.core.vram.granule_bytes);
-    return sum;
+    return options_.sweep_step->bytes_of(whole_bytes) + (share ? 1 : 0);
   }
 
   // None for a budget that is too small for this order.
   std::optional<sweep_report> swept(std::uint64_t vram_bytes) {
     virtual_pager_options with = paging_;
-    with.core.vram.budget_bytes = vram_bytes;
+    with.core.vram = tier_for(tier::vram, vram_bytes, tensors_);
     with.record_events = false;
     try {
       steady_pass const pass =

@@ -9,13 +9,13 @@ namespace tierpager::tools {
 
 namespace {
 
-json partition_json(std::optional<memory_plan> const& plan) {
-  if (!plan) return nullptr;
-  return {{"vram", plan->resident_vram_bytes},
-          {"ram", plan->resident_ram_bytes},
-          {"file", plan->file_bytes},
-          {"ring_vram", plan->vram_ring.bytes},
-          {"ring_ram", plan->ram_ring_bytes}};
+json partition_json(std::optional<partition> const& homes) {
+  if (!homes) return nullptr;
+  return {{"vram", homes->vram_bytes},
+          {"ram", homes->ram_bytes},
+          {"file", homes->file_bytes},
+          {"ring_vram", homes->ring_vram_bytes},
+          {"ring_ram", homes->ring_ram_bytes}};
 }
 
 json sweep_json(std::vector<sweep_report> const& sweep) {
@@ -46,38 +46,23 @@ std::string plural(std::uint64_t count, std::string_view noun) {
 
 std::string partition_text(plan_report const& report) {
   if (!report.partition) return "plan none: no order that repeats, or nothing but what is held at once fits\n";
-  memory_plan const& plan = *report.partition;
-  std::string text =
-      fmt::format("plan {} stay in VRAM, {} in RAM, {} in the file\n", readable_bytes(plan.resident_vram_bytes),
-                  readable_bytes(plan.resident_ram_bytes), readable_bytes(plan.file_bytes));
-  text += fmt::format("     the ring costs {} of VRAM ({}) and {} of RAM\n", readable_bytes(plan.vram_ring.bytes),
-                      plural(plan.ring_slots, "slot"), readable_bytes(plan.ram_ring_bytes));
-  auto const link = [](std::string_view name, std::uint64_t bytes, std::uint64_t least) {
-    return fmt::format("     a pass moves {} {}; no pager moves less than {} ({})\n", readable_bytes(bytes), name,
-                       readable_bytes(least), over_bound(bytes, least));
-  };
-  text += link("to the device", plan.bytes_to_device, plan.least_bytes_to_device);
-  text += link("from disk", plan.bytes_from_disk, plan.least_bytes_from_disk);
-  return text;
-}
-
-std::optional<std::uint64_t> device_bound(std::optional<byte_bound> const& bound) {
-  return bound ? std::optional(bound->to_device_bytes) : std::nullopt;
-}
-
-std::optional<std::uint64_t> disk_bound(std::optional<byte_bound> const& bound) {
-  return bound ? std::optional(bound->from_disk_bytes) : std::nullopt;
+  partition const& homes = *report.partition;
+  return fmt::format("plan {} stay in VRAM, {} in RAM, {} in the file\n", readable_bytes(homes.vram_bytes),
+                     readable_bytes(homes.ram_bytes), readable_bytes(homes.file_bytes)) +
+         fmt::format("     the ring costs {} of VRAM ({}) and {} of RAM\n", readable_bytes(homes.ring_vram_bytes),
+                     plural(homes.ring_slots, "slot"), readable_bytes(homes.ring_ram_bytes));
 }
 
 std::string pass_text(std::string_view policy, std::size_t number, pass_report const& pass, plan_report const& report) {
   statistics const& counted = pass.counted;
-  return fmt::format(
-      "{:<8} {:>4} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", policy, number,
-      seconds_text(pass.seconds, takes_time(report.rates)), counted.vram_hits, counted.ram_hits, counted.disk_reads,
-      readable_bytes(counted.bytes_to_device), over_bound(counted.bytes_to_device, device_bound(report.bound)),
-      readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound(report.bound)),
-      fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()),
-      seconds_text(counted.stall_seconds, takes_time(report.rates)));
+  return fmt::format("{:<8} {:>4} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", policy, number,
+                     seconds_text(pass.seconds, takes_time(report.rates)), counted.vram_hits, counted.ram_hits,
+                     counted.disk_reads, readable_bytes(counted.bytes_to_device),
+                     over_bound(counted.bytes_to_device, report.bound, &byte_bound::to_device_bytes),
+                     readable_bytes(counted.bytes_from_disk),
+                     over_bound(counted.bytes_from_disk, report.bound, &byte_bound::from_disk_bytes),
+                     fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()),
+                     seconds_text(counted.stall_seconds, takes_time(report.rates)));
 }
 
 // All passes of one policy; of several, the last of each, to be compared.
@@ -110,11 +95,12 @@ std::string sweep_text(plan_report const& report) {
                       "to device", "bound", "from disk", "bound", "saves");
   for (std::size_t i = 0; i < sweep.size(); ++i) {
     sweep_report const& row = sweep[i];
-    double const share = static_cast<double>(row.vram_bytes) / static_cast<double>(report.model_bytes) * 100;
+    double const share = static_cast<double>(row.vram_bytes) / static_cast<double>(report.whole_vram_bytes) * 100;
     text += fmt::format("{:>11} {:>7.1f} % {:>9} {:>10} {:>7} {:>10} {:>7} {:>10}\n", readable_bytes(row.vram_bytes),
                         share, seconds_text(row.seconds, timed), readable_bytes(row.to_device_bytes),
-                        over_bound(row.to_device_bytes, device_bound(row.bound)), readable_bytes(row.from_disk_bytes),
-                        over_bound(row.from_disk_bytes, disk_bound(row.bound)),
+                        over_bound(row.to_device_bytes, row.bound, &byte_bound::to_device_bytes),
+                        readable_bytes(row.from_disk_bytes),
+                        over_bound(row.from_disk_bytes, row.bound, &byte_bound::from_disk_bytes),
                         saved_text(row, i == 0 ? nullptr : &sweep[i - 1], timed));
   }
   if (!report.target_seconds) return text;
@@ -156,7 +142,7 @@ std::string text_of(plan_report const& report) {
                                  plural(report.tensors, "tensor"), readable_bytes(report.model_bytes),
                                  plural(report.files.size(), "file"), rate(report.rates.link_bytes_per_second),
                                  rate(report.rates.disk_bytes_per_second), report.rates.compute_seconds);
-  text += tier_lines(report.tiers) + partition_text(report);
+  text += tier_lines(report.tiers) + bound_line(report.bound) + partition_text(report);
   text += policies_text(report);
   if (report.sweep) text += sweep_text(report);
   return text;

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include <core/plan/plan.hpp>
+#include <tierpager/transfer_rates.hpp>
+
 #include <tools/report.hpp>
 
 namespace tierpager::tools {
@@ -28,14 +29,22 @@ struct sweep_report {
   std::optional<byte_bound> bound;
 };
 
+/// What lives where, in bytes of tensors, and what the rings take of the tiers for the rest to pass through.
+struct partition {
+  std::uint64_t vram_bytes = 0, ram_bytes = 0, file_bytes = 0;
+  std::uint64_t ring_vram_bytes = 0, ring_ram_bytes = 0;
+  std::uint32_t ring_slots = 0;
+};
+
 struct plan_report {
   std::vector<std::string> files;
   std::uint64_t tensors = 0;
   std::uint64_t model_bytes = 0;
-  statistics tiers;  // budgets and what binds; no counts
+  std::uint64_t whole_vram_bytes = 0;  // what 100 % of VRAM is
+  statistics tiers;                    // budgets and what binds; no counts
   transfer_rates rates;
-  std::optional<byte_bound> bound;       // none where passes differ
-  std::optional<memory_plan> partition;  // none where there is no order to plan for, or no partition helps
+  std::optional<byte_bound> bound;            // none where passes differ
+  std::optional<tools::partition> partition;  // none where there is no order to plan for, or no partition helps
   std::vector<policy_report> policies;
   std::string sweep_policy;
   std::optional<std::vector<sweep_report>> sweep;  // none where none was asked for

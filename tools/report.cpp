@@ -33,11 +33,17 @@ std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound) {
   return static_cast<double>(bound) / static_cast<double>(bytes);
 }
 
-std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound) {
+std::string over_bound(std::uint64_t bytes, std::optional<byte_bound> const& bound, std::uint64_t byte_bound::*least) {
   if (!bound) return "-";
-  if (*bound == 0) return bytes == 0 ? "=" : "-";
-  double const times = static_cast<double>(bytes) / static_cast<double>(*bound);
+  if ((*bound).*least == 0) return bytes == 0 ? "=" : "-";
+  double const times = static_cast<double>(bytes) / static_cast<double>((*bound).*least);
   return times < 1000 ? fmt::format("{:.2f}x", times) : ">999x";
+}
+
+std::string bound_line(std::optional<byte_bound> const& bound) {
+  if (!bound) return "";
+  return fmt::format("no pager moves less than {} to the device and {} from disk in a pass\n",
+                     readable_bytes(bound->to_device_bytes), readable_bytes(bound->from_disk_bytes));
 }
 
 std::string tier_lines(statistics const& tiers) { return tier_line("vram", tiers.vram) + tier_line("ram", tiers.ram); }
@@ -197,25 +203,21 @@ std::string text_of(run_report const& report) {
   std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors,
                                  readable_bytes(report.model_bytes), report.files.size(),
                                  report.files.size() == 1 ? "" : "s", report.device, report.policy);
-  text += tier_lines(report.last);
+  text += tier_lines(report.last) + bound_line(report.bound);
   text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
                       "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
                       "stalled s");
-  std::optional<std::uint64_t> device_bound;
-  std::optional<std::uint64_t> disk_bound;
-  if (report.bound) {
-    device_bound = report.bound->to_device_bytes;
-    disk_bound = report.bound->from_disk_bytes;
-  }
   std::size_t number = 0;
   for (auto const& [seconds, counted] : report.passes) {
     std::uint64_t const moved_bytes = report.last.vram.present ? counted.bytes_to_device : counted.bytes_from_disk;
-    text += fmt::format(
-        "{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number, seconds,
-        seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits, counted.ram_hits,
-        counted.disk_reads, readable_bytes(counted.bytes_to_device), over_bound(counted.bytes_to_device, device_bound),
-        readable_bytes(counted.bytes_from_disk), over_bound(counted.bytes_from_disk, disk_bound),
-        fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
+    text +=
+        fmt::format("{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number,
+                    seconds, seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits,
+                    counted.ram_hits, counted.disk_reads, readable_bytes(counted.bytes_to_device),
+                    over_bound(counted.bytes_to_device, report.bound, &byte_bound::to_device_bytes),
+                    readable_bytes(counted.bytes_from_disk),
+                    over_bound(counted.bytes_from_disk, report.bound, &byte_bound::from_disk_bytes),
+                    fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
   }
   text += comparison_text(report);
   if (report.verify)

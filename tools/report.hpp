@@ -14,7 +14,8 @@
 
 namespace tierpager::tools {
 
-/// The least that any pager moves in a pass that comes again and again.
+/// The least that any pager moves in a pass that comes again and again, in bytes of tensors: those that the pass names less
+/// what VRAM holds of them, and less what both tiers hold. Text, tables and JSON all say what lower_bound() makes of it.
 struct byte_bound {
   std::uint64_t to_device_bytes = 0;
   std::uint64_t from_disk_bytes = 0;
@@ -58,8 +59,10 @@ std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, cat
 
 /// The least possible as a share of what was moved; none where nothing was moved.
 std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound);
-/// "1.33x", "=" where both are nothing, "-" where nothing can be said.
-std::string over_bound(std::uint64_t bytes, std::optional<std::uint64_t> bound);
+/// "1.33x", "=" where both are nothing, "-" where nothing can be said. `least` is the member of the bound.
+std::string over_bound(std::uint64_t bytes, std::optional<byte_bound> const& bound, std::uint64_t byte_bound::*least);
+/// A line that says what a pass moves at least; none where passes differ.
+std::string bound_line(std::optional<byte_bound> const& bound);
 /// A line for each tier: its budget, what binds, and its peak where it has one.
 std::string tier_lines(statistics const& tiers);
 

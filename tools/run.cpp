@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <host/host_device.hpp>
 #include <tools/event_file.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/order_file.hpp>
@@ -17,6 +18,7 @@
 #include <tools/schedule.hpp>
 #include <tools/simulation.hpp>
 #include <tools/tensor_checker.hpp>
+#include <tools/vram_granule.hpp>
 
 namespace tierpager::tools {
 
@@ -122,12 +124,10 @@ virtual_pager_options counterpart(run_options const& options, paged_model& pages
   device const& on = pages.hardware();
   statistics const now = pages.pages().stats();
   auto const tier_of = [&](tier where, tier_statistics const& one) {
-    return tier_options{.present = one.present,
-                        .budget_bytes = one.budget_bytes,
-                        .granule_bytes = on.granule_bytes(where),
-                        .align_bytes = where == tier::vram ? vram_align_bytes : on.granule_bytes(where),
-                        .overhead_bytes = on.overhead_bytes(where),
-                        .can_remap = on.can_remap(where)};
+    tier_options of = tier_options_of(on, where);
+    of.present = one.present;
+    of.budget_bytes = one.budget_bytes;
+    return of;
   };
   return {.core = {.vram = tier_of(tier::vram, now.vram),
                    .ram = tier_of(tier::ram, now.ram),
@@ -168,8 +168,11 @@ bool slowed_down(speed_options const& speed) {
   return speed.link_gigabytes_per_second > 0 || speed.disk_gigabytes_per_second > 0 || speed.compute_seconds > 0;
 }
 
-std::shared_ptr<device> open_device(run_options const& options, std::stop_token stop) {
+std::shared_ptr<device> open_device(run_options const& options, catalog const& tensors, std::stop_token stop) {
   std::shared_ptr<device> on = tierpager::open_device(options.paging.device, options.paging.ordinal);
+  if (on->name() == "host")
+    on = std::make_shared<host_device>(
+        host_device_options{.vram_granule_bytes = vram_granule_bytes(options.paging.vram, tensors)});
   if (!slowed_down(options.paging.speed)) return on;
   if (on->name() != "host")
     throw usage_error("--link, --disk and --compute play another machine on the host device: add --device host");
@@ -191,7 +194,7 @@ void run(run_options const& options) {
   model opened = open_model(options, signals.token());
   schedule const passes = make_schedule(options.order, options.passes, run_options::default_passes, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
-  std::shared_ptr<device> const on = open_device(options, signals.token());
+  std::shared_ptr<device> const on = open_device(options, opened.tensors, signals.token());
   std::uint64_t const scratch_bytes = options.verify ? tensor_checker::scratch_bytes(*on) : 0;
   paged_model pages(std::move(opened), on, options.paging, scratch_bytes, !options.events.empty());
   std::unique_ptr<output_file> json;
@@ -223,6 +226,7 @@ void run(run_options const& options) {
   }
   write_standard_output(options.json == "-" ? json_of(report) : text_of(report));
   if (checker && checker->first_mismatch()) throw error(*checker->first_mismatch());
+  pages.write_warnings();
 }
 
 }  // namespace tierpager::tools

@@ -53,6 +53,7 @@ void verify(verify_options const& options) {
     checker.finish();
   }
   if (checker.first_mismatch()) throw error(*checker.first_mismatch());
+  pages.write_warnings();
   write_standard_output(fmt::format("{} tensors, {}, on the {} device: every one as in the file\n", checker.checked(),
                                     readable_bytes(pages.tensors().bytes()), on->name()));
 }

@@ -25,11 +25,12 @@ class instant_core {
   /// VRAM holds half of the tensors, RAM a quarter.
   instant_core(std::size_t tensors, std::unique_ptr<eviction_policy> vram_policy,
                std::unique_ptr<eviction_policy> ram_policy)
-      : tensors_(make_catalog(tensors, bytes_each)) {
-    residency_options options;
-    options.vram.budget_bytes = tensors / 2 * bytes_each;
-    options.ram.budget_bytes = tensors / 4 * bytes_each;
-    core_ = std::make_unique<residency>(tensors_, options, std::move(vram_policy), std::move(ram_policy));
+      : instant_core(make_catalog(tensors, bytes_each), halves(tensors), std::move(vram_policy),
+                     std::move(ram_policy)) {}
+  instant_core(catalog tensors, residency_options const& options, std::unique_ptr<eviction_policy> vram_policy,
+               std::unique_ptr<eviction_policy> ram_policy)
+      : tensors_(std::move(tensors)),
+        core_(std::make_unique<residency>(tensors_, options, std::move(vram_policy), std::move(ram_policy))) {
     call([](residency&) {});
   }
 
@@ -44,9 +45,11 @@ class instant_core {
     }
   }
   /// Acquired and released.
-  void use(tensor_id id) {
-    call([&](residency& core) { (void)core.acquire(std::span(&id, 1), tier::vram, owner_id{}); });
-    call([&](residency& core) { core.release(id, tier::vram, owner_id{}, std::nullopt); });
+  void use(tensor_id id) { use(std::span(&id, 1)); }
+  void use(std::span<tensor_id const> ids) {
+    call([&](residency& core) { (void)core.acquire(ids, tier::vram, owner_id{}); });
+    for (tensor_id const id : ids)
+      call([&](residency& core) { core.release(id, tier::vram, owner_id{}, std::nullopt); });
   }
   [[nodiscard]] residency const& core() const { return *core_; }
   /// Calls of the core so far.
@@ -59,6 +62,12 @@ class instant_core {
   void measure_sections(bool wanted) { measures_ = wanted; }
 
  private:
+  static residency_options halves(std::size_t tensors) {
+    residency_options options;
+    options.vram.budget_bytes = tensors / 2 * bytes_each;
+    options.ram.budget_bytes = tensors / 4 * bytes_each;
+    return options;
+  }
   static std::chrono::nanoseconds thread_time() {
     timespec now{};
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);

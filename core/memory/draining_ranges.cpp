@@ -47,6 +47,14 @@ void draining_ranges::cut(std::uint64_t at) {
   pieces_.emplace_hint(std::next(across), at, std::move(behind));
 }
 
+void draining_ranges::count(fence added) {
+  if (added.stream >= streams_.size()) streams_.resize(added.stream + 1);
+  stream& of = streams_[added.stream];
+  bool const ran = of.added > of.passed;
+  of.added = std::max(of.added, added.sequence);
+  if (!ran && of.added > of.passed) ++running_streams_;
+}
+
 // What lies in the range becomes one piece, so that there are never many more than tensors fit. That its fences count for all
 // of it makes nobody wait longer: what was placed there waited for them.
 void draining_ranges::add(byte_range range, std::span<fence const> until) {
@@ -55,11 +63,7 @@ void draining_ranges::add(byte_range range, std::span<fence const> until) {
   piece whole{range.end(), {}};
   for (fence const each : until) {
     add_latest(whole.until, each);
-    if (each.stream >= streams_.size()) streams_.resize(each.stream + 1);
-    stream& of = streams_[each.stream];
-    bool const ran = of.added > of.passed;
-    of.added = std::max(of.added, each.sequence);
-    if (!ran && of.added > of.passed) ++running_streams_;
+    count(each);
   }
   cut(range.offset);
   cut(range.end());
@@ -68,6 +72,15 @@ void draining_ranges::add(byte_range range, std::span<fence const> until) {
   });
   pieces_.erase(pieces_.lower_bound(range.offset), pieces_.lower_bound(range.end()));
   pieces_.emplace(range.offset, std::move(whole));
+}
+
+void draining_ranges::replace(byte_range range, fence until) {
+  assert(range.bytes > 0);
+  count(until);
+  cut(range.offset);
+  cut(range.end());
+  pieces_.erase(pieces_.lower_bound(range.offset), pieces_.lower_bound(range.end()));
+  pieces_.emplace(range.offset, piece{range.end(), {until}});
 }
 
 void draining_ranges::passed(fence which) {

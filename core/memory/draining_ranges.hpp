@@ -15,6 +15,8 @@ namespace tierpager {
 class draining_ranges {
  public:
   void add(byte_range range, std::span<fence const> until);
+  /// That fence passes after all others of the range, so they are forgotten.
+  void replace(byte_range range, fence until);
   /// That fence, and with it every lower sequence of its stream.
   void passed(fence which);
   void clear();
@@ -35,6 +37,7 @@ class draining_ranges {
   struct stream {
     std::uint64_t added = 0, passed = 0;  // the latest of each
   };
+  void count(fence added);
   void cut(std::uint64_t at);
   [[nodiscard]] bool has_passed(fence which) const { return streams_[which.stream].passed >= which.sequence; }
   by_offset::iterator first_beyond(std::uint64_t offset);

@@ -81,7 +81,7 @@ std::optional<eviction_window> search(offset_arena const& holes, tenants const& 
       pieces.append({*hole++, {}, true});
       continue;
     }
-    auto const leaves = cost(next->second.id);
+    auto const leaves = cost(next->second);
     if (leaves)
       pieces.append({next->second.range, *leaves, false});
     else
@@ -104,11 +104,17 @@ std::optional<eviction_window> lowest_window(offset_arena const& holes, tenants 
   return search(holes, there, {0, holes.bytes()}, bytes, cost, true);
 }
 
-std::vector<tensor_id> lying_in(tenants const& there, byte_range range) {
+std::vector<tenant> tenants_in(tenants const& there, byte_range range) {
   auto from = there.upper_bound(range.offset);
   if (from != there.begin() && std::prev(from)->second.range.end() > range.offset) --from;
+  std::vector<tenant> found;
+  for (; from != there.end() && from->first < range.end(); ++from) found.push_back(from->second);
+  return found;
+}
+
+std::vector<tensor_id> lying_in(tenants const& there, byte_range range) {
   std::vector<tensor_id> ids;
-  for (; from != there.end() && from->first < range.end(); ++from) ids.push_back(from->second.id);
+  for (tenant const& each : tenants_in(there, range)) ids.push_back(each.id);
   return ids;
 }
 

@@ -34,7 +34,7 @@ struct eviction_window {
 };
 
 /// Nothing for a tensor that may not leave.
-using cost_of_leaving = std::function<std::optional<leave_cost>(tensor_id)>;
+using cost_of_leaving = std::function<std::optional<leave_cost>(tenant const&)>;
 
 /// The cheapest stretch of `bytes` that lies in committed memory, in holes and tensors that may leave, and begins where
 /// one of these does; the lowest of equals. Only holes and tensors that touch `within` are looked at.
@@ -44,6 +44,7 @@ std::optional<eviction_window> cheapest_window(offset_arena const& holes, tenant
 std::optional<eviction_window> lowest_window(offset_arena const& holes, tenants const& there, std::uint64_t bytes,
                                              cost_of_leaving const& cost);
 /// Whoever lies in the range, wholly or in part, in the order of addresses.
+std::vector<tenant> tenants_in(tenants const& there, byte_range range);
 std::vector<tensor_id> lying_in(tenants const& there, byte_range range);
 
 }  // namespace tierpager

@@ -55,18 +55,11 @@ std::optional<byte_range> offset_arena::smallest_free(std::uint64_t bytes) const
   return fits == free_by_bytes_.end() ? std::nullopt : std::optional(*fits);
 }
 
-std::optional<byte_range> offset_arena::free_around(byte_range range) const {
-  auto const found = around(range);
-  return found == free_by_offset_.end() ? std::nullopt : std::optional(*found);
-}
-
 offset_arena::ranges_by_offset::const_iterator offset_arena::first_beyond(std::uint64_t offset) const {
   auto const after = free_by_offset_.upper_bound({offset, 0});
   if (after == free_by_offset_.begin()) return after;
   return std::prev(after)->end() > offset ? std::prev(after) : after;
 }
-
-bool offset_arena::is_free(byte_range range) const { return around(range) != free_by_offset_.end(); }
 
 /// The free range that holds all of `range`, or the end.
 offset_arena::ranges_by_offset::const_iterator offset_arena::around(byte_range range) const {

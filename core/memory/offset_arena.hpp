@@ -40,10 +40,6 @@ class offset_arena {
   [[nodiscard]] std::uint64_t largest_free_bytes() const;
   /// The smallest free range of at least so many bytes, the lowest among equals.
   [[nodiscard]] std::optional<byte_range> smallest_free(std::uint64_t bytes) const;
-  /// The free range that holds all of this one.
-  [[nodiscard]] std::optional<byte_range> free_around(byte_range range) const;
-  /// Whether every byte of the range is free.
-  [[nodiscard]] bool is_free(byte_range range) const;
 
   /// The free ranges in the order of their addresses. Any other call but a question ends the iteration.
   [[nodiscard]] ranges_by_offset::const_iterator begin() const { return free_by_offset_.begin(); }

@@ -18,10 +18,19 @@ void take(offset_arena& from, byte_range range) {
 
 tier_arena::tier_arena(std::uint64_t reserve_bytes, std::uint64_t granule_bytes)
     : granule_bytes_(granule_bytes),
-      space_(round_down(reserve_bytes, granule_bytes)),
+      end_(round_down(reserve_bytes, granule_bytes)),
+      space_(end_),
       vacant_(space_.bytes()),
       idle_(space_.bytes()) {
   if (vacant_.bytes() > 0) take(idle_, {0, vacant_.bytes()});  // nothing is committed yet
+}
+
+void tier_arena::end_at(std::uint64_t reserve_bytes) {
+  std::uint64_t const end = round_down(reserve_bytes, granule_bytes_);
+  if (end >= end_) return;
+  take(space_, {end, end_ - end});
+  take(vacant_, {end, end_ - end});
+  end_ = end;
 }
 
 byte_range tier_arena::whole_granules(byte_range range) const {
@@ -225,7 +234,7 @@ std::uint64_t tier_arena::whole_free_bytes() const {
 void tier_arena::check() const {
   std::uint64_t idle_bytes = 0;
   for (byte_range idle : idle_) idle_bytes += idle.bytes;
-  assert(vacant_.free_bytes() + committed_ == vacant_.bytes());
+  assert(vacant_.free_bytes() + committed_ == end_);
   assert(allocated_ + idle_bytes <= committed_);  // less what is still to be committed
   (void)idle_bytes;
 }

@@ -21,6 +21,9 @@ class tier_arena {
  public:
   tier_arena(std::uint64_t reserve_bytes, std::uint64_t granule_bytes);
 
+  /// No place from there on is used: as yet there is none, and no memory.
+  void end_at(std::uint64_t reserve_bytes);
+
   struct placement {
     byte_range range;
     std::vector<byte_range> decommits, commits;  // to be carried out in this order before the range is used
@@ -37,6 +40,10 @@ class tier_arena {
   std::vector<byte_range> grow(std::uint64_t limit_bytes, std::uint64_t piece_bytes);
   /// The range becomes a hole; work behind `last_uses` may still be running in it.
   void free(byte_range range, std::span<fence const> last_uses);
+  /// The range is in use until then, whatever becomes of its place.
+  void use(byte_range range, fence until) { draining_.add(range, std::span(&until, 1)); }
+  /// The same, and that comes after all earlier uses of the range.
+  void use_last(byte_range range, fence until) { draining_.replace(range, until); }
   /// Takes whole granules that are free and that no stream uses, from the highest address down, until at most
   /// `limit_bytes` are committed or no more can go; the caller gives them back to the system. Below the address where that
   /// limit ends only where nothing above it will become free by itself.
@@ -56,7 +63,7 @@ class tier_arena {
   void passed(fence which) { draining_.passed(which); }
   void all_passed() { draining_.clear(); }
 
-  [[nodiscard]] std::uint64_t reserve_bytes() const { return vacant_.bytes(); }
+  [[nodiscard]] std::uint64_t reserve_bytes() const { return end_; }
   [[nodiscard]] std::uint64_t granule_bytes() const { return granule_bytes_; }
   [[nodiscard]] std::uint64_t committed_bytes() const { return committed_; }
   [[nodiscard]] std::uint64_t peak_bytes() const { return peak_; }
@@ -67,11 +74,9 @@ class tier_arena {
   [[nodiscard]] std::uint64_t whole_free_bytes() const;
   /// What is committed and not allocated.
   [[nodiscard]] offset_arena const& holes() const { return idle_; }
-  /// Whether no byte of the range is allocated, committed or not.
-  [[nodiscard]] bool is_free(byte_range range) const { return space_.is_free(range); }
   [[nodiscard]] bool is_committed(byte_range range) const {
     auto const gap = vacant_.first_beyond(range.offset);
-    return gap == vacant_.end() || gap->offset >= range.end();
+    return range.end() <= reserve_bytes() && (gap == vacant_.end() || gap->offset >= range.end());
   }
   /// The address below which so many bytes are committed; where fewer are, the end of all addresses.
   [[nodiscard]] std::uint64_t end_of_committed(std::uint64_t bytes) const;
@@ -94,6 +99,7 @@ class tier_arena {
   void give_up(byte_range range);
 
   std::uint64_t granule_bytes_;
+  std::uint64_t end_;
   offset_arena space_;   // not allocated, committed or not
   offset_arena vacant_;  // not committed
   offset_arena idle_;    // committed and not allocated: the holes

@@ -35,11 +35,10 @@ bool flagged(std::vector<bool> const& all, std::size_t tensor) { return !all.emp
 
 class planner {
  public:
-  planner(plan_request const& request, acquire_order const& order)
+  explicit planner(plan_request const& request)
       : request_(request),
-        order_(order),
         granule_bytes_(common_granule(request.vram_bytes)),
-        cycle_(order, request.vram_bytes.size()),
+        cycle_(request.order, request.vram_bytes.size()),
         streamed_(tensors()),
         to_file_(tensors()) {
     assert(request.vram_bytes.size() == request.ram_bytes.size());
@@ -121,12 +120,9 @@ class planner {
     }
     if (!helps) return false;
     if (std::find(stays.begin(), stays.end(), 1) != stays.end() && leave_in_place(ask, *found)) return true;
-    std::optional<layout> laid;
-    std::vector<bool> const none;  // a pin in the way may leave yet
-    for (auto const* fixed : {&request_.vram_held, &request_.pinned_vram, &none})
-      if (!laid)
-        laid = lay_out_anew(request_.vram_space, request_.vram_gaps, request_.vram_bytes, resident_, request_.vram_now,
-                            *fixed, found->chosen.ring_bytes);
+    std::optional<layout> laid =  // a pin in the way may leave yet
+        lay_out_keeping({&request_.vram_held, &request_.pinned_vram}, request_.vram_space, request_.vram_gaps,
+                        request_.vram_bytes, resident_, request_.vram_now, found->chosen.ring_bytes);
     if (!laid) return false;
     adopt(std::move(*laid), std::move(*found));
     return true;
@@ -251,7 +247,8 @@ class planner {
   }
 
   double seconds(choice const& made) {
-    if (compute_.empty()) compute_ = compute_of_calls(order_, request_.vram_bytes, request_.rates.compute_seconds);
+    if (compute_.empty())
+      compute_ = compute_of_calls(request_.order, request_.vram_bytes, request_.rates.compute_seconds);
     return cycle_seconds({.cycle = cycle_,
                           .bytes = request_.vram_bytes,
                           .streamed = made.chosen.streamed,
@@ -291,7 +288,8 @@ class planner {
   std::optional<selection> choose_ram(selection_request ask) {
     std::optional<selection> fresh = selector(ask).select(2);
     if (!fresh || request_.ram_now.empty() || fresh->streamed_bytes == 0) return fresh;
-    ask.stays.assign(request_.ram_now.begin(), request_.ram_now.end());
+    ask.stays.assign(tensors(), 0);
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) ask.stays[tensor] = request_.ram_now[tensor].bytes != 0;
     std::optional<selection> kept = selector(ask).select(2);
     bool const keep =
         kept && static_cast<double>(kept->loaded_bytes) <= static_cast<double>(fresh->loaded_bytes) * dearer_bytes;
@@ -325,6 +323,20 @@ class planner {
     return true;
   }
 
+  /// What stays in RAM keeps its place if it can.
+  void lay_out_ram() {
+    if (request_.ram_space.bytes == 0) return;
+    flags stays(tensors());
+    std::vector<bool> here(tensors());
+    for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
+      stays[tensor] = plan_.homes[tensor] == home::ram || flagged(request_.pinned_ram, tensor) ? 1 : 0;
+      here[tensor] = stays[tensor] && !request_.ram_now.empty() && request_.ram_now[tensor].bytes != 0;
+    }
+    auto laid = lay_out_keeping({&here, &request_.pinned_ram}, request_.ram_space, request_.ram_gaps,
+                                request_.ram_bytes, stays, request_.ram_now, plan_.ram_ring_bytes);
+    if (laid) plan_.ram_places = std::move(laid->places);
+  }
+
   void finish() {
     bool const has_vram = request_.vram_budget_bytes != 0, has_ram = request_.ram_budget_bytes != 0;
     std::vector<std::uint64_t> const& sizes = has_vram ? request_.vram_bytes : request_.ram_bytes;
@@ -342,12 +354,13 @@ class planner {
         if (from_file) plan_.bytes_from_disk += cycle_.loads(tensor) * request_.ram_bytes[tensor];
       }
     }
+    lay_out_ram();
     if (has_vram) plan_.bytes_to_device = loaded_bytes(cycle_, sizes, streamed_, plan_.places);
     std::uint64_t const vram = has_vram ? std::min(distinct, vram_limit()) : 0;
     plan_.least_bytes_to_device = has_vram ? distinct - vram : 0;
     plan_.least_bytes_from_disk = distinct - vram - std::min(distinct - vram, request_.ram_budget_bytes);
     if (request_.rates.link_bytes_per_second <= 0) return;
-    if (compute_.empty()) compute_ = compute_of_calls(order_, sizes, request_.rates.compute_seconds);
+    if (compute_.empty()) compute_ = compute_of_calls(request_.order, sizes, request_.rates.compute_seconds);
     plan_.seconds = cycle_seconds({.cycle = cycle_,
                                    .bytes = sizes,
                                    .streamed = streamed_,
@@ -359,7 +372,6 @@ class planner {
   }
 
   plan_request const& request_;
-  acquire_order const& order_;
   std::uint64_t const granule_bytes_;
   cycle_uses cycle_;
   flags resident_;  // in VRAM
@@ -373,18 +385,7 @@ class planner {
 
 std::optional<memory_plan> make_plan(plan_request const& request) {
   if (request.order.entries.empty()) return std::nullopt;
-  return planner(request, request.order).make();
-}
-
-std::optional<memory_plan> make_plan(plan_question const& asked) {
-  plan_request request = asked.request;
-  request.vram_bytes = *asked.vram_bytes;
-  request.ram_bytes = *asked.ram_bytes;
-  request.vram_now.resize(asked.vram_now.size());
-  for (std::size_t tensor = 0; tensor < asked.vram_now.size(); ++tensor)
-    if (asked.vram_now[tensor] != memory_plan::no_place)
-      request.vram_now[tensor] = {asked.vram_now[tensor], request.vram_bytes[tensor]};
-  return planner(request, *asked.order).make();
+  return planner(request).make();
 }
 
 }  // namespace tierpager

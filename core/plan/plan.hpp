@@ -39,7 +39,9 @@ struct plan_request {
                                      // its place, unless the space is too fragmented for the rest. Leave out
                                      // what only passes through a ring
   std::vector<bool> vram_held;       // per tensor: pinned there, or handles hold it, where it lies now
-  std::vector<bool> ram_now;         // per tensor: resident in RAM now
+  byte_range ram_space;              // the same three of RAM; without addresses no places there are planned
+  std::vector<byte_range> ram_gaps;
+  std::vector<byte_range> ram_now;
   transfer_rates rates;
 };
 
@@ -47,9 +49,10 @@ struct memory_plan {
   static constexpr std::uint64_t no_place = ~std::uint64_t{0};
   std::vector<home> homes;  // per tensor
   std::vector<std::uint64_t>
-      places;                        // per tensor: VRAM offset for as long as the plan holds; no_place where home::none
-  byte_range vram_ring;              // every streamed tensor's place lies in it; no resident's does
-  std::uint64_t ram_ring_bytes = 0;  // of the RAM budget, kept free of residents
+      places;  // per tensor: VRAM offset for as long as the plan holds; no_place where home::none
+  std::vector<std::uint64_t> ram_places;  // per tensor: RAM offset of what stays there; else no_place
+  byte_range vram_ring;                   // every streamed tensor's place lies in it; no resident's does
+  std::uint64_t ram_ring_bytes = 0;       // of the RAM budget, in one piece, kept free of residents
   // What one cycle costs once it is in steady state, and what it cannot cost less than.
   std::uint64_t resident_vram_bytes = 0, resident_ram_bytes = 0, file_bytes = 0;  // by home
   std::uint64_t bytes_to_device = 0, bytes_from_disk = 0;                         // repeats inside a cycle counted
@@ -70,6 +73,7 @@ struct plan_question {
   std::shared_ptr<acquire_order const> order;
   sizes vram_bytes, ram_bytes;
   std::vector<std::uint64_t> vram_now;  // per tensor: VRAM offset; memory_plan::no_place where it does not live there
+  std::vector<std::uint64_t> ram_now;   // the same of RAM
   plan_request request;                 // all but these
 };
 std::optional<memory_plan> make_plan(plan_question const& asked);

@@ -95,6 +95,15 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<byte_range> con
   return fits ? std::optional(maker.made()) : std::nullopt;
 }
 
+std::optional<layout> lay_out_keeping(std::initializer_list<std::vector<bool> const*> fixed, byte_range space,
+                                      std::vector<byte_range> const& gaps, std::vector<std::uint64_t> const& bytes,
+                                      std::vector<std::uint8_t> const& resident, std::vector<byte_range> const& now,
+                                      std::uint64_t ring_bytes) {
+  for (std::vector<bool> const* stays : fixed)
+    if (auto laid = lay_out_anew(space, gaps, bytes, resident, now, *stays, ring_bytes)) return laid;
+  return lay_out_anew(space, gaps, bytes, resident, now, {}, ring_bytes);
+}
+
 std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range> const& gaps,
                                        std::vector<std::uint64_t> const& bytes, std::vector<byte_range> const& now,
                                        std::vector<bool> const& fixed, std::uint64_t ring_bytes,
@@ -111,8 +120,8 @@ std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range>
   for (std::size_t next = 0; next < coming.size(); ++next) {
     std::uint32_t const tensor = coming[next];
     if (maker.put_into_hole(tensor)) continue;
-    auto const left = maker.put_in_place_of_others(tensor, [&](tensor_id id) -> std::optional<leave_cost> {
-      std::size_t const each = index_of(id);
+    auto const left = maker.put_in_place_of_others(tensor, [&](tenant const& one) -> std::optional<leave_cost> {
+      std::size_t const each = index_of(one.id);
       bool const stays = each >= bytes.size() || (!fixed.empty() && fixed[each]) ||
                          (costs[each] == 0 && 2 * bytes[each] > maker.size_of(tensor));
       if (stays) return std::nullopt;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,11 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<byte_range> con
                                    std::vector<std::uint64_t> const& bytes, std::vector<std::uint8_t> const& resident,
                                    std::vector<byte_range> const& now, std::vector<bool> const& fixed,
                                    std::uint64_t ring_bytes);
+/// The first of these choices of what is fixed that finds room, the last being nothing.
+std::optional<layout> lay_out_keeping(std::initializer_list<std::vector<bool> const*> fixed, byte_range space,
+                                      std::vector<byte_range> const& gaps, std::vector<std::uint64_t> const& bytes,
+                                      std::vector<std::uint8_t> const& resident, std::vector<byte_range> const& now,
+                                      std::uint64_t ring_bytes);
 
 /// Nearly all stay where they are: in the place of the ring, and of residents that come, those leave that cost least to
 /// stream; small ones that may not stream, and are not fixed, go elsewhere. `costs`: per tensor; 0: it may not stream.

@@ -183,6 +183,26 @@ void selector::trim(std::uint64_t cap_bytes, std::uint64_t needed) {
   }
 }
 
+// Changes each tensor that streams for a smaller one beside it that stays, so that less of the budget is left over.
+void selector::fill_up(std::uint64_t cap_bytes, std::uint64_t needed) {
+  std::vector<std::uint64_t> const& bytes = request_.bytes;
+  for (group const& from : groups_) {
+    auto const& all = from.members;
+    for (std::size_t i = 0; i < all.size() && set_.bytes() > needed; ++i) {
+      std::size_t best = all[i].tensor;
+      if (!set_.contains(best) || !set_.may_leave(best, cap_bytes, slots_ == 1)) continue;
+      set_.remove(best);
+      auto const consider = [&](std::size_t other) {
+        if (bytes[other] < bytes[best] && set_.bytes() + bytes[other] >= needed && admits(other, cap_bytes))
+          best = other;
+      };
+      for (std::size_t j = i; j > 0 && !set_.contains(all[j - 1].tensor); --j) consider(all[j - 1].tensor);
+      for (std::size_t j = i + 1; j < all.size() && !set_.contains(all[j].tensor); ++j) consider(all[j].tensor);
+      set_.add(best);
+    }
+  }
+}
+
 std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t least_ring_bytes) {
   least_ring_bytes_ = std::max(least_ring_bytes, request_.least_ring_bytes);
   slots_ = slots;
@@ -196,7 +216,9 @@ std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t lea
   chosen.ring_bytes = ring_now();
   for (int round = 0; round < 4 && set_.bytes() > 0; ++round) {
     std::uint64_t const ring = chosen.ring_bytes;
-    trim(request_.ring_is_least ? *cap : pair_bytes(), needed_bytes(ring));
+    std::uint64_t const pair = request_.ring_is_least ? *cap : pair_bytes();
+    trim(pair, needed_bytes(ring));
+    if (slots_ <= 2) fill_up(pair, needed_bytes(ring));
     if (slots_ <= 2) chosen.ring_bytes = std::min(ring, ring_now());
     if (ring == chosen.ring_bytes) break;
   }

@@ -98,6 +98,7 @@ class selector {
   void stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes);
   std::optional<std::uint64_t> best_cap();
   void trim(std::uint64_t cap_bytes, std::uint64_t needed);
+  void fill_up(std::uint64_t cap_bytes, std::uint64_t needed);
 
   selection_request request_;
   streamed_set set_;

@@ -8,6 +8,16 @@ namespace {
 
 constexpr std::uint64_t ring_chunk_bytes_max = 4U << 20U;  // of the smallest ring that works
 
+// Above a lowered budget: memory that is still there, or was promised under the old one.
+std::uint64_t pending_bytes(records::tier_state const& one) {
+  if (one.limit_bytes <= one.target_bytes) return 0;
+  std::uint64_t there = one.arena->committed_bytes();
+  if (one.remap)
+    for (byte_range const going : one.remap->decommits) there += going.bytes;
+  there = std::max(there, one.held_bytes() + one.quarantined_bytes);
+  return there - std::min(there, one.target_bytes);
+}
+
 }  // namespace
 
 residency::residency(catalog const& tensors, residency_options const& options,
@@ -29,7 +39,7 @@ residency::residency(catalog const& tensors, residency_options const& options,
     at(where).effective_bytes = effective_of(where, at(where).options.budget_bytes);
   }
   commit_at_open(tier::vram);
-  if (!options.ram.can_remap) commit_at_open(tier::ram);
+  options.ram.can_remap ? commit_in_background() : commit_at_open(tier::ram);
   place_scratch();
 }
 
@@ -60,11 +70,18 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   if (one.options.present || staging) {
     std::uint64_t const gaps =
         std::min<std::uint64_t>(tensors_.size() + 1, 64 + 4 * (total / std::max<std::uint64_t>(largest, 1)));
-    std::uint64_t const rings = staging ? 8 * options_.chunk_bytes : 0;
-    one.need_bytes = round_up(total + rings + scratch_bytes(where), one.options.granule_bytes);
+    one.need_bytes = round_up(total + scratch_bytes(where), one.options.granule_bytes);
     one.reserve_bytes = round_up(one.need_bytes + gaps * largest, one.options.granule_bytes);
   }
   one.arena.emplace(one.reserve_bytes, one.options.granule_bytes);
+}
+
+bool residency::reserve_less(tier where) {
+  tier_state& one = at(where);
+  if (one.reserve_bytes <= one.target_bytes) return false;
+  one.reserve_bytes = std::max(one.target_bytes, round_down(one.reserve_bytes / 2, one.options.granule_bytes));
+  one.arena->end_at(one.reserve_bytes);
+  return true;
 }
 
 // All that the budget allows and the model needs, once, so that nothing is mapped while tensors come and go.
@@ -120,6 +137,11 @@ std::optional<fence> residency::ready(tensor_id id) const {
   return slot_of(id, tier::vram).copying && !has_passed(copied) ? std::optional(copied) : std::nullopt;
 }
 
+bool residency::resizing(tier where) const {
+  tier_state const& one = at(where);
+  return one.remap && (!one.remap_for || one.limit_bytes > one.target_bytes);
+}
+
 tier_statistics residency::stats_of(tier where) const {
   tier_state const& one = at(where);
   tier_statistics stats;
@@ -128,7 +150,8 @@ tier_statistics residency::stats_of(tier where) const {
   stats.effective_bytes = one.effective_bytes;
   std::uint64_t const committed = one.arena->committed_bytes();
   stats.committed_bytes = committed + one.options.overhead_bytes;
-  stats.pending_bytes = committed > one.target_bytes ? committed - one.target_bytes : 0;
+  stats.least_bytes = effective_of(where, 0);
+  stats.pending_bytes = pending_bytes(one);
   stats.peak_bytes = one.arena->peak_bytes() + one.options.overhead_bytes;
   stats.peak_allocated_bytes = one.arena->peak_allocated_bytes() + one.options.overhead_bytes;
   stats.last_resorts = one.last_resorts;
@@ -150,8 +173,9 @@ statistics residency::stats() const {
 
 bool residency::idle() const {
   for (tier where : both_tiers)
-    if (at(where).remap || !at(where).waiting.empty() || at(where).arena->draining()) return false;
-  return loads_.empty() && ram_drains_.empty() && !settle_asked_ && asked_.empty() && commands_.empty();
+    if (at(where).remap || !at(where).waiting.empty()) return false;
+  bool const drained = !at(tier::vram).arena->draining() && ram_drains_.empty();
+  return drained && loads_.empty() && !settle_asked_ && asked_.empty() && commands_.empty();
 }
 
 void residency::check() const {
@@ -179,7 +203,7 @@ void residency::check() const {
     }
     assert(lasting_bytes == one.lasting_bytes && coming_bytes == one.coming_bytes && pinned_bytes == one.pinned_bytes);
     assert(resident_tensors == one.resident_tensors && held_tensors == one.held_tensors && unpinned == one.unpinned);
-    assert(one.lying.size() ==
+    assert(one.lying.size() - one.rings ==
            static_cast<std::size_t>(
                std::count_if(one.slots.begin(), one.slots.end(), [](slot const& s) { return s.range.bytes > 0; })));
     assert(one.arena->committed_bytes() <= one.limit_bytes);
@@ -194,15 +218,6 @@ void residency::check() const {
     ahead_bytes += footprint(id, tier::vram);
   }
   assert(ahead_bytes == ahead_bytes_);
-  std::uint64_t doomed_bytes = 0;
-  for (tensor_id id : doomed_) {
-    slot const& one = slot_of(id, tier::ram);
-    assert(one.doomed && (one.state != slot_state::absent || one.expected));
-    (void)one;
-    doomed_bytes += footprint(id, tier::ram);
-  }
-  assert(doomed_bytes == doomed_bytes_);
-  (void)doomed_bytes;
   (void)ahead_bytes;
 }
 

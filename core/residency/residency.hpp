@@ -21,6 +21,7 @@
 #include <core/residency/holders.hpp>
 #include <core/residency/residency_options.hpp>
 #include <core/residency/residency_records.hpp>
+#include <core/residency/stage_uses.hpp>
 #include <core/residency/used_streams.hpp>
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
@@ -37,6 +38,7 @@ class residency {
 
   /// Address space the tier's arena needs, whatever its budget becomes.
   [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
+  bool reserve_less(tier where);  // about half of it; false: less will not do. Before anything else happens
   [[nodiscard]] bool has_commands() const { return !commands_.empty(); }
   /// Appends the commands emitted since the last call, in order.
   void take_commands(std::vector<command>& into);
@@ -112,7 +114,6 @@ class residency {
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return rest_of(id, tier::vram).generation; }
   /// Where a tensor in use lies, and how large it is.
   [[nodiscard]] records::slot const& place(tensor_id id, tier where) const { return slot_of(id, where); }
-  [[nodiscard]] std::uint64_t offset(tensor_id id, tier where) const { return slot_of(id, where).range.offset; }
   /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
   /// order that the first one made) may be missing. It is answered with copy_failed then.
   [[nodiscard]] bool wants_copy(tensor_id id) const;
@@ -121,6 +122,7 @@ class residency {
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
+  [[nodiscard]] bool resizing(tier where) const;  // memory comes or goes for the tier's budget at this moment
   /// No load, remap, watch or settling under way, no request waiting.
   [[nodiscard]] bool idle() const;
   /// Asserts the invariants that tie the tables to each other; linear in the number of tensors. For tests.
@@ -129,14 +131,10 @@ class residency {
  private:
   using slot_state = records::slot_state;
   using slot = records::slot;
-  using slot_rest = records::slot_rest;
   using tier_state = records::tier_state;
   using request = records::request;
   using chunk_state = records::chunk_state;
   using load = records::load;
-  using load_map = std::unordered_map<std::uint32_t, load>;
-  using ram_drain = records::ram_drain;
-  using quarantine = records::quarantine;
   static constexpr std::uint32_t ring_slots = records::ring_slots;
   static constexpr std::uint64_t commit_piece_bytes = 128U << 20U;  // few calls commit a tier, and none takes long
   static constexpr tier both_tiers[] = {tier::vram, tier::ram};
@@ -144,8 +142,10 @@ class residency {
   [[nodiscard]] tier_state const& at(tier where) const { return tiers_[static_cast<std::size_t>(where)]; }
   [[nodiscard]] slot& slot_of(tensor_id id, tier where) { return at(where).slots[index_of(id)]; }
   [[nodiscard]] slot const& slot_of(tensor_id id, tier where) const { return at(where).slots[index_of(id)]; }
-  [[nodiscard]] slot_rest& rest_of(tensor_id id, tier where) { return at(where).rest[index_of(id)]; }
-  [[nodiscard]] slot_rest const& rest_of(tensor_id id, tier where) const { return at(where).rest[index_of(id)]; }
+  [[nodiscard]] records::slot_rest& rest_of(tensor_id id, tier where) { return at(where).rest[index_of(id)]; }
+  [[nodiscard]] records::slot_rest const& rest_of(tensor_id id, tier where) const {
+    return at(where).rest[index_of(id)];
+  }
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
   [[nodiscard]] load const* find_load(tensor_id id) const { return const_cast<residency*>(this)->find_load(id); }
@@ -166,6 +166,11 @@ class residency {
   void place_scratch();
   [[nodiscard]] tier_statistics stats_of(tier where) const;
 
+  // residency_opening.cpp: RAM, while tensors come
+  void commit_in_background();
+  void open_further(bool came, status const& outcome);
+  void do_without_the_rest();
+
   // residency_requests.cpp
   [[nodiscard]] status acceptable(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] status fits_ever(std::span<tensor_id const> ids, tier where) const;
@@ -176,7 +181,7 @@ class residency {
   [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool places_promised() const;
   [[nodiscard]] bool place_now(std::span<tensor_id const> ids) const;
-  [[nodiscard]] bool nothing_else_held(std::span<tensor_id const> ids) const;
+  [[nodiscard]] bool nothing_held_for_good() const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] bool may_pass(tier where, owner_id owner) const;
   [[nodiscard]] bool starving() const;
@@ -222,6 +227,7 @@ class residency {
   void ask(tensor_id id);
   [[nodiscard]] std::uint64_t least_bytes(tier where) const;
   [[nodiscard]] bool make_do(tier where);
+  void count_given(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);
   [[nodiscard]] std::uint64_t soft_limit(tier where) const;
   void set_pinned(tensor_id id, tier where, bool pinned);
@@ -230,48 +236,40 @@ class residency {
   [[nodiscard]] std::uint64_t target_of(tier where, std::uint64_t effective_bytes) const;
   void set_target(tier where);
   [[nodiscard]] status pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const;
+  [[nodiscard]] std::string slices_beside_pins(tier where, std::uint64_t target_bytes) const;
   void fix_if_room(tensor_id id, tier where);
   void grow(tier where);
   void grow_by_granules(tier where, std::uint64_t refused_bytes);
   bool shrink(tier where);
-  [[nodiscard]] bool may_leave_for_budget(tensor_id id, tier where) const;
-  void evict_down_to_target(tier where);
-  void evict_above_target();
-  [[nodiscard]] std::uint64_t granules_touched(byte_range within, std::function<bool(tensor_id)> const& counts) const;
+  void evict_above_target(tier where);
+  std::uint64_t granules_touched(tier where, byte_range within, std::function<bool(tensor_id)> const& counts) const;
   void start_remap(tier where, std::optional<tensor_id> serves, remap_command what);
 
-  // residency_windows.cpp: a place in VRAM where no hole is large enough
+  // residency_windows.cpp: a place where no hole is large enough
   enum class may_leave : std::uint8_t { unless_running, running_too, pinned_too };
-  [[nodiscard]] std::optional<leave_cost> cost_of(tensor_id id, bool for_ahead, may_leave who) const;
-  [[nodiscard]] std::optional<eviction_window> search_windows(std::uint64_t bytes, bool for_ahead, may_leave who,
-                                                              std::span<tensor_id const> kept = {}) const;
+  [[nodiscard]] std::optional<leave_cost> cost_of(tenant const& each, tier where, bool for_ahead, may_leave who) const;
+  std::optional<eviction_window> search_windows(tier where, std::uint64_t bytes, bool for_ahead, may_leave who,
+                                                std::span<tensor_id const> kept = {}) const;
   [[nodiscard]] records::window_choice choose_window(std::uint64_t bytes, bool for_ahead) const;
   bool ask_in_line(bool anew);
   bool ask_about(byte_range window);
-  void let_go(tensor_id id, eviction_reason why);
+  void let_go(tensor_id id, tier where, eviction_reason why);
   tier_arena::placement evict_and_place(byte_range window);
   std::optional<tier_arena::placement> find_place(tensor_id id, load& one, room& made);
-  std::optional<tier_arena::placement> place_by_remap(std::uint64_t bytes, room& made);
+  std::optional<tier_arena::placement> place_by_remap(tier where, std::uint64_t bytes, room& made);
 
   // residency_loads.cpp
   load& start_load(tensor_id id, tier where, bool ahead = false);
-  void expect_in_ram(tensor_id id);
   void enqueue(std::vector<tensor_id>& queue, tensor_id id);
   void want_vram(tensor_id id, load& one);
   void ask_for(tensor_id id, load& one);
   void prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_bytes, chunk_state as);
-  bool stage(tensor_id id, load& one);
-  bool stage_as_it_is(tensor_id id, load& one);
-  [[nodiscard]] bool reading_others(tensor_id id) const;
   bool place(tensor_id id, load& one);
   void placed_at(tensor_id id, load& one, tier_arena::placement placed);
   [[nodiscard]] bool may_be_released() const;
   [[nodiscard]] bool may_evict_for(load const& one) const;
   [[nodiscard]] bool fits_as_it_is(tensor_id id, load const& one) const;
   [[nodiscard]] bool may_place(tensor_id id, load const& one) const;
-  void drop(tensor_id id, load& one);
-  void no_longer_expected(tensor_id id);
-  void staged(tensor_id id, load& one);
   void queue_reads(tensor_id id, load& one);
   void queue_copies(tensor_id id, load& one);
 
@@ -283,8 +281,6 @@ class residency {
   void clean_up(tensor_id id, load& one);
   void give_up_vram(byte_range range, load const& gone);
   void give_up_stage(tensor_id id, load const& gone);
-  void drain_ram(ram_drain one, bool over);
-  void end_drain(ram_drain const& one);
   [[nodiscard]] std::vector<tensor_id> stalled();
   void fail_stalled(failure const& why);
 
@@ -296,15 +292,15 @@ class residency {
   void emit_plan_command();
   void classify(tensor_id id, tier where);
   void classify_all();
-  [[nodiscard]] bool misplaced(tensor_id id) const;
-  void evict_misplaced(tensor_id id);
+  [[nodiscard]] bool misplaced(tensor_id id, tier where) const;
+  void evict_misplaced(tensor_id id, tier where);
   void follow_course();
   [[nodiscard]] bool lives_in_vram(tensor_id id) const;
   [[nodiscard]] bool at_home(tensor_id id, tier where) const;
 
   // residency_plan.cpp: places, running ahead
   void set_range(tensor_id id, tier where, byte_range range);
-  [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id) const;
+  [[nodiscard]] std::optional<byte_range> planned_range(tensor_id id, tier where = tier::vram) const;
   [[nodiscard]] std::vector<tensor_id> lying_in(byte_range range) const;
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
   [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
@@ -327,25 +323,31 @@ class residency {
   void give_up_ahead(tensor_id id, load& one);
   bool give_up_what_waits();
 
-  // residency_doomed.cpp
-  [[nodiscard]] std::uint64_t promised_ram_bytes() const;
+  // residency_stages.cpp
   [[nodiscard]] records::stage_size stage_size_of(tensor_id id) const;
-  [[nodiscard]] bool comes_free(std::uint64_t bytes) const;
-  [[nodiscard]] std::optional<tensor_id> next_doomed(std::optional<tensor_id> behind, bool ahead);
-  bool doom_for(tensor_id id, bool ahead);
-  void spare(tensor_id id);
-  [[nodiscard]] eviction_reason why_from_ram(tensor_id id) const;
-  bool idle_in_ram(tensor_id id, std::optional<tensor_id> ahead);
-  [[nodiscard]] bool placed_behind(tensor_id id, tensor_id other) const;
-  bool evict_doomed(std::uint64_t bytes, std::optional<tensor_id> ahead);
+  [[nodiscard]] eviction_reason why_from_ram(tensor_id id, eviction_reason otherwise) const;
+  void clear_ram(byte_range range, eviction_reason why);
+  void free_ring(byte_range range);
+  void free_rings();
+  [[nodiscard]] bool room_in_ram_ahead(tensor_id id) const;
+  std::optional<tier_arena::placement> place_as_planned_in_ram(tensor_id id);
+  std::optional<tier_arena::placement> find_stage(tensor_id id, records::stage_size& size, bool homes_stay);
+  bool stage(tensor_id id, load& one);
+  void take_stage(tensor_id id, load& one, tier_arena::placement placed, std::uint64_t ring_chunk);
+  void await_stage(tensor_id id, load& one);
+  void stage_over(load const& gone);
+  void end_stage_use(fence use, std::span<fence const> before);
+  bool leave_stage(tensor_id id, load const& gone);
+  void drop(tensor_id id, load& one);
 
   // residency_answers.cpp
   void remap_served(tensor_id id, load& one, tier where);
   [[nodiscard]] tier_arena::placement remap_of(tensor_id id, load const& one, remap_command const& what) const;
   void give_place_back(tensor_id id, load& one, remap_command const& what, std::size_t commits_done);
   void place_refused(tensor_id id, load& one, tier where, failure const& why, bool out_of_memory);
-  void unstage(tensor_id id, load& one);
+  bool unstage(tensor_id id, load& one);
   void end_drains();
+  void end_quarantine(records::ram_drain& one);
   [[nodiscard]] bool has_passed(fence which) const {
     return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
   }
@@ -369,21 +371,20 @@ class residency {
   std::vector<command> commands_;
   std::map<request_id, request> requests_;
   std::uint64_t next_request_ = 1;
-  load_map loads_;
+  std::unordered_map<std::uint32_t, load> loads_;
   course course_;
   std::vector<tensor_id> ahead_;  // in VRAM or on their way there before anybody asked, in order
   std::uint64_t ahead_bytes_ = 0;
   std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
-  std::vector<tensor_id> doomed_;   // in RAM, in the order in which they leave
-  std::uint64_t doomed_bytes_ = 0;
-  std::uint64_t passing_ram_bytes_ = 0;     // of rings and of what failed: no tensor's, and free once no copy reads it
-  bool plan_comes_ = false;                 // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;                // nothing else could go on
-  std::deque<ram_drain> ram_drains_;        // in the order they ended in: behind one that passes late, some wait longer
-  std::vector<ram_drain> unproved_drains_;  // whose order is not proved
-  std::size_t passing_drains_ = 0;          // of both, what is no tensor's
-  std::vector<quarantine> quarantined_vram_;
+  stage_uses stage_uses_;
+  std::size_t waiting_stages_ = 0;  // loads that have a place in RAM, and wait for it
+  bool plan_comes_ = false;         // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;        // nothing else could go on
+  std::deque<records::ram_drain>
+      ram_drains_;  // in the order they ended in: behind one that passes late, some wait longer
+  std::vector<records::ram_drain> unproved_drains_;  // whose order is not proved
+  std::vector<records::quarantine> quarantined_vram_;
   bool settle_asked_ = false;
   std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
   std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed

@@ -69,6 +69,10 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   bool const at_open = std::exchange(of.opens, false);
   load* const one = serves ? find_load(*serves) : nullptr;
   assert(serves.has_value() == (one != nullptr));
+  if (where == tier::ram && !of.opening.empty()) {
+    open_further(commits_done == 1, outcome);
+    return pump();
+  }
   if (one != nullptr && outcome.ok()) {
     of.arena->remap_carried_out(remap_of(*serves, *one, done));
     remap_served(*serves, *one, where);
@@ -85,6 +89,7 @@ void residency::remapped(tier where, std::size_t decommits_done, std::size_t com
   }
   for (byte_range range : std::span(done.decommits).subspan(decommits_done)) of.arena->decommit_failed(range);
   of.arena->count_peak();
+  if (outcome.ok()) count_given(where);
   bool const refused =
       !outcome.ok() && outcome.error().code == errc::out_of_memory && decommits_done == done.decommits.size();
   if (one != nullptr && !outcome.ok()) place_refused(*serves, *one, where, outcome.error(), refused);
@@ -102,7 +107,8 @@ tier_arena::placement residency::remap_of(tensor_id id, load const& one, remap_c
 
 void residency::remap_served(tensor_id id, load& one, tier where) {
   if (where == tier::ram) {
-    staged(id, one);
+    one.stage_asked = false;
+    await_stage(id, one);
   } else {
     one.place_asked = false;
     one.placed = true;
@@ -117,8 +123,7 @@ void residency::give_place_back(tensor_id id, load& one, remap_command const& wh
     set_range(id, tier::vram, {});
     one.place_asked = false;
   } else {
-    if (one.ring) passing_ram_bytes_ -= one.stage.bytes;
-    unstage(id, one);
+    (void)unstage(id, one);
   }
 }
 
@@ -130,15 +135,14 @@ void residency::place_refused(tensor_id id, load& one, tier where, failure const
   queue.insert(queue.begin(), id);
 }
 
-void residency::unstage(tensor_id id, load& one) {
+// False where its place was another's already.
+bool residency::unstage(tensor_id id, load& one) {
   one.stage_asked = false;
+  bool const own = leave_stage(id, one);
+  stage_over(one);
   one.stage = {};
-  expect_in_ram(id);
-  if (one.ring) return;
-  --rest_of(id, tier::ram).busy;
-  set_range(id, tier::ram, {});
-  change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
-  classify(id, tier::ram);
+  one.ring = one.passing = false;
+  return own;
 }
 
 void residency::passed(fence which) {
@@ -147,7 +151,7 @@ void residency::passed(fence which) {
   if (which.stream < running_.size() && running_[which.stream] <= passed_[which.stream])
     running_[which.stream] = unlimited_bytes;
   std::erase_if(asked_, [this](fence about) { return has_passed(about); });
-  for (tier where : both_tiers) at(where).arena->passed(which);
+  at(tier::vram).arena->passed(which);
   end_drains();
   for (auto& [id, one] : loads_)
     if (one.ring) queue_reads(static_cast<tensor_id>(id), one);
@@ -162,14 +166,18 @@ void residency::running(fence which) {
 }
 
 void residency::end_drains() {
-  if (lost_) std::move(unproved_drains_.begin(), unproved_drains_.end(), std::back_inserter(ram_drains_));
-  if (lost_) unproved_drains_.clear();
-  while (!ram_drains_.empty() && (lost_ || known_passed(*ram_drains_.front().until))) {
-    ram_drain const over = ram_drains_.front();
+  while (!ram_drains_.empty() && known_passed(*ram_drains_.front().until)) {
+    fence const use = ram_drains_.front().stage_use;
     ram_drains_.pop_front();
-    if (!over.busy) --passing_drains_;
-    end_drain(over);
+    end_stage_use(use, {});
   }
+}
+
+void residency::end_quarantine(records::ram_drain& one) {
+  if (one.quarantined.bytes == 0) return;
+  at(tier::ram).quarantined_bytes -= one.quarantined.bytes;
+  at(tier::ram).arena->free(one.quarantined, {});
+  one.quarantined = {};
 }
 
 void residency::query_failed(failure const& why) {
@@ -184,8 +192,8 @@ void residency::query_failed(failure const& why) {
 void residency::settle_if_needed() {
   if (settle_asked_ || lost_) return;
   bool needed = false;
-  for (quarantine& one : quarantined_vram_) needed = one.settling = true;
-  for (ram_drain& one : unproved_drains_) needed = one.settling = true;
+  for (records::quarantine& one : quarantined_vram_) needed = one.settling = true;
+  for (records::ram_drain& one : unproved_drains_) needed = one.settling = true;
   if (!needed) return;
   settle_asked_ = true;
   emit(settle_command{});
@@ -194,8 +202,8 @@ void residency::settle_if_needed() {
 void residency::settled(result<fence> const& outcome) {
   settle_asked_ = false;
   if (!outcome.ok()) {
-    for (quarantine& one : quarantined_vram_) one.settling = false;
-    for (ram_drain& one : unproved_drains_) one.settling = false;
+    for (records::quarantine& one : quarantined_vram_) one.settling = false;
+    for (records::ram_drain& one : unproved_drains_) one.settling = false;
     if (outcome.error().code == errc::device_lost) return device_lost(outcome.error());
     fail_stalled(outcome.error());
     pump();
@@ -203,16 +211,16 @@ void residency::settled(result<fence> const& outcome) {
   }
   fence const until = *outcome;
   tier_state& vram = at(tier::vram);
-  std::erase_if(quarantined_vram_, [&](quarantine const& one) {
+  std::erase_if(quarantined_vram_, [&](records::quarantine const& one) {
     if (!one.settling) return false;
     vram.quarantined_bytes -= one.range.bytes;
     vram.arena->free(one.range, std::span(&until, 1));
     return true;
   });
-  std::erase_if(unproved_drains_, [&](ram_drain one) {
+  std::erase_if(unproved_drains_, [&](records::ram_drain one) {
     if (!std::exchange(one.settling, false)) return false;
     one.until = until;
-    if (!one.busy) at(tier::ram).quarantined_bytes -= one.range.bytes;
+    end_quarantine(one);
     ram_drains_.push_back(one);
     return true;
   });
@@ -233,10 +241,16 @@ void residency::device_lost(failure const& why) {
   for (tensor_id id : coming)
     if (load* one = find_load(id)) fail(id, *one, *lost_);
   // Nothing runs there any more: what waited for the device waits no longer.
-  for (tier where : both_tiers) at(where).arena->all_passed();
-  for (quarantine const& one : quarantined_vram_) at(tier::vram).arena->free(one.range, {});
+  at(tier::vram).arena->all_passed();
+  for (records::quarantine const& one : quarantined_vram_) at(tier::vram).arena->free(one.range, {});
   quarantined_vram_.clear();
-  at(tier::vram).quarantined_bytes = at(tier::ram).quarantined_bytes = 0;
+  at(tier::vram).quarantined_bytes = 0;
+  for (records::ram_drain& one : unproved_drains_) {
+    end_quarantine(one);
+    one.until = fence{};
+    ram_drains_.push_back(one);
+  }
+  unproved_drains_.clear();
   asked_.clear();
   end_drains();
   pump();
@@ -255,7 +269,10 @@ bool residency::nothing_waits() const {
 
 bool residency::somebody_waits() const {
   auto const asked_for = [this](tensor_id id) { return !loads_.at(static_cast<std::uint32_t>(id)).ahead; };
-  return !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
+  bool const in_ram = waiting_stages_ > 0 && std::any_of(loads_.begin(), loads_.end(), [](auto const& each) {
+                        return each.second.stage_waits && !each.second.ahead;
+                      });
+  return in_ram || !at(tier::vram).waiting.empty() || !at(tier::ram).waiting.empty() ||
          std::any_of(staging_.begin(), staging_.end(), asked_for) ||
          std::any_of(placing_.begin(), placing_.end(), asked_for);
 }
@@ -265,8 +282,8 @@ bool residency::somebody_waits() const {
 bool residency::nothing_comes() const {
   if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
   for (tier where : both_tiers)
-    if (at(where).remap || at(where).arena->draining()) return false;
-  if (!ram_drains_.empty()) return false;
+    if (at(where).remap) return false;
+  if (at(tier::vram).arena->draining() || !ram_drains_.empty()) return false;
   return std::all_of(loads_.begin(), loads_.end(),
                      [](auto const& each) { return each.second.reads_out == 0 && each.second.copies_out == 0; });
 }
@@ -283,7 +300,7 @@ void residency::pump_on() {
     if (!any) break;
     go_on();
   }
-  bool const waits = !staging_.empty() || !placing_.empty();
+  bool const waits = !staging_.empty() || !placing_.empty() || waiting_stages_ > 0;
   if (waits && !stalled().empty()) settle_if_needed();
 }
 
@@ -297,10 +314,16 @@ bool residency::go_on() {
     for (tensor_id id : std::vector(staging_)) {
       if (std::find(staging_.begin(), staging_.end(), id) == staging_.end()) continue;  // given up for another
       load& one = *find_load(id);
-      if (stage(id, one) || (one.starved && refuse_starved(id, one)))
-        any = true;
-      else if (!one.starved && slot_of(id, tier::ram).uses == 0)
-        break;  // in order, so that the policy is followed exactly
+      if (one.unwanted())
+        drop(id, one);
+      else if (!stage(id, one) && one.ahead)
+        give_up_ahead(id, one);
+      else if (!one.has_stage() && !(one.starved && refuse_starved(id, one))) {
+        if (!one.starved && slot_of(id, tier::ram).uses == 0)
+          break;  // in order, so that the policy is followed exactly
+        continue;
+      }
+      any = true;
     }
     bool in_order = true;  // which is what loads ahead are placed in, whichever was read first
     for (tensor_id id : std::vector(placing_)) {

@@ -7,7 +7,11 @@
 namespace tierpager {
 
 void residency::ram_complete(tensor_id id, load& one) {
-  if (one.ring || one.from_ram) return;
+  if (!one.stays_in_ram()) {
+    assert(one.to_vram || one.waiters.empty());
+    if (!one.to_vram) finish(id, one);
+    return;
+  }
   change(id, tier::ram, [](slot& there) { there.state = slot_state::resident; });
   fix_if_room(id, tier::ram);
   arrived(one, id, tier::ram);
@@ -29,35 +33,11 @@ void residency::vram_complete(tensor_id id, load& one) {
 // The stage is no longer needed once the last copy has left it. Destroys `one`.
 void residency::finish(tensor_id id, load& one) {
   assert(one.waiters.empty() && one.reads_out == 0 && one.copies_out == 0);
-  std::optional<fence> const until = one.last_copy;
-  bool const ring = one.ring;
-  byte_range const stage = one.stage;
+  load const gone = std::move(one);
   loads_.erase(static_cast<std::uint32_t>(id));
-  drain_ram({.until = until.value_or(fence{}), .busy = ring ? std::nullopt : std::optional(id), .range = stage},
-            !until);
-}
-
-void residency::drain_ram(ram_drain one, bool over) {
-  if (over || (one.until && known_passed(*one.until))) {
-    end_drain(one);
-    return;
-  }
-  if (one.until) {
-    watch(*one.until);
-  } else if (!one.busy) {
-    at(tier::ram).quarantined_bytes += one.range.bytes;
-  }
-  if (!one.busy) ++passing_drains_;
-  one.until ? ram_drains_.push_back(one) : unproved_drains_.push_back(one);
-}
-
-void residency::end_drain(ram_drain const& one) {
-  if (one.busy) {
-    --rest_of(*one.busy, tier::ram).busy;
-  } else {
-    passing_ram_bytes_ -= one.range.bytes;
-    at(tier::ram).arena->free(one.range, {});
-  }
+  if (!gone.last_copy || known_passed(*gone.last_copy)) return stage_over(gone);
+  watch(*gone.last_copy);
+  ram_drains_.push_back({.until = gone.last_copy, .stage_use = gone.stage_use, .quarantined = {}});
 }
 
 // Everybody who waits for the tensor is told at once; what it took is freed when no answer is outstanding.
@@ -93,8 +73,7 @@ void residency::clean_up(tensor_id id, load& one) {
     classify(id, tier::vram);
     if (gone.placed) give_up_vram(range, gone);
   }
-  if (gone.staged) give_up_stage(id, gone);
-  no_longer_expected(id);
+  if (gone.has_stage()) give_up_stage(id, gone);
   settle_if_needed();
 }
 
@@ -110,22 +89,23 @@ void residency::give_up_vram(byte_range range, load const& gone) {
   at(tier::vram).arena->free(range, last_uses);
 }
 
-// A RAM slot that was read to its end stays: its bytes are right. What was not is freed once no copy reads it.
+// A RAM slot that was read to its end stays: its bytes are right. What was not is free once no copy reads it.
 void residency::give_up_stage(tensor_id id, load const& gone) {
-  ram_drain drain{.until = gone.last_copy, .busy = std::nullopt, .range = gone.stage};
-  bool const copied = gone.last_copy || gone.tainted;
-  if (gone.tainted) drain.until.reset();
-  slot& ram = slot_of(id, tier::ram);
-  if (!gone.ring && ram.state == slot_state::resident) {
-    drain.busy = id;
-  } else if (!gone.ring) {
-    --rest_of(id, tier::ram).busy;
-    passing_ram_bytes_ += ram.range.bytes;
-    set_range(id, tier::ram, {});
-    change(id, tier::ram, [](slot& failed) { failed.state = slot_state::absent; });
-    classify(id, tier::ram);
+  if (gone.stage_waits) --waiting_stages_;
+  bool const whole = gone.stays_in_ram() && slot_of(id, tier::ram).state == slot_state::resident;
+  bool const left = !whole && leave_stage(id, gone);
+  records::ram_drain drain{.until = gone.last_copy, .stage_use = gone.stage_use, .quarantined = {}};
+  if (gone.tainted && !lost_) {
+    drain.until.reset();
+    if (left) drain.quarantined = gone.stage;
+    at(tier::ram).quarantined_bytes += drain.quarantined.bytes;
+    unproved_drains_.push_back(drain);
+    return;
   }
-  drain_ram(drain, !copied || lost_.has_value());
+  if (left) at(tier::ram).arena->free(gone.stage, {});
+  if (lost_ || !drain.until || known_passed(*drain.until)) return stage_over(gone);
+  watch(*drain.until);
+  ram_drains_.push_back(drain);
 }
 
 // Loads that wait for memory which only the device can free. Where RAM is quarantined, handles may not be all that
@@ -137,6 +117,8 @@ std::vector<tensor_id> residency::stalled() {
     if (!find_load(id)->starved || unproved) ids.push_back(id);
   for (tensor_id id : placing_)
     if (may_place(id, *find_load(id))) ids.push_back(id);
+  for (auto const& [id, one] : loads_)
+    if (one.stage_waits) ids.push_back(static_cast<tensor_id>(id));
   return ids;
 }
 
@@ -145,8 +127,11 @@ void residency::fail_stalled(failure const& why) {
   for (auto const& [id, one] : loads_)  // rings that wait for a copy to leave a slot
     if (one.ring && one.placed && one.reads_out == 0 && one.copies_out == 0 && !one.failed)
       ids.push_back(static_cast<tensor_id>(id));
-  for (tensor_id id : ids)
-    if (load* one = find_load(id)) fail(id, *one, why);
+  for (tensor_id id : ids) {
+    load* const one = find_load(id);
+    bool const goes_on = one != nullptr && one->reads_out > 0;  // for which another made way
+    if (one != nullptr && !goes_on) fail(id, *one, why);
+  }
 }
 
 }  // namespace tierpager

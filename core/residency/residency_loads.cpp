@@ -10,21 +10,21 @@ residency::load& residency::start_load(tensor_id id, tier where, bool ahead) {
   load& one = loads_[static_cast<std::uint32_t>(id)];
   slot& ram = slot_of(id, tier::ram);
   one.ahead = ahead;
-  one.from_ram = ram.state == slot_state::resident && !ram.doomed;
+  one.from_ram = ram.state == slot_state::resident;
   emit(tell_loading_command{id, where, !one.from_ram, ahead});
   if (one.from_ram) {
     assert(where == tier::vram);
     touch(id, tier::ram);
     fix_if_room(id, tier::ram);
     one.stage = ram.range;
+    one.stage_use = stage_uses_.begin();
+    at(tier::ram).arena->use(one.stage, one.stage_use);
     prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
-    ++rest_of(id, tier::ram).busy;
     one.staged = true;
   } else {
     counters_.bytes_from_disk += tensors_[id].bytes;
-    if (course_.kept() && !ahead) (void)doom_for(id, false);  // for one that is ahead, before it began
-    if (stage_size_of(id).ring_chunk == 0) expect_in_ram(id);
     enqueue(staging_, id);
+    if (staging_.front() == id) (void)stage(id, one);
   }
   if (where == tier::vram) want_vram(id, one);
   return one;
@@ -35,16 +35,10 @@ void residency::want_vram(tensor_id id, load& one) {
   counters_.bytes_to_device += tensors_[id].bytes;
   change(id, tier::vram, [](slot& coming) { coming.state = slot_state::loading; });
   for (tier where : both_tiers) classify(id, where);
-  enqueue(placing_, id);
-}
-
-// What passes in a ring never is there.
-void residency::expect_in_ram(tensor_id id) {
-  slot& ram = slot_of(id, tier::ram);
-  ram.expected = true;
-  at(tier::ram).policy->touched(id);
-  if (ram.guest) at(tier::ram).guests->touched(id);
-  classify(id, tier::ram);
+  if (one.passing)  // then others wait for its place in RAM
+    placing_.insert(placing_.begin(), id);
+  else
+    enqueue(placing_, id);
 }
 
 // In order; without a plan, what is loaded ahead comes after all that is asked for.
@@ -68,125 +62,7 @@ void residency::prepare_chunks(tensor_id id, load& one, std::uint64_t chunk_byte
   if (as == chunk_state::read) one.read_count = static_cast<std::uint32_t>(count);
 }
 
-// A place in RAM ---------------------------------------------------------------------------------------------------
-
-// Whole where RAM has room for it beside what may stay for long, else through a ring. True where something changed.
-bool residency::stage(tensor_id id, load& one) {
-  assert(!one.staged && !one.stage_asked && !one.failed);
-  tier_state const& ram = at(tier::ram);
-  slot const& own = slot_of(id, tier::ram);
-  if (one.waiters.empty() && !(one.ahead && one.to_vram)) {  // all who wanted it were cancelled before it had a place
-    drop(id, one);
-    return true;
-  }
-  if (own.state == slot_state::resident) {  // doomed when this load began
-    if (!evictable(id, tier::ram) || own.pinned) return stage_as_it_is(id, one);
-    if (rest_of(id, tier::ram).busy > 0) return false;
-    evict(id, tier::ram, eviction_reason::room);
-  }
-  auto const [bytes, ring_chunk] = stage_size_of(id);
-  bool const whole = ring_chunk == 0 && bytes > 0;
-  // Ranges that the device may still use come back without anybody's doing: then it is no handle that is waited for.
-  bool const draining = passing_drains_ > 0;
-  one.starved = !whole && ring_chunk == 0 && !draining && !one.ahead;
-  if (!whole && ring_chunk == 0) return one.ahead && !draining && (give_up_ahead(id, one), true);
-  std::uint64_t const lasting_bytes = ram.lasting_bytes;
-  room const made = make_room(tier::ram, bytes, id, one);
-  bool const coming_free = draining || reading_others(id);
-  if (made == room::none && one.ahead && !coming_free) return give_up_ahead(id, one), true;
-  if (made != room::there && ram.lasting_bytes != lasting_bytes) return stage(id, one);  // a pinned one came to stay
-  one.starved = made == room::none && own.uses == 0 && !draining && !one.ahead && !in_step();
-  if (made != room::there) return false;
-  std::uint64_t const bound = std::max(soft_limit(tier::ram), ram.arena->allocated_bytes() + bytes);
-  auto placed = at(tier::ram).arena->place(bytes);
-  if (!placed && !ram.remap) placed = at(tier::ram).arena->place_by_remap(bytes, bound);
-  if (!placed) return false;
-  assert(placed->after.empty());  // RAM becomes free only once no copy reads it
-  one.stage = placed->range;
-  one.ring = !whole;
-  if (whole && !own.expected) expect_in_ram(id);
-  slot_of(id, tier::ram).expected = false;
-  prepare_chunks(id, one, whole ? options_.chunk_bytes : ring_chunk, chunk_state::waiting);
-  if (whole) {
-    set_range(id, tier::ram, placed->range);
-    change(id, tier::ram, [](slot& read) { read.state = slot_state::loading; });
-    ++rest_of(id, tier::ram).busy;
-    if (!course_.kept()) touch(id, tier::ram);
-    classify(id, tier::ram);
-  } else {
-    passing_ram_bytes_ += bytes;
-    no_longer_expected(id);
-  }
-  std::erase(staging_, id);
-  one.stage_asked = !placed->commits.empty();
-  if (one.stage_asked) {
-    start_remap(tier::ram, id, {tier::ram, std::move(placed->decommits), std::move(placed->commits)});
-  } else {
-    staged(id, one);
-  }
-  return true;
-}
-
-// Loads that do not wait for this one hold RAM, which becomes free, or is at home there, once they have ended.
-bool residency::reading_others(tensor_id id) const {
-  return std::any_of(loads_.begin(), loads_.end(), [&](auto const& each) {
-    load const& other = each.second;
-    return each.first != index_of(id) && (other.staged || other.stage_asked) && !other.from_ram &&
-           !placed_behind(static_cast<tensor_id>(each.first), id);
-  });
-}
-
-// It was to leave and come again, but is held or pinned meanwhile: nothing to read.
-bool residency::stage_as_it_is(tensor_id id, load& one) {
-  slot& own = slot_of(id, tier::ram);
-  spare(id);
-  std::erase(staging_, id);
-  own.expected = false;
-  classify(id, tier::ram);
-  counters_.bytes_from_disk -= tensors_[id].bytes;
-  if (!one.began_ahead) --counters_.disk_reads, ++counters_.ram_hits;
-  one.from_ram = true;
-  one.stage = own.range;
-  prepare_chunks(id, one, options_.chunk_bytes, chunk_state::read);
-  ++rest_of(id, tier::ram).busy;
-  one.staged = true;
-  arrived(one, id, tier::ram);
-  if (!one.to_vram) finish(id, one);
-  return true;
-}
-
-// Destroys `one`, which has taken nothing yet but what it was promised.
-void residency::drop(tensor_id id, load& one) {
-  std::erase(staging_, id);
-  std::erase(placing_, id);
-  counters_.bytes_from_disk -= tensors_[id].bytes;
-  if (one.to_vram) {
-    counters_.bytes_to_device -= tensors_[id].bytes;
-    if (one.began_ahead) counters_.ahead_bytes -= tensors_[id].bytes;
-    if (slot_of(id, tier::vram).ahead) no_longer_ahead(id);
-    change(id, tier::vram, [](slot& coming) { coming.state = slot_state::absent; });
-    at(tier::vram).policy->erased(id);
-    classify(id, tier::vram);
-  }
-  loads_.erase(static_cast<std::uint32_t>(id));
-  no_longer_expected(id);
-}
-
-// Its load is over, or given up, before it was staged; what lay in RAM may still lie there.
-void residency::no_longer_expected(tensor_id id) {
-  slot_of(id, tier::ram).expected = false;
-  if (slot_of(id, tier::ram).state == slot_state::absent) {
-    spare(id);
-    at(tier::ram).policy->erased(id);
-  }
-  classify(id, tier::ram);
-}
-
-void residency::staged(tensor_id id, load& one) {
-  one.staged = true;
-  one.stage_asked = false;
-  queue_reads(id, one);
-}
+// Reads ----------------------------------------------------------------------------------------------------------------
 
 void residency::queue_reads(tensor_id id, load& one) {
   if (!one.staged || one.failed) return;
@@ -230,7 +106,7 @@ bool residency::fits_as_it_is(tensor_id id, load const& one) const {
 bool residency::place(tensor_id id, load& one) {
   if (!may_place(id, one)) return false;
   if (in_step() && plan_comes_) return false;  // which says where, and who leaves
-  if (auto const own = planned_range(id)) {
+  if (auto const own = planned_range(id); own && !one.anew) {
     planned_place const found = place_as_planned(id, one, *own);
     if (found != planned_place::elsewhere) return found == planned_place::taken;
     if (one.ahead) return give_up_ahead(id, one), true;
@@ -247,8 +123,8 @@ bool residency::place(tensor_id id, load& one) {
   bool const refused = at(tier::vram).system_limit_bytes != unlimited_bytes;
   owner_id const asks = one.waiters.empty() ? owner_id::this_thread : requests_.at(one.waiters.front()).owner;
   fail(id, one,
-       no_room(refused ? errc::out_of_memory : why_blocked(),
-               "no place in one piece beside what handles hold", {.ids = {id}, .where = tier::vram, .owner = asks}));
+       no_room(refused ? errc::out_of_memory : why_blocked(), "no place in one piece beside what handles hold",
+               {.ids = {id}, .where = tier::vram, .owner = asks}));
   return true;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include <tierpager/budget.hpp>
+#include <tierpager/device.hpp>
 #include <tierpager/transfer_rates.hpp>
 
 namespace tierpager {
@@ -21,6 +22,14 @@ struct tier_options {
 
   [[nodiscard]] std::uint64_t footprint_align_bytes() const { return std::min(align_bytes, granule_bytes); }
 };
+
+/// A tier in the memory of that device: present and without a limit.
+inline tier_options tier_options_of(device const& on, tier where) {
+  return {.granule_bytes = on.granule_bytes(where),
+          .align_bytes = where == tier::vram ? vram_align_bytes : on.granule_bytes(where),
+          .overhead_bytes = on.overhead_bytes(where),
+          .can_remap = on.can_remap(where)};
+}
 
 struct residency_options {
   tier_options vram, ram;

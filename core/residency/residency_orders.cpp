@@ -25,15 +25,16 @@ void residency::emit_plan_command() {
   plan_request& wanted = question->request;
   wanted.vram_space = {scratch_.end(), vram.reserve_bytes - scratch_.end()};
   wanted.vram_gaps = vram.arena->vacant_under(vram.target_bytes);
+  wanted.ram_space = {0, ram.options.present ? ram.reserve_bytes : 0};
+  wanted.ram_gaps = ram.arena->vacant_under(ram.target_bytes);
   wanted.vram_budget_bytes = vram.target_bytes - std::min(vram.target_bytes, scratch_.bytes);
   wanted.ram_budget_bytes = ram.options.present ? ram.target_bytes : 0;
   wanted.ram_ring_floor_bytes = std::min(ram.target_bytes, ring_floor_bytes_);
   wanted.rates = options_.rates;
   question->vram_bytes = vram.footprints;
   question->ram_bytes = ram.footprints;
-  question->vram_now.resize(tensors_.size(), memory_plan::no_place);
-  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.ram_now, &wanted.vram_held})
-    each->resize(tensors_.size());
+  for (auto* each : {&question->vram_now, &question->ram_now}) each->resize(tensors_.size(), memory_plan::no_place);
+  for (auto* each : {&wanted.pinned_vram, &wanted.pinned_ram, &wanted.vram_held}) each->resize(tensors_.size());
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     auto const id = static_cast<tensor_id>(i);
     slot const& in_vram = slot_of(id, tier::vram);
@@ -44,7 +45,7 @@ void residency::emit_plan_command() {
     bool const in_use = in_vram.uses > 0 && in_vram.state == slot_state::resident;
     if (stays || in_use) wanted.vram_held[i] = true;
     if (stays || in_use || lives_in_vram(id)) question->vram_now[i] = in_vram.range.offset;
-    if (in_ram.state == slot_state::resident && !in_ram.doomed) wanted.ram_now[i] = true;
+    if (in_ram.state == slot_state::resident) question->ram_now[i] = in_ram.range.offset;
   }
   emit(plan_command{question});
 }
@@ -67,7 +68,8 @@ void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
   plan_comes_ = plan_comes_ && course_.plan_wanted();  // another one, or none any more
   if (adopted) {
     classify_all();
-    for (std::size_t i = 0; i < tensors_.size(); ++i) evict_misplaced(static_cast<tensor_id>(i));
+    for (tier where : both_tiers)
+      for (std::size_t i = 0; i < tensors_.size(); ++i) evict_misplaced(static_cast<tensor_id>(i), where);
     run_ahead();
   }
   pump();
@@ -75,14 +77,15 @@ void residency::planned(std::uint64_t epoch, std::optional<memory_plan> plan) {
 }
 
 // A resident that is to lie elsewhere: it would be in the way of others for many passes, and they in the way of it.
-bool residency::misplaced(tensor_id id) const {
-  return at_home(id, tier::vram) && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).range != planned_range(id);
+bool residency::misplaced(tensor_id id, tier where) const {
+  auto const own = planned_range(id, where);
+  return own && at_home(id, where) && footprint(id, where) > 0 && slot_of(id, where).range != own;
 }
 
 // So it leaves, and comes where it belongs with its next use.
-void residency::evict_misplaced(tensor_id id) {
-  if (misplaced(id) && evictable(id, tier::vram) && !slot_of(id, tier::vram).pinned)
-    evict(id, tier::vram, eviction_reason::plan);
+void residency::evict_misplaced(tensor_id id, tier where) {
+  if (misplaced(id, where) && evictable(id, where) && !slot_of(id, where).pinned)
+    evict(id, where, eviction_reason::plan);
 }
 
 // The order may be another one since, or none: then the policy decides until there is a plan again.
@@ -105,8 +108,7 @@ void residency::classify(tensor_id id, tier where) {
   slot& entry = slot_of(id, where);
   bool const promoted =
       where == tier::ram && footprint(id, tier::vram) > 0 && slot_of(id, tier::vram).state != slot_state::absent;
-  bool const there = entry.state != slot_state::absent || entry.expected;
-  bool const guest = there && (course_.plan() != nullptr ? !at_home(id, where) : promoted);
+  bool const guest = entry.state != slot_state::absent && (course_.plan() != nullptr ? !at_home(id, where) : promoted);
   if (guest == entry.guest) return;
   entry.guest = guest;
   lru& guests = *at(where).guests;

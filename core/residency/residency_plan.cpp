@@ -26,10 +26,12 @@ void residency::set_range(tensor_id id, tier where, byte_range range) {
   one.range = range;
 }
 
-std::optional<byte_range> residency::planned_range(tensor_id id) const {
+std::optional<byte_range> residency::planned_range(tensor_id id, tier where) const {
   memory_plan const* const plan = course_.plan();
-  if (plan == nullptr || plan->places[index_of(id)] == memory_plan::no_place) return std::nullopt;
-  return byte_range{plan->places[index_of(id)], footprint(id, tier::vram)};
+  if (plan == nullptr) return std::nullopt;
+  std::vector<std::uint64_t> const& places = where == tier::vram ? plan->places : plan->ram_places;
+  if (places.empty() || places[index_of(id)] == memory_plan::no_place) return std::nullopt;
+  return byte_range{places[index_of(id)], footprint(id, where)};
 }
 
 std::vector<tensor_id> residency::lying_in(byte_range range) const {
@@ -44,11 +46,15 @@ bool residency::may_all_leave(std::span<tensor_id const> ids) const {
   });
 }
 
-// Whoever lies where the tensor belongs leaves, unless it may not; then the tensor goes elsewhere.
+// Whoever lies where the tensor belongs leaves, unless it may not, or the place is not to be had all the same; then the
+// tensor goes elsewhere.
 residency::planned_place residency::place_as_planned(tensor_id id, load& one, byte_range range) {
   tier_state& vram = at(tier::vram);
   std::vector<tensor_id> const there = lying_in(range);
-  if (!may_all_leave(there)) return planned_place::elsewhere;
+  bool const barred = overlap(scratch_, range) || !vram.arena->is_committed(range) ||
+                      std::any_of(quarantined_vram_.begin(), quarantined_vram_.end(),
+                                  [&](records::quarantine const& each) { return overlap(each.range, range); });
+  if (barred || !may_all_leave(there)) return planned_place::elsewhere;
   if (!there.empty() && !may_evict_for(one)) return planned_place::later;
   bool asking = false;
   for (tensor_id each : there) {
@@ -60,7 +66,7 @@ residency::planned_place residency::place_as_planned(tensor_id id, load& one, by
   if (asking) return planned_place::later;
   for (tensor_id each : there) evict(each, tier::vram, eviction_reason::plan);
   auto placed = vram.arena->place_at(range);
-  if (!placed) return planned_place::elsewhere;  // part of it is in quarantine, or not committed
+  if (!placed) return planned_place::elsewhere;  // part of it is still being committed
   placed_at(id, one, std::move(*placed));
   return planned_place::taken;
 }
@@ -179,11 +185,13 @@ void residency::run_further_ahead() {
   }
 }
 
-// False where RAM has no room for it but somebody's home.
+// False where RAM has no room for it but somebody's home, and where a load that comes before it waits for its place in RAM.
 bool residency::load_ahead(tensor_id id) {
   slot const& ram = slot_of(id, tier::ram);
-  bool const staging = find_load(id) == nullptr && (ram.state == slot_state::absent || ram.doomed);
-  if (course_.kept() && staging && !doom_for(id, true)) return false;
+  load* coming = find_load(id);
+  if (coming != nullptr && coming->passing) return false;
+  bool const staging = coming == nullptr && ram.state == slot_state::absent;
+  if (course_.kept() && staging && !room_in_ram_ahead(id)) return false;
   if (auto const range = planned_range(id))
     for (tensor_id each : staying_in(*range)) rest_of(each, tier::vram).gives_way_to = id;
   rest_of(id, tier::vram).gives_way_to.reset();
@@ -192,7 +200,6 @@ bool residency::load_ahead(tensor_id id) {
   ahead_bytes_ += footprint(id, tier::vram);
   counters_.ahead_bytes += tensors_[id].bytes;
   at(tier::vram).policy->touched(id);
-  load* coming = find_load(id);
   if (coming != nullptr)
     want_vram(id, *coming);
   else
@@ -243,11 +250,8 @@ void residency::give_up_ahead(tensor_id id, load& one) {
   for (tier where : both_tiers) classify(id, where);
   one.to_vram = one.began_ahead = false;
   if (!one.staged && !one.stage_asked) {
-    std::erase(staging_, id);
-    counters_.bytes_from_disk -= tensors_[id].bytes;
-    loads_.erase(static_cast<std::uint32_t>(id));
-    no_longer_expected(id);
-  } else if (one.ring) {
+    drop(id, one);
+  } else if (one.ring || one.passing) {
     one.failed = failure{.code = errc::cancelled, .what = "a load ahead was given up"};
     clean_up(id, one);
   } else if (one.staged && one.read_count == one.chunks.size()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,8 +34,6 @@ struct alignas(64) slot {
   bool guest : 1 = false;     // among the tier's guests
   bool ahead : 1 = false;     // VRAM: loaded, or being loaded, before anybody asked
   bool copying : 1 = false;   // VRAM: its own copy is not known to be over
-  bool expected : 1 = false;  // RAM: to be read, and not staged yet
-  bool doomed : 1 = false;    // RAM: its place is promised to what is expected
   slot_state state = slot_state::absent;
   used_by streams = used_by::none;
   std::uint32_t uses = 0;
@@ -61,8 +60,6 @@ struct slot_rest {
   fence ready;                            // VRAM: of its own copy
   std::vector<fence> last_uses;           // VRAM: of the streams beyond the slot's two, the latest of each
   std::optional<tensor_id> gives_way_to;  // VRAM: the load ahead that got its place last
-  std::uint32_t busy = 0;                 // RAM: copies from it that may still run; a victim that is busy is waited for
-  eviction_reason leaves_for{};           // RAM: why it is doomed
 };
 
 /// Whether `is` is true of any fence behind a use in VRAM: one a stream, but for what was over by then.
@@ -72,6 +69,13 @@ bool any_last_use(slot const& one, slot_rest const& rest, Predicate const& is) {
     if (is(fence{.stream = one.last_streams[i], .sequence = one.last_sequences[i]})) return true;
   return one.streams == used_by::several && std::ranges::any_of(rest.last_uses, is);
 }
+
+/// Counted as memory already. Whoever has a place in it waits for that use of it.
+struct coming_memory {
+  byte_range range;
+  fence use;
+  bool last;  // with it the use is over
+};
 
 struct tier_state {
   [[nodiscard]] bool at_rest() const { return waiting.empty() && limit_bytes <= target_bytes && !grows; }
@@ -108,6 +112,7 @@ struct tier_state {
   std::uint64_t held_tensors = 0;   // of both
   std::uint64_t pinned_bytes = 0;   // footprints of the pin set, loaded or not
   std::uint64_t quarantined_bytes = 0;
+  std::uint64_t rings = 0;  // RAM: that lie there, whether their loads are over or not
   std::uint64_t resident_bytes = 0, resident_tensors = 0;
   std::array<std::uint64_t, eviction_reasons> evictions{};
   std::unique_ptr<eviction_policy> policy;
@@ -120,9 +125,10 @@ struct tier_state {
   std::vector<request_id> waiting;                               // tickets that are not admitted yet, in order
   std::optional<remap_command> remap;                            // under way
   std::optional<tensor_id> remap_for;                            // whose placement it serves
-  bool memory_failed = false;  // could not be committed or given back: not tried again until something changes
-  bool grows = false;          // there is more to be committed
-  bool opens = false;          // what is being committed is all that was asked for at open
+  bool memory_failed = false;         // could not be committed or given back: not tried again until something changes
+  bool grows = false;                 // there is more to be committed
+  bool opens = false;                 // what is being committed is all that was asked for at open
+  std::deque<coming_memory> opening;  // RAM: what is still to be committed of what was asked for at open, in order
   std::uint64_t last_resorts = 0;
   std::map<std::uint64_t, std::uint32_t> unpinned;  // how many tensors of that footprint are not pinned
 };
@@ -146,13 +152,22 @@ struct request {
 inline constexpr std::uint32_t ring_slots = 2;
 enum class chunk_state : std::uint8_t { waiting, reading, read, copying, queued };
 
-/// One tensor on its way: file -> stage in RAM -> VRAM. The stage is the tensor's own RAM slot, or a ring of chunks.
+/// One tensor on its way: file -> stage in RAM -> VRAM. The stage is the tensor's own RAM slot, or a ring of chunks. It has
+/// one when it begins, where earlier loads may still be under way: then it waits for them.
 struct load {
+  [[nodiscard]] bool has_stage() const { return stage.bytes > 0; }
+  /// All who asked for it were cancelled.
+  [[nodiscard]] bool unwanted() const { return waiters.empty() && !(ahead && to_vram); }
+  /// Whether it brings the tensor into RAM, as far as is known.
+  [[nodiscard]] bool stays_in_ram() const { return !ring && !passing && !from_ram; }
+
   bool to_vram = false;
   bool ring = false;
   bool from_ram = false;     // the RAM slot was resident: nothing to read
-  bool staged = false;       // the stage is there and committed
-  bool stage_asked = false;  // it has its place, whose memory is still being committed
+  bool passing = false;      // its place in RAM is promised to another: nothing of it stays there
+  bool stage_asked = false;  // it has its place in RAM, whose memory is still being committed
+  bool stage_waits = false;  // it has its place in RAM, which earlier loads still use
+  bool staged = false;       // it may be read there
   bool placed = false;       // the same for its place in VRAM
   bool place_asked = false;
   bool starved = false;  // what it lacks in RAM is held by others' handles
@@ -161,8 +176,11 @@ struct load {
   bool began_ahead = false;
   bool asked_anew = false;  // whether every possible victim is still in use, as earlier answers say
   bool packed = false;      // only if what its request wants lies together is there room for all of it
+  bool anew = false;        // and only from the low end, whatever the plan says
   std::optional<failure> failed;
   byte_range stage;
+  fence stage_use;                 // passes once nothing of this load touches the stage any more
+  std::vector<fence> stage_after;  // the same of earlier loads, whose stages overlap this one
   std::uint64_t chunk_bytes = 0;
   std::uint32_t read_count = 0, queued_count = 0;
   std::uint32_t reads_out = 0, copies_out = 0;  // commands not answered yet
@@ -174,12 +192,12 @@ struct load {
   std::vector<request_id> waiters;
 };
 
-/// RAM that a copy may still be reading: a slot that stays busy, or a range that becomes free.
+/// A load that is over, but whose copies may still be reading its stage.
 struct ram_drain {
   std::optional<fence> until;  // none while its order is not proved
-  std::optional<tensor_id> busy;
-  byte_range range;
-  bool settling = false;  // the settle under way covers it
+  fence stage_use;
+  byte_range quarantined;  // no tensor's until then
+  bool settling = false;   // the settle under way covers it
 };
 struct quarantine {
   byte_range range;

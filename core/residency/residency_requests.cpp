@@ -1,6 +1,7 @@
 // Requests: who gets what at once, who waits in which order, who is refused.
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 
 #include <core/residency/residency.hpp>
 #include <core/slice_advice.hpp>
@@ -39,17 +40,31 @@ status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
                  .tensor = ids.size() == 1 ? tensors_[ids[0]].name : std::string()};
 }
 
+// Where one tensor alone finds no room beside the pins, parts of it would.
+std::string residency::slices_beside_pins(tier where, std::uint64_t target_bytes) const {
+  tier_state const& one = at(where);
+  std::uint64_t const available = target_bytes - std::min(target_bytes, one.pinned_bytes + scratch_bytes(where));
+  if (one.unpinned.empty()) return {};
+  auto const largest = one.unpinned.rbegin();
+  bool const several = largest->second > 1 || (one.unpinned.size() > 1 && std::next(largest)->first > available);
+  if (several) return {};
+  auto const is_largest = [&](slot const& each) { return !each.pinned && each.footprint_bytes == largest->first; };
+  auto const at = std::ranges::find_if(one.slots, is_largest);
+  return slice_advice(tensors_.tensors()[static_cast<std::size_t>(at - one.slots.begin())], available);
+}
+
 bool residency::all_there(std::span<tensor_id const> ids, tier where) const {
   return std::all_of(ids.begin(), ids.end(),
                      [&](tensor_id id) { return slot_of(id, where).state == slot_state::resident; });
 }
 
-// A load that has failed, or one that passes RAM in a ring when RAM is wanted, must be over before the next can start.
+// A load that has failed, or one that leaves nothing in RAM when RAM is wanted, must be over before the next can start.
+// Even of a tensor that is in VRAM, since it may have to come again to make way for the others.
 bool residency::joinable(std::span<tensor_id const> ids, tier where) const {
   return std::all_of(ids.begin(), ids.end(), [&](tensor_id id) {
-    if (slot_of(id, where).state == slot_state::resident) return true;
     load const* one = find_load(id);
-    return one == nullptr || (!one->failed && !(where == tier::ram && one->ring));
+    if (where == tier::ram && slot_of(id, tier::ram).state == slot_state::resident) return true;
+    return one == nullptr || (!one->failed && (where == tier::vram || one->stays_in_ram()));
   });
 }
 
@@ -68,7 +83,7 @@ bool residency::room_for(std::span<tensor_id const> ids, tier where) const {
   if (bytes == 0) return true;
   if (at(where).held_bytes() + at(where).quarantined_bytes + bytes > at(where).target_bytes) return false;
   return granules_for(ids, where) || place_now(ids) ||
-         (quarantined_vram_.empty() && unproven_.empty() && nothing_else_held(ids));
+         (quarantined_vram_.empty() && unproven_.empty() && nothing_held_for_good());
 }
 
 // What is held may lie so that no hole is large enough, whoever leaves. Then whole granules from elsewhere are mapped
@@ -92,10 +107,10 @@ bool residency::granules_for(std::span<tensor_id const> ids, tier where) const {
   std::uint64_t most = of.held_bytes() + of.quarantined_bytes + 2 * granule * touching;
   for (tensor_id id : wanted) most += footprint(id, where);
   if (most + promised <= of.target_bytes) return true;
-  std::uint64_t touched = granules_touched({0, of.reserve_bytes}, [&](tensor_id id) {
+  std::uint64_t touched = granules_touched(where, {0, of.reserve_bytes}, [&](tensor_id id) {
     return held(slot_of(id, where)) || std::binary_search(wanted.begin(), wanted.end(), id);
   });
-  for (quarantine const& each : quarantined_vram_) touched += of.arena->whole_granules(each.range).bytes;
+  for (records::quarantine const& each : quarantined_vram_) touched += of.arena->whole_granules(each.range).bytes;
   return touched + promised <= of.target_bytes;
 }
 
@@ -115,20 +130,18 @@ bool residency::place_now(std::span<tensor_id const> ids) const {
     if (there.state == slot_state::absent) missing_bytes += there.footprint_bytes;
     if (there.state == slot_state::loading && there.range.bytes == 0) return false;
   }
-  return missing_bytes == 0 || search_windows(missing_bytes, false, may_leave::running_too, wanted).has_value();
+  return missing_bytes == 0 ||
+         search_windows(tier::vram, missing_bytes, false, may_leave::running_too, wanted).has_value();
 }
 
-// No handle, nor a load that has no place yet. Then all of the set finds room at the low end, side by side.
-bool residency::nothing_else_held(std::span<tensor_id const> ids) const {
-  if (places_promised()) return false;
-  std::vector<tensor_id> const wanted = records::distinct(ids);
-  return std::all_of(at(tier::vram).lying.begin(), at(tier::vram).lying.end(), [&](auto const& each) {
-    tensor_id const id = each.second.id;
-    slot const& there = slot_of(id, tier::vram);
-    bool const for_this = there.uses == 0 && std::binary_search(wanted.begin(), wanted.end(), id);
-    bool const no_handle = there.uses == 0 && there.state == slot_state::resident;
-    return !held(there) || for_this || no_handle;
-  });
+// By a handle or a load. Then all of a set finds room at the low end, side by side, once those of it that are there, and
+// pins, have left.
+bool residency::nothing_held_for_good() const {
+  return !places_promised() &&
+         std::all_of(at(tier::vram).lying.begin(), at(tier::vram).lying.end(), [&](auto const& each) {
+           slot const& there = slot_of(each.second.id, tier::vram);
+           return there.uses == 0 && there.state == slot_state::resident;
+         });
 }
 
 // A load for the device waits for RAM that host handles hold.
@@ -150,7 +163,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
   }
   request asked{.ids = {ids.begin(), ids.end()}, .where = where, .owner = owner};
   status fine = may_wait(asked);
-  bool const lowered = at(where).system_limit_bytes != unlimited_bytes;
+  bool const lowered = where == tier::ram && at(where).system_limit_bytes != unlimited_bytes;
   if (!fine.ok() && fine.error().code != errc::budget_too_small && lowered) {  // then the system is asked once more
     at(where).system_limit_bytes = unlimited_bytes;
     set_target(where);
@@ -192,20 +205,30 @@ bool residency::find_room_for(std::span<tensor_id const> ids, tier where) {
   return room_for(ids, where) || (give_up_what_waits() && room_for(ids, where) && joinable(ids, where));
 }
 
-// Those of the set that are there might lie in the way of the others: they come again, side by side.
+// Those of the set that are there might lie in the way of the others: they come again, side by side. So might pins that nobody
+// uses: they may leave, and nobody is given them meanwhile.
 void residency::make_way_for_all(std::span<tensor_id const> ids) {
-  for (tensor_id id : ids)
-    if (evictable(id, tier::vram) && !slot_of(id, tier::vram).pinned && footprint(id, tier::vram) > 0)
-      evict(id, tier::vram, eviction_reason::fragmentation);
+  for (tenant const& each : tenants_in(at(tier::vram).lying, {0, at(tier::vram).reserve_bytes})) {
+    if (!cost_of(each, tier::vram, false, may_leave::pinned_too)) continue;
+    if (std::find(ids.begin(), ids.end(), each.id) != ids.end())
+      let_go(each.id, tier::vram, eviction_reason::fragmentation);
+    else
+      change(each.id, tier::vram, [](slot& pin) { pin.fixed = false; });
+  }
 }
 
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
   bool const packed = one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where);
-  if (packed && !place_now(one.ids)) make_way_for_all(one.ids);
+  bool const anew = packed && !place_now(one.ids);
+  if (anew) make_way_for_all(one.ids);
+  bool const all_first = one.where == tier::ram;  // so that none of the set leaves for another
+  if (all_first)
+    for (tensor_id each : one.ids) begin_use(slot_of(each, one.where), each, one.where, one.owner);
   for (tensor_id each : one.ids) {
-    use(each, one.where, one.owner);
+    count_acquire(each, one.where);
+    if (!all_first) begin_use(slot_of(each, one.where), each, one.where, one.owner);
     if (slot_of(each, one.where).state == slot_state::resident) continue;
     // What was to be there ahead is not, so others may be missing too: they left for this one's place, or will.
     if (slot_of(each, tier::vram).state == slot_state::absent) course_.fall_back();
@@ -214,6 +237,7 @@ void residency::admit(request_id id, request& one) {
     ask_for(each, *coming);
     if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
     coming->packed = coming->packed || packed;
+    coming->anew = coming->anew || anew;
     if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
     coming->waiters.push_back(id);
     ++one.missing;
@@ -313,7 +337,7 @@ bool residency::stuck(request const& one) const {
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);
   if (one.where == tier::vram && bytes <= of.target_bytes)  // in its granules
-    return nothing_else_held(one.ids) || in_pieces_beside_own_handles(one);
+    return nothing_held_for_good() || in_pieces_beside_own_handles(one);
   return bytes > of.target_bytes && bytes - std::min(bytes, unproved_bytes) <= of.target_bytes;
 }
 

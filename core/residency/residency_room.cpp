@@ -8,6 +8,8 @@ namespace tierpager {
 
 bool residency::evictable(tensor_id id, tier where) const {
   slot const& one = slot_of(id, where);
+  if (where == tier::ram)  // what is under way passes through
+    return one.state != slot_state::absent && !lasting(one) && at(tier::ram).remap_for != id;
   return one.state == slot_state::resident && !held(one);
 }
 
@@ -77,27 +79,27 @@ void residency::ask(tensor_id id) {
   }
 }
 
-// Evicts in that order until `bytes` more fit. A victim that a copy still reads is waited for, not skipped. For a load
-// ahead nobody leaves who is at home here or was loaded ahead too.
+// Evicts in that order until `bytes` more fit; pins only where these exceed what binds. For a load ahead nobody leaves who
+// is at home here or was loaded ahead too.
 residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id id, load& for_it) {
   tier_state& one = at(where);
   std::optional<tensor_id> const ahead = for_it.ahead ? std::optional(id) : std::nullopt;
-  if (where == tier::ram && !evict_doomed(bytes, ahead)) return room::draining;
-  if (where == tier::ram && comes_free(bytes)) return room::draining;
   while (one.arena->allocated_bytes() + bytes > soft_limit(where)) {
     auto const victim = find_victim(where);
-    if (!victim) return one.arena->allocated_bytes() + bytes <= one.limit_bytes ? room::there : room::none;
+    bool const fits = one.arena->allocated_bytes() + bytes <= one.limit_bytes;
+    if (!victim || (fits && slot_of(*victim, where).pinned)) return fits ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
     if (ahead && (at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
-    if (where == tier::ram && !idle_in_ram(*victim, ahead)) return room::draining;
-    evict(*victim, where, where == tier::ram ? why_from_ram(*victim) : eviction_reason::room);
+    evict(*victim, where, where == tier::ram ? why_from_ram(*victim, eviction_reason::room) : eviction_reason::room);
   }
   return room::there;
 }
 
 void residency::evict(tensor_id id, tier where, eviction_reason why) {
   slot& one = slot_of(id, where);
-  assert(evictable(id, where) && rest_of(id, where).busy == 0);
+  assert(evictable(id, where));
+  if (load* const passes = where == tier::ram ? find_load(id) : nullptr; passes != nullptr && !passes->from_ram)
+    passes->passing = true;
   std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
   std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
@@ -109,14 +111,13 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     gone.copying = false;
     gone.streams = records::used_by::none;
   });
-  if (where == tier::ram) spare(id);
   if (where == tier::vram && why == eviction_reason::room) course_.fall_back();
   if (one.ahead) {
     no_longer_ahead(id);
     course_.fall_back();
     counters_.ahead_unused_bytes += tensors_[id].bytes;
   }
-  if (!one.expected) at(where).policy->erased(id);  // what comes back has its rank already
+  at(where).policy->erased(id);
   classify(id, where);
   if (where == tier::vram) classify(id, tier::ram);
   ++at(where).evictions[static_cast<std::size_t>(why)];
@@ -173,8 +174,7 @@ std::uint64_t residency::least_bytes(tier where) const {
 std::uint64_t residency::target_of(tier where, std::uint64_t effective_bytes) const {
   tier_state const& one = at(where);
   std::uint64_t const usable = effective_bytes - std::min(effective_bytes, one.options.overhead_bytes);
-  std::uint64_t const most = where == tier::vram ? one.need_bytes : one.reserve_bytes;
-  return round_down(std::min(usable, most), one.options.granule_bytes);
+  return round_down(std::min({usable, one.need_bytes, one.reserve_bytes}), one.options.granule_bytes);
 }
 
 // A lower target binds at once for what is admitted from now on, and for what is resident as soon as it has drained.
@@ -184,24 +184,32 @@ void residency::set_target(tier where) {
   std::uint64_t const before = std::exchange(one.target_bytes, target_of(where, effective));
   if (one.target_bytes != before) course_.conditions_changed();
   one.memory_failed = false;
-  one.grows = where == tier::vram && one.system_limit_bytes == unlimited_bytes &&
-              one.arena->committed_bytes() < one.target_bytes;
+  one.grows = one.system_limit_bytes == unlimited_bytes && one.arena->committed_bytes() < one.target_bytes;
   if (one.target_bytes < one.limit_bytes) return;
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = effective;
 }
 
-// The system gave no more memory: the tier makes do with what it has until a request needs more or the budget is set
-// anew. True where everything that may not leave fits into that, so that no more need be asked for.
+// The system gave no more memory: the tier makes do with what it has until the budget is set anew, in RAM also until a
+// request needs more. True where everything that may not leave fits into that, so that no more need be asked for.
 bool residency::make_do(tier where) {
   tier_state& one = at(where);
   ++one.refused_commits;
   std::uint64_t const given = one.arena->committed_bytes() + one.options.overhead_bytes;
-  one.system_limit_bytes = std::max(given, least_bytes(where));
+  one.system_limit_bytes = where == tier::vram ? given : std::max(given, least_bytes(where));
   set_target(where);
   (void)shrink(where);
   return one.limit_bytes <= one.arena->committed_bytes();
+}
+
+// After it had refused memory, the system may have given some after all.
+void residency::count_given(tier where) {
+  tier_state& one = at(where);
+  std::uint64_t const given = one.arena->committed_bytes() + one.options.overhead_bytes;
+  if (one.system_limit_bytes >= given) return;
+  one.system_limit_bytes = given;
+  set_target(where);
 }
 
 status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t effective_bytes) const {
@@ -212,7 +220,8 @@ status residency::pins_fit(tier where, std::uint64_t pinned_bytes, std::uint64_t
   return failure{
       .code = errc::budget_too_small,
       .what = std::string(name_of(where)) + " pins with room for the largest unpinned tensor: needs at least " +
-              std::to_string(needed + overhead) + " bytes, the budget is " + std::to_string(effective_bytes)};
+              std::to_string(needed + overhead) + " bytes, the budget is " + std::to_string(effective_bytes) +
+              slices_beside_pins(where, target_of(where, effective_bytes))};
 }
 
 status residency::pin(std::span<tensor_id const> ids, tier where) {
@@ -234,7 +243,8 @@ status residency::pin(std::span<tensor_id const> ids, tier where) {
     give_up_what_waits();
   }
   for (tensor_id id : added) fix_if_room(id, where);
-  if (least_bytes(where) > one.system_limit_bytes) one.system_limit_bytes = unlimited_bytes;
+  bool const asks_again = where == tier::ram && least_bytes(where) > one.system_limit_bytes;
+  if (asks_again) one.system_limit_bytes = unlimited_bytes;
   set_target(where);
   pump();
   ask_for_plan();
@@ -312,10 +322,7 @@ void residency::grow_by_granules(tier where, std::uint64_t refused_bytes) {
 bool residency::shrink(tier where) {
   tier_state& one = at(where);
   if (one.limit_bytes <= one.target_bytes) return false;
-  if (where == tier::vram)
-    evict_above_target();
-  else
-    evict_down_to_target(where);
+  evict_above_target(where);
   if (one.remap) return false;
   if (one.arena->committed_bytes() > one.target_bytes) {
     if (one.memory_failed) return false;
@@ -323,61 +330,52 @@ bool residency::shrink(tier where) {
     if (!given.empty()) start_remap(where, std::nullopt, {where, std::move(given), {}});
     return false;
   }
-  if (one.held_bytes() + one.quarantined_bytes > one.target_bytes) return false;  // promised under the old budget
+  bool const fits = one.held_bytes() + one.quarantined_bytes <= one.target_bytes && granules_for({}, where);
+  if (!fits) return false;  // promised under the old budget
   one.limit_bytes = one.target_bytes;
   if (one.policy) one.policy->resized(one.limit_bytes);
   one.effective_bytes = std::min(effective_of(where, one.options.budget_bytes), one.system_limit_bytes);
   return true;
 }
 
-bool residency::may_leave_for_budget(tensor_id id, tier where) const {
-  return evictable(id, where) && !slot_of(id, where).pinned && rest_of(id, where).busy == 0;
-}
-
-void residency::evict_down_to_target(tier where) {
-  tier_state& one = at(where);
-  std::optional<tensor_id> victim = first_in_line(where);
-  while (victim && one.arena->allocated_bytes() > one.target_bytes) {
-    tensor_id const id = *victim;
-    victim = next_in_line(id, where);
-    if (may_leave_for_budget(id, where)) evict(id, where, eviction_reason::budget);
-  }
-}
-
 // By address, so that what stays is one piece, with as much room for a plan as the budget says; but pins stay where they
 // are, as long as their granules are within the budget. What handles hold above the new end is given back once they are
 // released, and what shares their granules may stay until then.
-void residency::evict_above_target() {
-  tier_state& vram = at(tier::vram);
+void residency::evict_above_target(tier where) {
+  tier_state& of = at(where);
   auto const granules_of_pins = [&](std::uint64_t from) {
-    return granules_touched({from, vram.reserve_bytes - from},
-                            [&](tensor_id id) { return slot_of(id, tier::vram).pinned; });
+    return granules_touched(where, {from, of.reserve_bytes - from},
+                            [&](tensor_id id) { return slot_of(id, where).pinned; });
   };
-  bool const pins_leave = granules_of_pins(0) > vram.target_bytes;
+  bool const pins_leave = granules_of_pins(0) > of.target_bytes;
   may_leave const who = pins_leave ? may_leave::pinned_too : may_leave::running_too;
-  auto const leaves = [&](tensor_id id) {
-    return cost_of(id, false, who) && (pins_leave || !slot_of(id, tier::vram).pinned);
+  auto const leaves = [&](tenant const& each) {
+    return cost_of(each, where, false, who) && (pins_leave || !slot_of(each.id, where).pinned);
   };
-  std::uint64_t end = vram.arena->end_of_committed(vram.target_bytes);
+  std::uint64_t end = of.arena->end_of_committed(of.target_bytes);
   for (std::uint64_t before = end + 1; before != end && !pins_leave;) {
     before = end;
-    end = std::min(end, vram.arena->end_of_committed(vram.target_bytes - granules_of_pins(end)));
+    end = std::min(end, of.arena->end_of_committed(of.target_bytes - granules_of_pins(end)));
   }
   auto const comes_free = [&](std::uint64_t offset) {
-    byte_range const granule = vram.arena->whole_granules({offset, 1});
-    return granule.offset >= end && std::ranges::all_of(lying_in(granule), leaves);
+    byte_range const granule = of.arena->whole_granules({offset, 1});
+    return granule.offset >= end && std::ranges::all_of(tenants_in(of.lying, granule), leaves);
   };
-  for (tensor_id id : lying_in({end, vram.reserve_bytes - end})) {
-    byte_range const own = slot_of(id, tier::vram).range;
-    bool const alone = vram.arena->whole_bytes_in(own) > 0;
-    if (leaves(id) && (alone || comes_free(own.offset) || comes_free(own.end() - 1)))
-      let_go(id, eviction_reason::budget);
+  for (tenant const& each : tenants_in(of.lying, {end, of.reserve_bytes - end})) {
+    byte_range const own = each.range;
+    bool const alone = of.arena->whole_bytes_in(own) > 0;
+    if (!leaves(each) || !(alone || comes_free(own.offset) || comes_free(own.end() - 1))) continue;
+    if (slot_of(each.id, where).range == own)
+      let_go(each.id, where, eviction_reason::budget);
+    else
+      free_ring(own);
   }
 }
 
 // Bytes of the granules from there on that the scratch, or a tensor that counts, touches.
-std::uint64_t residency::granules_touched(byte_range within, std::function<bool(tensor_id)> const& counts) const {
-  tier_arena const& arena = *at(tier::vram).arena;
+std::uint64_t residency::granules_touched(tier where, byte_range within,
+                                          std::function<bool(tensor_id)> const& counts) const {
+  tier_arena const& arena = *at(where).arena;
   std::uint64_t sum = 0;
   std::uint64_t reached = round_down(within.offset, arena.granule_bytes());
   auto const touch = [&](byte_range range) {
@@ -386,9 +384,9 @@ std::uint64_t residency::granules_touched(byte_range within, std::function<bool(
     sum += whole.end() - std::max(reached, whole.offset);
     reached = whole.end();
   };
-  touch(scratch_);
-  for (tensor_id id : lying_in(within))
-    if (counts(id)) touch(slot_of(id, tier::vram).range);
+  if (where == tier::vram) touch(scratch_);
+  for (tenant const& each : tenants_in(at(where).lying, within))
+    if (counts(each.id)) touch(each.range);
   return sum;
 }
 

@@ -57,7 +57,7 @@ records::slot const* residency::try_hit(tensor_id id, tier where, owner_id owner
   tier_state& of = at(where);
   if (!of.open || index_of(id) >= of.slots.size()) return nullptr;
   slot& used = of.slots[index_of(id)];
-  if (used.state != slot_state::resident || used.doomed || !may_pass(where, owner)) return nullptr;
+  if (used.state != slot_state::resident || !may_pass(where, owner)) return nullptr;
   bool const more = !lasting(used);  // what is resident is held as long as it lasts
   if (more && of.held_bytes() + of.quarantined_bytes + used.footprint_bytes > of.target_bytes) return nullptr;
   if (more && where == tier::vram && !placing_.empty() && places_promised())
@@ -91,8 +91,7 @@ void residency::follow_call(std::span<tensor_id const> ids, tier where) {
 void residency::count_acquire(tensor_id id, tier where) {
   if (where == tier::vram && slot_of(id, tier::vram).state != slot_state::absent) {
     ++counters_.vram_hits;
-  } else if (bool const kept = !slot_of(id, tier::ram).doomed;
-             (kept && slot_of(id, tier::ram).state != slot_state::absent) || find_load(id) != nullptr) {
+  } else if (slot_of(id, tier::ram).state != slot_state::absent || find_load(id) != nullptr) {
     ++counters_.ram_hits;
   } else {
     ++counters_.disk_reads;
@@ -100,7 +99,6 @@ void residency::count_acquire(tensor_id id, tier where) {
 }
 
 void residency::use(tensor_id id, tier where, owner_id owner) {
-  if (where == tier::ram) spare(id);
   count_acquire(id, where);
   begin_use(slot_of(id, where), id, where, owner);
 }
@@ -151,7 +149,7 @@ void residency::use_ended(tensor_id id, tier where) {
   if (where == tier::vram && course_.kept()) {
     course_.released(id);
     follow_course();
-    if (in_step()) evict_misplaced(id);
+    if (in_step()) evict_misplaced(id, tier::vram);
     if (!at_home(id, tier::vram)) run_ahead();  // what is at home lies in nobody's way
   }
   pump();

@@ -118,6 +118,30 @@ TEST_F(cuda_pager, makes_no_call_that_waits_on_any_thread_while_it_pages) {
   EXPECT_EQ(read_, static_cast<int>(5 * tensors));
 }
 
+TEST_F(cuda_pager, maps_and_page_locks_nothing_after_the_first_pass) {
+  std::vector<std::uint64_t> sizes;
+  for (std::uint32_t i = 0; i < 40; ++i) sizes.push_back(1 + i * 7919 % (i % 3 == 0 ? 50'000 : 4000));
+  pattern_model const mixed = make_pattern_model(sizes);
+  for (char const* const policy : {"lru", "auto"}) {
+    pager paged(mixed.tensors, mixed.bytes, open_cuda(),
+                {.vram = mixed.tensors.bytes() / 2, .ram = mixed.tensors.bytes() / 3, .policy = policy});
+    stream_ref const stream = stream_of(paged);
+    auto const scan = [&] {
+      for (std::uint32_t i = 0; i < sizes.size(); ++i) (void)paged.acquire(tensor_id{i}, stream);
+    };
+    scan();
+    for (auto& each : all_) each = 0;
+    for (int i = 0; i < 6; ++i) scan();
+    for (std::uint32_t i = 0; i < 200; ++i) (void)paged.acquire(tensor_id{i * i * 31 % 40}, stream);
+    for (call const kind :
+         {call::cu_mem_create, call::cu_mem_release, call::cu_mem_map, call::cu_mem_unmap, call::cu_mem_set_access,
+          call::cuda_host_register, call::cuda_host_unregister, call::cuda_host_alloc, call::cuda_malloc})
+      EXPECT_EQ(all_[static_cast<std::size_t>(kind)], 0U) << policy << ": " << cuda_standin::name_of(kind);
+    EXPECT_GT(paged.stats().vram.evictions(), 0U);
+    ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  }
+}
+
 TEST_F(cuda_pager, gives_a_capturing_stream_what_is_there_and_refuses_what_is_not) {
   pager paged(model_.tensors, model_.bytes, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
   stream_ref const stream = stream_of(paged);

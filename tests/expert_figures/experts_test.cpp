@@ -13,6 +13,8 @@
 #include <core/order/order_tracker.hpp>
 #include <tests/support/expert_traces.hpp>
 #include <tests/support/model_shapes.hpp>
+#include <tests/support/policy_alone.hpp>
+#include <tests/support/quantized_shapes.hpp>
 #include <tools/virtual_pager.hpp>
 
 namespace tierpager::test {
@@ -28,9 +30,7 @@ struct played {
   unsigned planned_passes = 0;               // that ended under a plan
 };
 
-played play(expert_trace const& trace, unsigned vram_percent) {
-  tools::virtual_pager_options options;
-  options.core.vram.budget_bytes = vram_of(trace, vram_percent);
+played play(expert_trace const& trace, tools::virtual_pager_options const& options) {
   tools::virtual_pager pages(trace.tensors, options);
   played sum;
   std::uint64_t before_bytes = 0;
@@ -47,6 +47,12 @@ played play(expert_trace const& trace, unsigned vram_percent) {
   sum.ahead_bytes = static_cast<double>(all.ahead_bytes);
   sum.unused_bytes = static_cast<double>(all.ahead_unused_bytes);
   return sum;
+}
+
+played play(expert_trace const& trace, unsigned vram_percent) {
+  tools::virtual_pager_options options;
+  options.core.vram.budget_bytes = vram_of(trace, vram_percent);
+  return play(trace, options);
 }
 
 double bytes_of_textbook(std::string_view policy, expert_trace const& trace, unsigned vram_percent) {
@@ -71,10 +77,14 @@ std::uint64_t orders_taken_up(expert_trace const& trace) {
   return tracker.version() - before;
 }
 
+expert_trace recorded_routing(catalog const& model) {
+  return read_routing("recorded", model, std::string(TIERPAGER_FIXTURES) + "/routing.bin");
+}
+
 expert_trace trace_called(std::string_view name) {
   for (trace_recipe const& recipe : expert_trace_recipes())
     if (recipe.name == name) return recipe.make();
-  return read_routing(std::string(name), qwen3_30b_a3b(), std::string(TIERPAGER_FIXTURES) + "/routing.bin");
+  return recorded_routing(qwen3_30b_a3b());
 }
 
 class expert_figures : public testing::TestWithParam<std::string_view> {};
@@ -133,6 +143,25 @@ TEST(experts, slices_move_a_fifteenth_of_what_whole_banks_do) {
   std::printf("whole banks / slices %.1f, %.2f GB and %.2f GB a token\n", whole / by_slice, whole / 54e9,
               by_slice / 54e9);
   EXPECT_GE(whole, 15 * by_slice);
+}
+
+// Gate and up in Q4_K, down in Q4_K or Q6_K: two sizes, neither a multiple of what a GPU maps.
+class quantized_experts : public testing::TestWithParam<std::string_view> {};
+INSTANTIATE_TEST_SUITE_P(traces, quantized_experts,
+                         testing::Values("recorded", "qwen_recency", "qwen_skew", "qwen_drift", "qwen_prefill"),
+                         [](auto const& of) { return std::string(of.param); });
+
+TEST_P(quantized_experts, are_within_one_percent_of_the_same_policy_that_counts_bytes) {
+  catalog const model = qwen3_30b_a3b_q4_k_m();
+  expert_trace const trace = GetParam() == "recorded" ? recorded_routing(model) : route_qwen(GetParam(), model);
+  tools::virtual_pager_options options;
+  options.core.vram.granule_bytes = 2U << 20U;
+  options.core.vram.align_bytes = vram_align_bytes;
+  options.core.vram.budget_bytes = round_down(vram_of(trace, 25), options.core.vram.granule_bytes);
+  double const ours = play(trace, options).moved_bytes;
+  double const least = bytes_of_policy_alone("auto", trace, options.core.vram.budget_bytes, first_counted(trace));
+  std::printf("%s: %.4f\n", std::string(GetParam()).c_str(), ours / least);
+  EXPECT_LE(ours, 1.01 * least);
 }
 
 }  // namespace

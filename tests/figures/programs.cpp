@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include <tests/support/model_shapes.hpp>
+#include <tests/support/quantized_shapes.hpp>
 #include <tests/support/small_tensor_shapes.hpp>
 #include <tierpager/error.hpp>
 
@@ -40,8 +41,21 @@ model model_called(std::string_view name) {
   if (name == "smollm2_135m_q4_1") return {std::string(name), test::smollm2_135m_q4_1()};
   if (name == "gemma3_270m_q4_k_m") return {std::string(name), test::gemma3_270m_q4_k_m()};
   if (name == "sdxl_like") return {std::string(name), test::sdxl_like()};
+  if (name == "qwen2_5_coder_1_5b_q4_k_m") return {std::string(name), test::qwen2_5_coder_1_5b_q4_k_m()};
+  if (name == "llama_3_8b_q4_k_m") return {std::string(name), test::llama_3_8b_q4_k_m()};
+  if (name == "qwen3_30b_a3b_q4_k_m") return {std::string(name), test::qwen3_30b_a3b_q4_k_m()};
+  if (name == "qwen3_30b_a3b_q4_k_m_of_4_layers") return {std::string(name), test::qwen3_30b_a3b_q4_k_m(4)};
+  if (name == "flux_like") return {std::string(name), test::flux_like()};
+  if (name == "t5_xxl_encoder") return {std::string(name), test::t5_xxl_encoder()};
   if (name == "nearly_equal") return {std::string(name), test::nearly_equal()};
   throw std::invalid_argument("no model is called " + std::string(name));
+}
+
+catalog in_blocks(catalog const& tensors, std::uint64_t vram_bytes) {
+  catalog sliced = tensors;
+  for (tensor_info const& each : tensors.tensors())
+    if (each.bytes > vram_bytes / 4) sliced = value_or_throw(sliced.slice(each.name, 1024));
+  return sliced;
 }
 
 std::vector<tensor_id> every_tensor(catalog const& tensors) {

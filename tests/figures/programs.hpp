@@ -25,6 +25,9 @@ struct model {
 /// "llama_3_8b", "qwen3_30b_a3b_sliced" and so on; "llama_3_8b+mistral_7b": two in one catalog, the first's ids first.
 model model_called(std::string_view name);
 
+/// What is larger than a quarter of VRAM in blocks of 1,024 rows, as an embedding would be paged.
+catalog in_blocks(catalog const& tensors, std::uint64_t vram_bytes);
+
 /// Every tensor in file order, released before the next, as an order and as a program.
 std::vector<tensor_id> every_tensor(catalog const& tensors);
 program one_at_a_time(std::vector<tensor_id> const& order);

@@ -14,7 +14,12 @@ class two_tiers : public testing::TestWithParam<char const*> {
   };
   [[nodiscard]] outcome play(std::uint64_t vram_bytes, std::uint64_t ram_bytes) const {
     player plays(model_.tensors, budgets(vram_bytes, ram_bytes));
-    outcome of{most_of(plays.play(pass_, 5, 7))};  // learned in two, placed in one more
+    plays.play(pass_, 1, 4);  // learned in two, placed in one more
+    statistics const before = plays.pages().stats();
+    outcome of{most_of(plays.play(pass_, 5, 7))};
+    statistics const after = plays.pages().stats();
+    EXPECT_EQ(after.ram.committed_bytes, before.ram.committed_bytes);
+    EXPECT_EQ(after.ram.last_resorts, 0U);
     memory_plan const* const plan = plays.pages().core().plan();
     EXPECT_NE(plan, nullptr);
     if (plan != nullptr) of.vram_ring_bytes = plan->vram_ring.bytes, of.ram_ring_bytes = plan->ram_ring_bytes;

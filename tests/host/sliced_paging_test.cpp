@@ -99,6 +99,25 @@ TEST(sliced_paging, suggests_no_more_than_scratch_memory_leaves_and_nothing_for_
   }
 }
 
+TEST(sliced_paging, works_as_the_refusal_of_pins_that_leave_no_room_suggests) {
+  pattern_model const model = small_norm_and_large_table();
+  pager_options const pinned{.vram = budget_bytes, .ram = 0, .pin_vram = {"norm"}};
+  auto const open_with = [&](catalog const& tensors) { return pager(tensors, model.bytes, jittery_device(), pinned); };
+  failure const refused = failure_of([&] { return open_with(model.tensors).tensors().size(); }).value();
+  EXPECT_EQ(refused.code, errc::budget_too_small);
+  EXPECT_THAT(refused.what, HasSubstr(" pins with room for the largest unpinned tensor: needs at least "));
+  slice_option const asked = value_or_throw(parse_slice(suggested_slice(refused), model.tensors));
+  pager paged = open_with(value_or_throw(model.tensors.slice(asked.glob, asked.rows)));
+  expect_right_bytes(paged);
+
+  pattern_model const alike = make_pattern_model(3, 6 * page);  // of which no slice of one would do
+  auto const none = [&] {
+    pager const two(alike.tensors, alike.bytes, jittery_device(), {.vram = 8 * page, .ram = 0, .pin_vram = {"t0"}});
+    return two.tensors().size();
+  };
+  EXPECT_EQ(failure_of(none)->what.find("--slice"), std::string::npos);
+}
+
 TEST(sliced_paging, without_a_device_tier_suggests_what_fits_into_ram) {
   pattern_model const model = small_norm_and_large_table();
   pager whole(model.tensors, model.bytes, jittery_device(), {.vram = "none", .ram = budget_bytes});

@@ -228,6 +228,20 @@ expert_trace draw_adapters(std::string name, adapter_options const& options) {
   return trace;
 }
 
+expert_trace route_qwen(std::string_view name, catalog const& model) {
+  std::pair<std::string_view, routing_options> const recipes[] = {
+      // What is used is used again soon, and then no more: LRU's case.
+      {"qwen_recency", {.topic = 1, .noise = 0.25, .persistence = 0.999, .topic_tokens = 12, .seed = 2}},
+      // Some experts are popular for good: LFU's case.
+      {"qwen_skew", {.skew = 1, .topic = 0.2, .noise = 0.7, .seed = 3}},
+      {"qwen_drift", {.skew = 0.5, .topic = 1.2, .noise = 1, .persistence = 0.97, .seed = 4}},
+      {"qwen_prefill", {.skew = 0.6, .topic = 0.8, .noise = 0.8, .prefill_passes = {100, 150}, .seed = 5}},
+  };
+  for (auto const& [called, options] : recipes)
+    if (called == name) return route_experts(std::string(name), model, options);
+  throw std::invalid_argument("no routing is called " + std::string(name));
+}
+
 std::span<trace_recipe const> expert_trace_recipes() {
   static constexpr trace_recipe recipes[] = {
       // A token shares an expert with the one before it in 0.665 of the layers.
@@ -236,25 +250,10 @@ std::span<trace_recipe const> expert_trace_recipes() {
          return route_experts("mixtral", mixtral_8x7b(),
                               {.experts_used = 2, .skew = 0.5, .topic = 0.8, .noise = 1.4, .passes = 300, .seed = 1});
        }},
-      // What is used is used again soon, and then no more: LRU's case.
-      {"qwen_recency",
-       [] {
-         return route_experts("qwen_recency", qwen3_30b_a3b(),
-                              {.topic = 1, .noise = 0.25, .persistence = 0.999, .topic_tokens = 12, .seed = 2});
-       }},
-      // Some experts are popular for good: LFU's case.
-      {"qwen_skew",
-       [] { return route_experts("qwen_skew", qwen3_30b_a3b(), {.skew = 1, .topic = 0.2, .noise = 0.7, .seed = 3}); }},
-      {"qwen_drift",
-       [] {
-         return route_experts("qwen_drift", qwen3_30b_a3b(),
-                              {.skew = 0.5, .topic = 1.2, .noise = 1, .persistence = 0.97, .seed = 4});
-       }},
-      {"qwen_prefill",
-       [] {
-         return route_experts("qwen_prefill", qwen3_30b_a3b(),
-                              {.skew = 0.6, .topic = 0.8, .noise = 0.8, .prefill_passes = {100, 150}, .seed = 5});
-       }},
+      {"qwen_recency", [] { return route_qwen("qwen_recency", qwen3_30b_a3b()); }},
+      {"qwen_skew", [] { return route_qwen("qwen_skew", qwen3_30b_a3b()); }},
+      {"qwen_drift", [] { return route_qwen("qwen_drift", qwen3_30b_a3b()); }},
+      {"qwen_prefill", [] { return route_qwen("qwen_prefill", qwen3_30b_a3b()); }},
       {"adapters", [] { return draw_adapters("adapters", {.seed = 6}); }},
       {"adapters_drift",
        [] { return draw_adapters("adapters_drift", {.exponent = 1.1, .requests_a_swap = 10, .seed = 7}); }},

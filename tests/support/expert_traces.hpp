@@ -50,6 +50,9 @@ expert_trace follow_routing(std::string name, catalog const& model, std::vector<
 expert_trace read_routing(std::string name, catalog const& model, std::string const& path,
                           std::uint32_t experts_used = 8);
 
+/// The generated routings of Qwen3-30B-A3B, "qwen_recency" and so on, for a model of its layers and experts.
+expert_trace route_qwen(std::string_view name, catalog const& model);
+
 struct adapter_options {
   std::uint32_t adapters = 300;
   std::uint32_t tensors_each = 16;

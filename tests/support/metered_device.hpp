@@ -1,11 +1,13 @@
-// A device that meters one that works: the bytes committed in each tier. Any thread. Shows what a pager really held,
-// whatever it says itself.
+// A device that meters one that works: the bytes committed in each tier, in how many calls, and how often more were asked
+// for than there are.
+// Any thread. Shows what a pager really held, whatever it says itself.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <memory>
 
+#include <tierpager/budget.hpp>
 #include <tierpager/forwarding_device.hpp>
 
 namespace tierpager::test {
@@ -17,14 +19,26 @@ class metered_device final : public forwarding_device {
   [[nodiscard]] std::uint64_t committed_bytes(tier where) const { return of(where).committed; }
   [[nodiscard]] std::uint64_t peak_bytes(tier where) const { return of(where).peak; }
 
+  /// From now on the system has no more than so many bytes for that tier.
+  void limit(tier where, std::uint64_t bytes) { meters_[static_cast<std::size_t>(where)].limit = bytes; }
+  /// That committed memory or gave it back.
+  [[nodiscard]] std::uint64_t calls(tier where) const { return of(where).calls; }
+  [[nodiscard]] std::uint64_t refusals(tier where) const { return of(where).refusals; }
+
   status commit(tier where, byte_range range) override {
-    status const done = real().commit(where, range);
     meter& one = meters_[static_cast<std::size_t>(where)];
+    ++one.calls;
+    if (one.committed + range.bytes > one.limit) {
+      ++one.refusals;
+      return failure{.code = errc::out_of_memory, .what = "another program has the rest"};
+    }
+    status const done = real().commit(where, range);
     if (done.ok()) one.committed += range.bytes;  // commit and decommit of one tier never overlap
     if (one.peak < one.committed) one.peak = one.committed.load();
     return done;
   }
   status decommit(tier where, byte_range range) override {
+    ++meters_[static_cast<std::size_t>(where)].calls;
     status const done = real().decommit(where, range);
     if (done.ok()) meters_[static_cast<std::size_t>(where)].committed -= range.bytes;
     return done;
@@ -34,6 +48,9 @@ class metered_device final : public forwarding_device {
   struct meter {
     std::atomic<std::uint64_t> committed = 0;
     std::atomic<std::uint64_t> peak = 0;
+    std::atomic<std::uint64_t> limit = unlimited_bytes;
+    std::atomic<std::uint64_t> refusals = 0;
+    std::atomic<std::uint64_t> calls = 0;
   };
   [[nodiscard]] meter const& of(tier where) const { return meters_[static_cast<std::size_t>(where)]; }
 

@@ -3,37 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <vector>
+
+#include <tests/support/catalog_of_sizes.hpp>
 
 namespace tierpager::test {
 namespace {
 
 constexpr std::uint64_t mib = 1U << 20U;
-
-class catalog_of_sizes {
- public:
-  catalog_of_sizes() { built_.add_file("model.gguf"); }
-
-  void add(std::string const& name, std::uint64_t bytes) { add(name, 1, bytes); }
-  void add(std::string const& name, std::uint64_t rows, std::uint64_t row_bytes) {
-    value_or_throw(built_.add({.name = name,
-                               .dtype = "U8",
-                               .shape = {row_bytes, rows},
-                               .order = dimension_order::innermost_first,
-                               .offset = offset_,
-                               .bytes = rows * row_bytes}));
-    offset_ += round_up(rows * row_bytes, 32);
-  }
-  void add_layer(std::size_t number, std::vector<std::uint64_t> const& sizes) {
-    for (std::size_t i = 0; i < sizes.size(); ++i)
-      add("blk." + std::to_string(number) + "." + std::to_string(i), sizes[i]);
-  }
-  catalog take() { return std::move(built_); }
-
- private:
-  catalog built_;
-  std::uint64_t offset_ = 0;
-};
 
 }  // namespace
 
@@ -68,6 +44,34 @@ catalog sdxl_like() {
     made.add_layer(block, {row,     row,     square, square, square, square, row,        row,     row,        square,
                            context, context, square, row,    row,    row,    8 * square, 8 * row, 4 * square, row});
   }
+  return made.take();
+}
+
+catalog flux_like() {
+  catalog_of_sizes made;
+  std::uint64_t const row = 2 * 3072, square = 3072 * row, head = 2 * 128;
+  made.add_layer(0, {64 * row, row, 4096 * row, row});                            // image and text in
+  made.add_layer(1, {256 * row, row, square, row, 768 * row, row, square, row});  // time and pooled text in
+  made.add_layer(2, {256 * row, row, square, row});                               // guidance in
+  for (std::size_t block = 3; block < 22; ++block)
+    made.add_layer(block, {6 * square, 6 * row, 3 * square, 3 * row, head,       head,    square,     row,
+                           4 * square, 4 * row, 4 * square, row,     6 * square, 6 * row, 3 * square, 3 * row,
+                           head,       head,    square,     row,     4 * square, 4 * row, 4 * square, row});
+  for (std::size_t block = 22; block < 60; ++block)
+    made.add_layer(block, {3 * square, 3 * row, 7 * square, 7 * row, head, head, 5 * square, row});
+  made.add_layer(60, {2 * square, 2 * row, 64 * row, 128});
+  return made.take();
+}
+
+catalog t5_xxl_encoder() {
+  catalog_of_sizes made;
+  std::uint64_t const row = 2 * 4096, square = 4096 * row, wide = 10240 * row;
+  made.add("shared", 32128, row);
+  for (std::size_t block = 0; block < 24; ++block) {
+    made.add_layer(block, {row, square, square, square, square, row, wide, wide, wide});
+    if (block == 0) made.add("blk.0.relative_attention_bias", std::uint64_t{2} * 32 * 64);
+  }
+  made.add("final_layer_norm", row);
   return made.take();
 }
 

@@ -12,6 +12,10 @@ catalog smollm2_135m_q4_1();
 catalog gemma3_270m_q4_k_m();
 /// The UNet of SDXL in fp16, its transformer blocks: 1,400 tensors, 880 of them below 1 MiB.
 catalog sdxl_like();
+/// The transformer of FLUX.1 in bf16: 780 tensors, 456 of them biases and norms below 48 KiB.
+catalog flux_like();
+/// The encoder of T5 v1.1 XXL in fp16: 219 tensors, 49 of them norms of 8 KiB.
+catalog t5_xxl_encoder();
 /// 400 tensors of 1.9 to 2.1 MiB, no two alike.
 catalog nearly_equal();
 

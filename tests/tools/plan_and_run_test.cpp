@@ -26,11 +26,12 @@ struct planned_case {
 
 class case_maker {
  public:
-  case_maker(std::uint64_t seed, std::uint64_t tensor_bytes_max) : random_(seed), tensor_bytes_max_(tensor_bytes_max) {}
+  case_maker(std::uint64_t seed, std::uint64_t tensor_bytes_max, std::uint64_t tensors_max = 16)
+      : random_(seed), tensor_bytes_max_(tensor_bytes_max), tensors_max_(tensors_max) {}
 
   planned_case make() {
     planned_case made;
-    for (std::uint64_t tensors = number(2, 16); tensors > 0; --tensors)
+    for (std::uint64_t tensors = number(2, tensors_max_); tensors > 0; --tensors)
       made.tensor_bytes.push_back(number(1, tensor_bytes_max_));
     for (std::uint64_t passes = number(1, 4); passes > 0; --passes) made.order += make_pass(made.tensor_bytes.size());
     bool const on_device = number(0, 9) > 0;
@@ -53,8 +54,8 @@ class case_maker {
   }
 
   /// Every tensor in turn, again and again, and not declared: the order is to be learned.
-  planned_case make_scan() {
-    planned_case made = make_cycle(false);
+  planned_case make_scan(bool ram_for_all) {
+    planned_case made = make_cycle(ram_for_all);
     std::string pass = "# pass\n";
     for (std::size_t i = 0; i < made.tensor_bytes.size(); ++i) pass += "t" + std::to_string(i) + "\n";
     made.order.clear();
@@ -98,7 +99,7 @@ class case_maker {
   }
 
   std::mt19937_64 random_;
-  std::uint64_t tensor_bytes_max_;
+  std::uint64_t tensor_bytes_max_, tensors_max_;
 };
 
 std::string manifest_of(planned_case const& what) {
@@ -214,7 +215,26 @@ TEST_P(plan_and_run, agree_where_ram_is_scarce) {
   for (std::uint64_t seed = GetParam(); seed < cases / 4 && !HasFailure(); seed += parts) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     expect_agreement(case_maker(seed, 100'000).make_cycle(false), "auto");
-    expect_agreement(case_maker(seed, 100'000).make_scan(), "auto");
+    expect_agreement(case_maker(seed, 100'000).make_scan(false), "auto");
+  }
+}
+
+// Small tensors that share granules of 2 MiB, where the budget is large enough for these.
+TEST_P(plan_and_run, agree_on_a_gpus_granules) {
+  for (std::uint64_t seed = GetParam(); seed < parts * 8 && !HasFailure(); seed += parts) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_agreement(case_maker(seed, 1'200'000, 96).make_scan(true), seed % 3 == 0 ? "lru" : "auto");
+  }
+}
+
+// Several lie in one granule of VRAM, at multiples of 256 bytes.
+TEST_P(plan_and_run, agree_on_tensors_smaller_than_a_granule) {
+  for (std::uint64_t seed = GetParam(); seed < cases / 4 && !HasFailure(); seed += parts) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    expect_agreement(case_maker(seed, 4095, 30).make(), "lru");
+    expect_agreement(case_maker(seed, 4095, 30).make_cycle(true), "auto");
+    expect_agreement(case_maker(seed, 4095, 30).make_cycle(false), "auto");
+    expect_agreement(case_maker(seed, 4095, 30).make_scan(false), "auto");
   }
 }
 

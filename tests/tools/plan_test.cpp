@@ -145,7 +145,8 @@ TEST_F(a_plan, prints_a_table_and_says_why) {
   outcome const text = planned({"--vram", "50%", "--ram", "25%", "--sweep", "25%", "--link", "0.1"});
   EXPECT_EQ(text.exit_code, 0) << text.errors;
   for (std::string const words : {"8 tensors", "link 0.1 GB/s, disk infinitely fast", "the ring costs",
-                                  "no pager moves less than 3.91 MiB", "a pass in steady state, policy auto"})
+                                  "no pager moves less than 3.91 MiB to the device and 1.95 MiB from disk",
+                                  "a pass in steady state, policy auto"})
     EXPECT_THAT(text.output, HasSubstr(words));
 }
 
@@ -162,11 +163,36 @@ TEST_F(a_plan, exits_with_2_on_wrong_usage) {
   expect_refusal({"--vram", "50%", "--link", "0"}, 2, "--link");
   expect_refusal({"--vram", "50%", "--disk", "fast"}, 2, "--disk");
   expect_refusal({"--vram", "50%", "--compute", "-1"}, 2, "--compute");
-  expect_refusal({"--vram", "50%", "--granule", "3000"}, 2, "3000");
   expect_refusal({"--vram", "50%", "--sweep", "auto"}, 2, "'auto' is not a step");
   expect_refusal({"--vram", "50%", "--ram", "1", "--sweep", "1"}, 2, "more than 10000 budgets");
   expect_refusal({"--vram", "none", "--ram", "50%", "--sweep", "5%"}, 2, "no VRAM to sweep");
   expect_refusal({"--vram", "50%", "--target", "1"}, 2, "nothing takes time");
+}
+
+// Of a GPU's memory a budget gets whole granules. The model is 128 times the other.
+TEST_F(a_plan, counts_what_a_gpu_would_move) {
+  constexpr std::uint64_t granule = 2U << 20U;
+  std::string const small = std::exchange(model_, files_.path("large.json"));
+  json listed = json::array();
+  for (std::uint64_t i = 0; i < 128 * tensors; ++i)
+    listed.push_back({{"name", "t" + std::to_string(i)},
+                      {"file", "nowhere.bin"},
+                      {"offset", i * tensor_bytes},
+                      {"bytes", tensor_bytes},
+                      {"dtype", "U8"},
+                      {"shape", {tensor_bytes}}});
+  write_file(model_, json({{"tensors", listed}}).dump());
+  auto const moved = [&](std::uint64_t vram_bytes) {
+    json const all =
+        report({"--vram", std::to_string(vram_bytes), "--ram", "100%", "--policy", "lru", "--passes", "2"});
+    return std::pair(all["policies"]["lru"]["passes"][1]["vram_hits"],
+                     all["policies"]["lru"]["passes"][1]["vram_evictions"]);
+  };
+  EXPECT_EQ(moved(100 * granule + tensor_bytes + granule / 4), moved(100 * granule));
+  json const whole = report({"--vram", "100%", "--ram", "100%"});
+  EXPECT_EQ(whole["budget"]["vram"].get<std::uint64_t>() % granule, 0U);
+  model_ = small;
+  EXPECT_EQ(report({"--vram", "100%", "--ram", "100%"})["budget"]["vram"], tensors * tensor_bytes);
 }
 
 TEST_F(a_plan, fails_as_a_run_would) {

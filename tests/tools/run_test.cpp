@@ -63,7 +63,9 @@ TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   EXPECT_EQ(all["model"]["tensors"], tensors);
   EXPECT_EQ(all["passes"].size(), 2U);
   EXPECT_EQ(all["passes"][0]["acquires"], tensors);
-  EXPECT_EQ(all["budget"]["vram"], all["model"]["bytes"].get<std::uint64_t>() / 2);
+  json const whole = report({"--vram", "100%", "--ram", "25%", "--verify"});
+  EXPECT_EQ(all["budget"]["vram"], whole["budget"]["vram"].get<std::uint64_t>() / 2);
+  EXPECT_EQ(whole["peak"]["vram"], whole["budget"]["vram"]);
   EXPECT_EQ(all["verify"]["checked"], 2 * tensors);
   EXPECT_EQ(all["verify"]["mismatches"], 0);
 }

@@ -15,9 +15,12 @@ namespace tierpager {
 /// What `unlimited` is as a number of bytes: 2^64-1.
 inline constexpr std::uint64_t unlimited_bytes = ~std::uint64_t{0};
 
-/// `4096` bytes, `512KiB` `512MiB` `6GiB` `1TiB` (1024), `6KB` `6MB` `6GB` `1TB` (1000), `40%` of the model's bytes, `auto`, `unlimited`,
+/// `4096` bytes, `512KiB` `512MiB` `6GiB` `1TiB` (1024), `6KB` `6MB` `6GB` `1TB` (1000), `40%` of the model, `auto`, `unlimited`,
 /// `none` (no such tier). Up to 18 decimals are allowed before a unit or `%` ("1.5GiB") and round down to whole bytes,
 /// those of `%` first to 1e-9 of a percent; upper and lower case mean the same. `%` is above 0, and may be above 100.
+///
+/// `100%` holds the whole model and the pager's scratch memory: it is what their places take in the tier (see
+/// vram_align_bytes; in RAM whole blocks of 4 KiB), rounded up to the device's granule; a smaller share is of that.
 class budget {
  public:
   /// How the budget was written.
@@ -41,9 +44,9 @@ class budget {
 
   /// How it was written; only `automatic` cannot be turned into bytes here.
   [[nodiscard]] kind what() const { return kind_; }
-  /// Bytes of a `bytes` budget; percent, of `model_bytes` and rounded down, of a `percent` one; 2^64-1 for
+  /// Bytes of a `bytes` budget; percent, of `whole_bytes` and rounded down, of a `percent` one; 2^64-1 for
   /// `unlimited`; 0 for `none`. Asserts on `automatic`, which only the host can resolve.
-  [[nodiscard]] std::uint64_t bytes_of(std::uint64_t model_bytes) const;
+  [[nodiscard]] std::uint64_t bytes_of(std::uint64_t whole_bytes) const;
 
  private:
   budget(kind what, std::uint64_t bytes, std::uint64_t percent_billionths)

@@ -28,10 +28,12 @@ constexpr std::string_view name_of(eviction_reason why) {
 
 /// One tier: what it may hold, what it holds, and what left it.
 struct tier_statistics {
-  bool present = false;                    // false: the budget was `none`
-  std::uint64_t budget_bytes = 0;          // asked for; 2^64-1 if unlimited
-  std::uint64_t effective_bytes = 0;       // what binds: never exceeded by `committed_bytes`
-  std::uint64_t pending_bytes = 0;         // to be given back once handles above a lowered budget are released
+  bool present = false;               // false: the budget was `none`
+  std::uint64_t budget_bytes = 0;     // asked for; 2^64-1 if unlimited
+  std::uint64_t least_bytes = 0;      // that work: where this is more than was asked for, it is effective
+  std::uint64_t effective_bytes = 0;  // what binds: never exceeded by `committed_bytes`
+  std::uint64_t pending_bytes =
+      0;  // above a lowered budget: given back once handles, and the work behind them, are done
   std::uint64_t committed_bytes = 0;       // memory held from the system now
   std::uint64_t peak_bytes = 0;            // the most that `committed_bytes` ever was
   std::uint64_t peak_allocated_bytes = 0;  // the most that tensors, staging and scratch ever took of it

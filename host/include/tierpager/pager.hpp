@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,6 +48,9 @@ struct pager_options {
   unsigned reader_threads = 4;            // that read from the source
   bool record_events = false;             // see pager::take_events
   std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
+  /// Told what a user should know though nothing failed: that the system gives a tier less than its budget. Called on whatever
+  /// thread finds out, that of the constructor or of set_budget, or one of the pager's own; must neither throw nor call the pager.
+  std::function<void(std::string const&)> on_warning = {};
 };
 
 /// A token for wait_options::owner that no thread and no other token equals. Any thread.
@@ -124,10 +128,13 @@ class handle {
   tier tier_ = tier::vram;
 };
 
-/// What became of a new budget.
+/// What became of a new budget, when set_budget returned; statistics have the same figures at any time.
 struct budget_report {
-  std::uint64_t effective_bytes = 0;  // what was asked for, or the least that works
-  std::uint64_t pending_bytes = 0;    // held above the new budget; given back as handles are released
+  std::uint64_t asked_bytes = 0;  // in bytes; 2^64-1 for `unlimited`
+  std::uint64_t least_bytes = 0;  // that work: effective where that is more than was asked for
+  std::uint64_t effective_bytes =
+      0;  // what binds now: the old budget while bytes are pending, less where the system gave less
+  std::uint64_t pending_bytes = 0;  // above the new budget; given back as handles are released and their work is done
 };
 
 /// Pages the tensors of one model. See the head of this file for threads, failures and life.
@@ -185,9 +192,12 @@ class pager {
   /// The same for one tensor.
   void unpin(tensor_id id, tier where) { unpin(std::span(&id, 1), where); }
 
-  /// Changes a tier's budget; `auto` is resolved anew. Does not wait: what handles hold above it drains as they are
-  /// released, and until then the old budget binds. Throws `budget_too_small` where pins no longer fit,
-  /// `invalid_argument` for adding or removing a tier, `unsupported` where the device cannot give memory back.
+  /// Changes a tier's budget; `auto` is resolved anew. Waits while memory is mapped for a higher budget, or given back for a
+  /// lower one as far as nothing uses it: the report is final where no handle is held, no stream is at work and nothing is being
+  /// loaded ahead. It does not wait for these: what they use above a lower budget is pending, and until that is given back the
+  /// old budget binds. Where the system gives less than was asked for, that is the effective budget until a budget is set again. Throws
+  /// `budget_too_small` where pins no longer fit, `invalid_argument` for adding or removing a tier, `unsupported` where the
+  /// device cannot give memory back.
   budget_report set_budget(tier where, budget const& to);
 
   /// What is paged. Stays as it is, and valid as long as the pager.

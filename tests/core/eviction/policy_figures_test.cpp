@@ -9,7 +9,7 @@
 #include <bench/comparison/compare_policies.hpp>
 #include <tests/support/expert_traces.hpp>
 #include <tests/support/model_shapes.hpp>
-#include <tierpager/eviction_policy.hpp>
+#include <tests/support/policy_alone.hpp>
 
 namespace tierpager::test {
 namespace {
@@ -28,29 +28,7 @@ struct setting {
 };
 
 double bytes_of_policy(std::string_view name, setting const& in) {
-  auto const policy = value_or_throw(make_eviction_policy(name, in.tensor_bytes));
-  policy->resized(in.vram_bytes);
-  std::vector<bool> resident(in.tensor_bytes.size(), false);
-  std::uint64_t used_bytes = 0;
-  double moved_bytes = 0;
-  for (std::size_t pass = 0; pass < in.trace.passes.size(); ++pass) {
-    for (tensor_id const id : in.trace.passes[pass]) {
-      std::uint64_t const bytes = in.tensor_bytes[index_of(id)];
-      if (!resident[index_of(id)]) {
-        while (used_bytes + bytes > in.vram_bytes) {
-          tensor_id const victim = policy->first_victim().value();
-          policy->erased(victim);
-          resident[index_of(victim)] = false;
-          used_bytes -= in.tensor_bytes[index_of(victim)];
-        }
-        resident[index_of(id)] = true;
-        used_bytes += bytes;
-        if (pass >= in.first_pass) moved_bytes += static_cast<double>(bytes);
-      }
-      policy->touched(id);
-    }
-  }
-  return moved_bytes;
+  return bytes_of_policy_alone(name, in.trace, in.vram_bytes, in.first_pass);
 }
 
 double bytes_of_textbook(std::string_view name, setting const& in) {

@@ -34,7 +34,7 @@ struct scene {
     return cost;
   }
   [[nodiscard]] cost_of_leaving cost() const {
-    return [this](tensor_id id) { return costs[index_of(id)]; };
+    return [this](tenant const& each) { return costs[index_of(each.id)]; };
   }
   /// What it costs to clear exactly this range; nothing where that cannot be.
   [[nodiscard]] std::optional<leave_cost> cost_of(byte_range range) const {
@@ -95,8 +95,9 @@ TEST(eviction_window, of_tensors_of_one_size_is_the_place_of_the_cheapest) {
     byte_range const range = arena.place(40)->range;
     there.emplace(range.offset, tenant{tensor_id{i}, range});
   }
-  auto const cost = [](tensor_id id) {
-    return std::optional(leave_cost{.bytes_in_use = index_of(id) == 7 ? 1.0 : 1e9 + static_cast<double>(index_of(id))});
+  auto const cost = [](tenant const& each) {
+    return std::optional(
+        leave_cost{.bytes_in_use = index_of(each.id) == 7 ? 1.0 : 1e9 + static_cast<double>(index_of(each.id))});
   };
   auto const found = cheapest_window(arena.holes(), there, {0, 400}, 40, cost);
   ASSERT_TRUE(found);
@@ -112,7 +113,7 @@ TEST(eviction_window, looks_no_further_than_it_is_told) {
     there.emplace(range.offset, tenant{tensor_id{i}, range});
   }
   unsigned looked = 0;
-  auto const cost = [&](tensor_id) {
+  auto const cost = [&](tenant const&) {
     ++looked;
     return std::optional(leave_cost{.bytes_in_use = 1});
   };

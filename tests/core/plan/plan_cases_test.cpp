@@ -127,6 +127,18 @@ TEST(plan, keeps_the_smallest_and_the_largest) {
   EXPECT_EQ(plan->vram_ring.bytes, 1200 * page);
 }
 
+TEST(plan, fills_the_budget_where_sizes_differ_a_little) {
+  std::vector<std::uint64_t> pages(200);
+  for (std::size_t i = 0; i < pages.size(); ++i) pages[i] = 480 + i * 71 % 41;
+  for (std::uint64_t const budget : {89'000U, 89'250U, 89'400U}) {
+    plan_request const request = scan_of(pages, budget);
+    auto const plan = make_plan(request);
+    ASSERT_TRUE(plan);
+    test::check(request, *plan);
+    EXPECT_GT(plan->resident_vram_bytes + plan->vram_ring.bytes, (budget - 100) * page) << budget;
+  }
+}
+
 TEST(plan, without_ram_streams_from_the_file_and_without_vram_plans_for_ram) {
   plan_request request = scan_of({4, 4, 4, 4, 4, 4}, 16);
   request.ram_budget_bytes = 0;

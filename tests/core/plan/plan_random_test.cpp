@@ -73,10 +73,10 @@ class random_world {
 /// What is in VRAM under a plan, as the next plan is told.
 void stand_as(plan_request& request, memory_plan const& plan) {
   request.vram_now.assign(plan.homes.size(), {});
-  request.ram_now.assign(plan.homes.size(), false);
+  request.ram_now.assign(plan.homes.size(), {});
   for (std::size_t i = 0; i < plan.homes.size(); ++i) {
     if (plan.homes[i] == home::vram) request.vram_now[i] = {plan.places[i], request.vram_bytes[i]};
-    request.ram_now[i] = plan.homes[i] == home::ram;
+    if (plan.homes[i] == home::ram) request.ram_now[i] = {0, request.ram_bytes[i]};
   }
 }
 

@@ -8,16 +8,9 @@ constexpr tensor_id first{0};
 
 class awaited_plans : public core_by_hand {
  protected:
-  void declare() {
-    acquire_order order;
-    for (std::uint32_t i = 0; i < tensors; ++i)
-      order.entries.push_back({.id = tensor_id{i}, .call = i, .until = i + 1});
-    order.calls = tensors;
-    core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
-    carry_out();
-  }
+  void declare_all() { declare({first, tensor_id{1}, tensor_id{2}, tensor_id{3}}); }
   std::shared_ptr<plan_question const> declare_and_load(tensor_id id) {
-    declare();
+    declare_all();
     load(id);
     return plans_.at(0);
   }
@@ -32,7 +25,7 @@ TEST_F(awaited_plans, say_where_the_load_goes) {
   core_.planned(asked->epoch, std::move(plan));
   carry_out();
   EXPECT_TRUE(in_vram(first));
-  EXPECT_EQ(core_.offset(first, tier::vram), place);
+  EXPECT_EQ(core_.place(first, tier::vram).range.offset, place);
 }
 
 TEST_F(awaited_plans, hold_nothing_up_that_could_not_be_made) {
@@ -52,7 +45,7 @@ TEST_F(awaited_plans, hold_nothing_up_that_come_for_an_order_given_up_meanwhile)
 }
 
 TEST_F(awaited_plans, are_asked_for_once_an_order_and_once_a_change) {
-  declare();
+  declare_all();
   load(first);
   EXPECT_EQ(plans_.size(), 1U);
   ASSERT_TRUE(core_.set_budget(tier::vram, 3 * tensor_bytes).ok());

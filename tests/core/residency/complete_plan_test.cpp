@@ -13,12 +13,7 @@ class complete_plan : public core_by_hand {
 };
 
 TEST_F(complete_plan, loads_ahead_again_when_a_tensor_leaves) {
-  acquire_order order;
-  for (tensor_id const id : {first, second}) {
-    order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
-    ++order.calls;
-  }
-  core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
+  declare({first, second});
   answer_plans();
   for (int pass = 0; pass < 3; ++pass) {
     use_on_one_stream(first);

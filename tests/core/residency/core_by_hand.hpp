@@ -20,11 +20,15 @@ class core_by_hand : public testing::Test {
   static constexpr std::uint32_t tensors = 4;
 
   explicit core_by_hand(std::uint64_t ram_bytes = unlimited_bytes, char const* policy = "auto")
-      : core_(model_.tensors,
-              {.vram = {.budget_bytes = 2 * tensor_bytes},
-               .ram = {.budget_bytes = ram_bytes},
-               .chunk_bytes = chunk_bytes},
-              make_eviction_policy(policy, sizes_).value(), make_eviction_policy(policy, sizes_).value()) {}
+      : core_by_hand({.vram = {.budget_bytes = 2 * tensor_bytes},
+                      .ram = {.budget_bytes = ram_bytes},
+                      .chunk_bytes = chunk_bytes},
+                     policy) {}
+  explicit core_by_hand(residency_options const& options, char const* policy = "auto",
+                        std::vector<std::uint64_t> sizes = std::vector<std::uint64_t>(tensors, tensor_bytes))
+      : sizes_(std::move(sizes)),
+        core_(model_.tensors, options, make_eviction_policy(policy, sizes_).value(),
+              make_eviction_policy(policy, sizes_).value()) {}
 
   void carry_out() {
     std::vector<command> next;
@@ -57,6 +61,25 @@ class core_by_hand : public testing::Test {
       for (auto const& each : asked) core_.planned(each->epoch, make_plan(*each));
     }
   }
+  /// One tensor a call, let go before the next.
+  void declare(std::vector<tensor_id> const& calls) {
+    acquire_order order;
+    for (tensor_id const id : calls) {
+      order.entries.push_back({.id = id, .call = order.calls, .until = order.calls + 1});
+      ++order.calls;
+    }
+    core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
+    carry_out();
+  }
+  /// Answers the latest question with a plan of these homes and places, and a ring as large as VRAM.
+  void adopt(std::vector<home> homes, std::vector<std::uint64_t> places) {
+    memory_plan plan;
+    plan.homes = std::move(homes);
+    plan.places = std::move(places);
+    plan.vram_ring = {0, 2 * tensor_bytes};
+    core_.planned(plans_.back()->epoch, std::move(plan));
+    carry_out();
+  }
   void load(tensor_id id) {
     ASSERT_TRUE(core_.acquire(std::span(&id, 1), tier::vram, owner_id{}).ok());
     carry_out();
@@ -69,8 +92,8 @@ class core_by_hand : public testing::Test {
   [[nodiscard]] bool in_vram(tensor_id id) const { return core_.resident(id, tier::vram); }
   [[nodiscard]] std::vector<fence> take_asked() { return std::exchange(asked_, {}); }
 
-  pattern_model model_ = make_pattern_model(tensors, tensor_bytes);
-  std::vector<std::uint64_t> sizes_ = std::vector<std::uint64_t>(tensors, tensor_bytes);
+  std::vector<std::uint64_t> sizes_;
+  pattern_model model_ = make_pattern_model(sizes_);
   residency core_;
   std::uint64_t copies_ = 0;
   std::vector<fence> copied_after_;  // what copies so far have had to wait for

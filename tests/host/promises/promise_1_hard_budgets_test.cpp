@@ -6,7 +6,6 @@
 #include <functional>
 #include <random>
 
-#include <tests/support/faulty_device.hpp>
 #include <tests/support/metered_device.hpp>
 #include <tests/support/paged_reading.hpp>
 
@@ -33,33 +32,6 @@ struct promise_1_hard_budgets : testing::Test {
     });
   }
 };
-
-TEST_F(promise_1_hard_budgets, memory_that_the_system_refuses_lowers_the_effective_budget) {
-  pattern_model const model = make_pattern_model(8, page);
-  auto ids = [](std::initializer_list<std::uint32_t> all) {
-    std::vector<tensor_id> each;
-    for (std::uint32_t id : all) each.push_back(tensor_id{id});
-    return each;
-  };
-  for (std::string const policy : {"auto", "lru"}) {
-    auto const device = std::make_shared<tests::faulty_device>(jittery_device());
-    pager paged(model.tensors, model.bytes, device, {.vram = 3 * page, .ram = "none", .policy = policy});
-    (void)paged.acquire(ids({0, 1, 2}), stream_);
-    device->fail({.for_ever = true,
-                  .only = tests::device_call::commit,
-                  .why = failure{.code = errc::out_of_memory, .what = "another program has the rest"}});
-    (void)paged.set_budget(tier::vram, 8 * page);
-    eventually([&] { return paged.stats().vram.refused_commits == 1; });
-    for (std::uint32_t i = 3; i < 8; ++i) (void)paged.acquire(tensor_id{i}, stream_);
-    EXPECT_EQ(paged.stats().vram.effective_bytes, 3 * page);
-    EXPECT_EQ(paged.stats().vram.budget_bytes, 8 * page);
-    EXPECT_EQ(failure_of([&] { return paged.acquire(ids({0, 1, 2, 3}), stream_); })->code, errc::out_of_memory);
-    EXPECT_EQ(paged.acquire(ids({0, 1, 2}), stream_).size(), 3U);
-    device->lift();
-    EXPECT_EQ(paged.acquire(ids({0, 1, 2, 3}), stream_).size(), 4U);  // the system is asked once more
-    EXPECT_EQ(paged.stats().vram.effective_bytes, 8 * page);
-  }
-}
 
 /// A pager under a random load, measured from below. Holds handles only where the budget leaves room for more.
 class random_run {

@@ -186,7 +186,8 @@ driver::ticket driver::acquire(std::vector<tensor_id> const& ids, tier where, ow
   if (over() && answer.ok()) broken("an acquire was accepted after the end");
   if (!answer.ok() && answer.error().code == errc::would_deadlock)
     check_deadlock({ids, where, owner}, answer.error());
-  else if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small)
+  else if (!over() && !answer.ok() && answer.error().code != errc::budget_too_small &&
+           answer.error().code != errc::out_of_memory)
     broken("refused: " + answer.error().describe());
   ticket got{outcome::refused, {}, {}};
   if (!answer.ok()) {
@@ -242,7 +243,7 @@ void driver::release(std::size_t handle_index, last_use how, std::uint32_t strea
                                    : " unproven on " + std::to_string(stream)));
   std::uint64_t const bytes = setup_.tensors[one.id].bytes;
   if (how != last_use::none && bytes > 0 && !lost_) {
-    device_.use(one.id, {core_->offset(one.id, tier::vram), bytes}, stream, core_->ready(one.id));
+    device_.use(one.id, {core_->place(one.id, tier::vram).range.offset, bytes}, stream, core_->ready(one.id));
   }
   model_.released(one.id, one.where);
   if (how == last_use::unproven) {

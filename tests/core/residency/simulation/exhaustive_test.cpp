@@ -103,19 +103,22 @@ TEST(exhaustive, every_set_pin_and_budget_of_three_tensors) {
 }
 
 TEST(exhaustive, every_set_of_three_tensors_with_one_event_out_of_turn) {
-  bounds const limits{.tensors_most = 3, .tensor_bytes = {2, 4}, .vram_budgets = {4, 6, 10}, .ram_budgets = {0, 6}};
+  bounds const limits{.tensors_most = 3, .tensor_bytes = {2, 4}, .vram_budgets = {4, 6, 10}, .ram_budgets = {0, 4, 6}};
   EXPECT_GE(play_every_case(limits, 1), 80'000U);
 }
 
 TEST(exhaustive, two_tensors_of_any_size_in_both_tiers_with_two_events_out_of_turn) {
-  bounds const limits{
-      .tensors_most = 2, .tensor_bytes = {0, 2, 6}, .vram_budgets = {6}, .ram_budgets = {0, 6}, .ram_requests = true};
+  bounds const limits{.tensors_most = 2,
+                      .tensor_bytes = {0, 2, 6},
+                      .vram_budgets = {6},
+                      .ram_budgets = {0, 4, 6},
+                      .ram_requests = true};
   EXPECT_GE(play_every_case(limits, 2), 100'000U);
 }
 
 TEST(exhaustive, every_single_and_double_failure_of_two_tensors) {
   bounds const limits{
-      .tensors_most = 2, .tensor_bytes = {2, 4}, .vram_budgets = {4}, .ram_budgets = {4}, .failures = true};
+      .tensors_most = 2, .tensor_bytes = {2, 4}, .vram_budgets = {4}, .ram_budgets = {4, 6}, .failures = true};
   EXPECT_GE(play_every_case(limits, 2), 10'000U);
 }
 

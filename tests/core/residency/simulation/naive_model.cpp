@@ -28,7 +28,7 @@ std::uint64_t naive_model::budget_of(tier where) const {
 
 void naive_model::begin_event() {
   before_ = core_.stats();
-  just_loaded_.clear();
+  left_.clear();
   for (tier const where : both_tiers) effective_before_[slot(where)] = of(before_, where).effective_bytes;
 }
 
@@ -133,7 +133,7 @@ void naive_model::granted(wanted const& request) {
     if (bytes_of(id) == 0) continue;
     if (!core_.resident(id, request.where))
       broken(text(id) + " was granted and is not resident in " + text(request.where));
-    std::uint64_t const offset = core_.offset(id, request.where);
+    std::uint64_t const offset = core_.place(id, request.where).range.offset;
     if (hold.count == 1) {
       hold.offset = offset;
       device_.hold(request.where, {offset, footprint(id, request.where)});
@@ -244,26 +244,12 @@ void naive_model::seen(tell_loading_command const& command) {
   any_ahead_ = any_ahead_ || command.ahead;
 }
 
-/// Where memory cannot be remapped, or only in granules larger than a tensor's, a pin that nobody uses may have to leave
-/// so that others find room in one piece.
-void naive_model::seen(tell_evicted_command const& command) {
-  tier_options const& of = options_of(command.where);
-  bool const in_granules = of.footprint_align_bytes() < of.granule_bytes;
-  bool const in_pieces = command.why == eviction_reason::fragmentation && (!of.can_remap || in_granules);
-  bool const for_budget = command.why == eviction_reason::budget && in_granules;
-  entry& each = entries_[index_of(command.tensor)];
-  if ((in_pieces || for_budget) && each.holds[slot(command.where)].count == 0)
-    each.immovable[slot(command.where)] = false;
-}
-
 void naive_model::finished(tensor_id id, tier where, bool ok) {
   entry& each = entries_[index_of(id)];
   --each.loads[slot(where)].pending;
   for (load& any : each.loads) {
     if (!ok && any.under_way) any.failed = true;
     bool const whole = std::all_of(any.done.begin(), any.done.end(), [](bool done) { return done; });
-    if (any.pending == 0 && whole && !any.failed && any.under_way)
-      just_loaded_.emplace(id, &any == &each.loads[0] ? tier::vram : tier::ram);
     if (any.pending == 0 && (whole || (any.failed && each.loads[0].pending + each.loads[1].pending == 0)))
       any.under_way = false;
   }
@@ -336,10 +322,7 @@ void naive_model::check_tier(tier where, statistics const& now) {
     broken(text(where) + " reports " + text(stats.resident_bytes) + " resident bytes, not " + text(bytes));
   if (stats.resident_tensors < tensors || stats.resident_tensors > entries_.size())
     broken(text(where) + " miscounts its tensors");
-  for (auto const& [id, to] : just_loaded_) {  // what arrived and left within this event
-    if (to == where && !core_.resident(id, where) && stats.evictions() > departures_[in]) ++departures_[in];
-  }
-  if (!lost_ && stats.evictions() != departures_[in]) {
+  if (stats.evictions() != departures_[in]) {
     broken(text(where) + " reports " + text(stats.evictions()) + " evictions, " + text(departures_[in]) +
            " tensors left");
   }
@@ -361,11 +344,11 @@ void naive_model::check_tensor(tensor_id id, tier where, std::vector<bool>& take
         pinned && waiting_.empty() &&
         std::none_of(entries_.begin(), entries_.end(), [in](entry const& other) { return other.loads[in].under_way; });
   if (was_resident && !resident) {
-    ++departures_[in];
+    if (!left_.contains({id, where}) && !lost_) broken(text(id) + " left " + text(where) + " without a word");
     if (each.immovable[in] && !lost_) broken(text(id) + ", pinned in " + text(where) + ", was evicted");
   }
   if (each.holds[in].count > 0 && !resident) broken(text(id) + " is held and left " + text(where));
-  if (each.holds[in].count > 0 && core_.offset(id, where) != each.holds[in].offset)
+  if (each.holds[in].count > 0 && core_.place(id, where).range.offset != each.holds[in].offset)
     broken(text(id) + " moved while it was held");
   if (!resident) return;
   load const& from = each.loads[in];

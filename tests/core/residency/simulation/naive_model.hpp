@@ -120,6 +120,8 @@ class naive_model {
   }
   load& begin_or_continue(tensor_id id, tier where, bool first);
   void cover(load& into, tensor_id id, byte_range part, char const* what);
+  [[nodiscard]] bool leaves_for_load(tell_evicted_command const& command) const;
+  [[nodiscard]] bool any_load_is_read() const;
   void finished(tensor_id id, tier where, bool ok);
   void granted(wanted const& request);
   void refused(std::span<tensor_id const> ids, tier where, failure const& why) const;
@@ -136,7 +138,7 @@ class naive_model {
   std::array<std::uint64_t, 2> effective_before_{}, effective_most_{}, committed_most_{};
   std::array<std::uint64_t, 2> departures_{};
   std::array<bool, 2> remapping_{};
-  std::set<std::pair<tensor_id, tier>> just_loaded_;  // in this event
+  std::set<std::pair<tensor_id, tier>> left_;  // of what the core says, in this event
   std::map<request_id, wanted> waiting_;
   std::set<request_id> over_;
   statistics before_;
