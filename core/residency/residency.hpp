@@ -38,7 +38,7 @@ class residency {
 
   /// Address space the tier's arena needs, whatever its budget becomes.
   [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return at(where).reserve_bytes; }
-  bool reserve_less(tier where);  // about half of it; false: less will not do. Before anything else happens
+  bool reserve_less(tier where);  // half of it; false: less will not do. Before anything else happens
   [[nodiscard]] bool has_commands() const { return !commands_.empty(); }
   /// Appends the commands emitted since the last call, in order.
   void take_commands(std::vector<command>& into);
@@ -149,8 +149,7 @@ class residency {
   [[nodiscard]] std::uint64_t footprint(tensor_id id, tier where) const { return slot_of(id, where).footprint_bytes; }
   [[nodiscard]] load* find_load(tensor_id id);
   [[nodiscard]] load const* find_load(tensor_id id) const { return const_cast<residency*>(this)->find_load(id); }
-  template <class Change>
-  void change(tensor_id id, tier where, Change const& how) {
+  void change(tensor_id id, tier where, auto const& how) {
     slot& one = slot_of(id, where);
     at(where).uncount(one);
     how(one);
@@ -181,6 +180,7 @@ class residency {
   [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] bool places_promised() const;
   [[nodiscard]] bool place_now(std::span<tensor_id const> ids) const;
+  [[nodiscard]] bool places_planned(std::span<tensor_id const> ids) const;
   [[nodiscard]] bool nothing_held_for_good() const;
   bool find_room_for(std::span<tensor_id const> ids, tier where);
   [[nodiscard]] bool may_pass(tier where, owner_id owner) const;

@@ -106,7 +106,7 @@ bool residency::fits_as_it_is(tensor_id id, load const& one) const {
 bool residency::place(tensor_id id, load& one) {
   if (!may_place(id, one)) return false;
   if (in_step() && plan_comes_) return false;  // which says where, and who leaves
-  if (auto const own = planned_range(id); own && !one.anew) {
+  if (auto const own = planned_range(id); own && !one.off_plan) {
     planned_place const found = place_as_planned(id, one, *own);
     if (found != planned_place::elsewhere) return found == planned_place::taken;
     if (one.ahead) return give_up_ahead(id, one), true;

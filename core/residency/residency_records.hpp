@@ -176,7 +176,7 @@ struct load {
   bool began_ahead = false;
   bool asked_anew = false;  // whether every possible victim is still in use, as earlier answers say
   bool packed = false;      // only if what its request wants lies together is there room for all of it
-  bool anew = false;        // and only from the low end, whatever the plan says
+  bool off_plan = false;    // and not where the plan has it
   std::optional<failure> failed;
   byte_range stage;
   fence stage_use;                 // passes once nothing of this load touches the stage any more

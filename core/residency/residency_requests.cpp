@@ -217,12 +217,31 @@ void residency::make_way_for_all(std::span<tensor_id const> ids) {
   }
 }
 
+// Each of the set that is missing can have its own place, and leaves that of the others alone.
+bool residency::places_planned(std::span<tensor_id const> ids) const {
+  std::vector<byte_range> places;
+  for (tensor_id const id : records::distinct(ids)) {
+    if (slot_of(id, tier::vram).state != slot_state::absent) continue;
+    auto const own = planned_range(id);
+    if (!own || !at(tier::vram).arena->is_committed(*own)) return false;
+    std::vector<tensor_id> const there = lying_in(*own);
+    auto const of_set = [&](tensor_id each) { return std::find(ids.begin(), ids.end(), each) != ids.end(); };
+    if (!may_all_leave(there) || std::any_of(there.begin(), there.end(), of_set)) return false;
+    places.push_back(*own);
+  }
+  std::ranges::sort(places, {}, &byte_range::offset);
+  return std::adjacent_find(places.begin(), places.end(), [](byte_range left, byte_range right) {
+           return left.end() > right.offset;
+         }) == places.end();
+}
+
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
   bool const packed = one.where == tier::vram && one.ids.size() > 1 && !granules_for(one.ids, one.where);
   bool const anew = packed && !place_now(one.ids);
   if (anew) make_way_for_all(one.ids);
+  bool const off_plan = anew || (packed && !places_planned(one.ids));
   bool const all_first = one.where == tier::ram;  // so that none of the set leaves for another
   if (all_first)
     for (tensor_id each : one.ids) begin_use(slot_of(each, one.where), each, one.where, one.owner);
@@ -237,7 +256,7 @@ void residency::admit(request_id id, request& one) {
     ask_for(each, *coming);
     if (one.where == tier::vram && !coming->to_vram) want_vram(each, *coming);
     coming->packed = coming->packed || packed;
-    coming->anew = coming->anew || anew;
+    coming->off_plan = coming->off_plan || off_plan;
     if (!coming->waiters.empty() && coming->waiters.back() == id) continue;  // twice in the set
     coming->waiters.push_back(id);
     ++one.missing;
