@@ -233,10 +233,10 @@ void naive_model::seen(grant_command const& command) {
 void naive_model::seen(reject_command const& command) {
   auto const found = waiting_.find(command.request);
   if (found == waiting_.end()) broken("a rejection of a request that does not wait");
-  // Memory that failed calls left behind may be in the way.
-  bool const of_a_set = found->second.ids.size() > 1 && options_of(found->second.where).can_remap;
-  if (of_a_set && before_.failed_loads == 0 && command.why.what.find("no place in one piece") != std::string::npos)
-    broken("a set was admitted, and then found no place: " + command.why.what);
+  // Where memory cannot be mapped together there may be none, or where failed calls left some behind.
+  bool const finds_one = options_of(found->second.where).can_remap && before_.failed_loads == 0;
+  if (finds_one && command.why.what.find("no place in one piece") != std::string::npos)
+    broken("admitted, and then no place: " + command.why.what);
   rejected_any_ = true;
   over_.insert(command.request);
   waiting_.erase(found);
