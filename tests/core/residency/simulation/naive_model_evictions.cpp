@@ -49,7 +49,8 @@ bool naive_model::any_load_is_read() const {
     bool const begun = now.range.bytes > 0 && copied.under_way && copied.generation == core_.generation(id);
     if (!comes || begun || read.failed || read.pending > 0) continue;
     auto const bytes = static_cast<std::uint64_t>(std::count(read.done.begin(), read.done.end(), true));
-    if (bytes > 0 && device_.holds_tensor(tier::ram, read.base, id, bytes)) return true;
+    bool const gone_round = read.base > core_.reserve_bytes(tier::ram);  // in a ring: its base lies before the arena
+    if (bytes > 0 && !gone_round && device_.holds_tensor(tier::ram, read.base, id, bytes)) return true;
   }
   return false;
 }
