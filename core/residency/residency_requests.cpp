@@ -238,8 +238,7 @@ bool residency::places_planned(std::span<tensor_id const> ids) const {
 // From here on the request holds its whole set; what is not there yet is being loaded, for it or for others too.
 void residency::admit(request_id id, request& one) {
   one.admitted = true;
-  bool const tight =
-      one.where == tier::vram && !all_there(one.ids, tier::vram) && !granules_for(one.ids, one.where);
+  bool const tight = one.where == tier::vram && !all_there(one.ids, tier::vram) && !granules_for(one.ids, one.where);
   bool const packed = tight && one.ids.size() > 1;
   bool const anew = tight && !place_now(one.ids);
   if (anew) make_way_for_all(one.ids);
