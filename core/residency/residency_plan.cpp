@@ -185,11 +185,10 @@ void residency::run_further_ahead() {
   }
 }
 
-// False where RAM has no room for it but somebody's home, and where a load that comes before it waits for its place in RAM.
+// False where RAM has no room for it but somebody's home.
 bool residency::load_ahead(tensor_id id) {
   slot const& ram = slot_of(id, tier::ram);
   load* coming = find_load(id);
-  if (coming != nullptr && coming->passing) return false;
   bool const staging = coming == nullptr && ram.state == slot_state::absent;
   if (course_.kept() && staging && !room_in_ram_ahead(id)) return false;
   if (auto const range = planned_range(id))

@@ -90,7 +90,7 @@ residency::room residency::make_room(tier where, std::uint64_t bytes, tensor_id 
     if (!victim || (fits && slot_of(*victim, where).pinned)) return fits ? room::there : room::none;
     slot const& leaving = slot_of(*victim, where);
     if (ahead && (at_home(*victim, where) || leaving.ahead || leaving.pinned)) return room::none;
-    evict(*victim, where, where == tier::ram ? why_from_ram(*victim, eviction_reason::room) : eviction_reason::room);
+    let_go(*victim, where, where == tier::ram ? why_from_ram(*victim, eviction_reason::room) : eviction_reason::room);
   }
   return room::there;
 }

@@ -103,10 +103,8 @@ bool residency::stage(tensor_id id, load& one) {
   if (wanted.bytes == 0) return false;
   if (options_.overcommit_pins) free_rings(), (void)make_room(tier::ram, wanted.bytes, id, one);
   records::stage_size size = wanted;
-  bool const passes = course_.plan() != nullptr && !at_home(id, tier::ram);
   auto placed = wanted.ring_chunk == 0 ? place_as_planned_in_ram(id) : std::nullopt;
-  if (!placed) placed = find_stage(id, size, one.ahead || passes);
-  if (!placed && passes && !one.ahead) placed = find_stage(id, size = wanted, false);
+  if (!placed) placed = find_stage(id, size, one.ahead);
   room made = room::none;
   if (!placed && !one.ahead) placed = place_by_remap(tier::ram, size.bytes, made);
   one.starved = !placed && starved && slot_of(id, tier::ram).uses == 0 && !in_step();

@@ -19,7 +19,11 @@ std::vector<std::uint64_t> mixed_sizes() {
   return sizes;
 }
 
-class mapping : public testing::TestWithParam<char const*> {};
+struct pages {
+  char const* policy;
+  bool ram;  // else tensors pass in a ring, some of them in pieces
+};
+class mapping : public testing::TestWithParam<pages> {};
 
 TEST_P(mapping, ends_with_the_first_pass) {
   watchdog const limit("a test of mapping calls");
@@ -30,7 +34,10 @@ TEST_P(mapping, ends_with_the_first_pass) {
   stream_reader reader{model.tensors};
   host_stream stream;
   pager paged(model.tensors, model.bytes, metered,
-              {.vram = model.tensors.bytes() / 2, .ram = model.tensors.bytes() / 3, .policy = GetParam()});
+              {.vram = model.tensors.bytes() / 2,
+               .ram = GetParam().ram ? model.tensors.bytes() / 3 : 0,
+               .policy = GetParam().policy,
+               .chunk_bytes = 4 * page});
   auto const use = [&](std::uint32_t which) {
     handle const one = paged.acquire(tensor_id{which}, stream);
     reader.read(one, stream);
@@ -53,8 +60,12 @@ TEST_P(mapping, ends_with_the_first_pass) {
   EXPECT_EQ(reader.wrong(), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(policies, mapping, testing::Values("lru", "auto"),
-                         [](auto const& policy) { return std::string(policy.param); });
+INSTANTIATE_TEST_SUITE_P(policies, mapping,
+                         testing::Values(pages{"lru", true}, pages{"auto", true}, pages{"lru", false},
+                                         pages{"auto", false}),
+                         [](auto const& each) {
+                           return std::string(each.param.policy) + (each.param.ram ? "" : "_without_ram");
+                         });
 
 }  // namespace
 }  // namespace tierpager::test

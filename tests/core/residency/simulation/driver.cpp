@@ -50,7 +50,10 @@ driver::driver(setup const& options, chooser& choices, faults what_fails, std::s
       model_(options, *core_, device_) {
   end();
   faults const later = std::exchange(faults_, {});
-  answer_all();  // memory for the scratch: a pager that cannot have that does not open
+  // Memory for the scratch: a pager that cannot have that does not open. That of RAM may come later, if it comes in pieces.
+  for (tier const where : both_tiers)
+    while (remaps_[static_cast<std::size_t>(where)] && (where == tier::vram || !setup_.options.ram.can_remap))
+      answer_remap(where, false);
   faults_ = later;
 }
 
