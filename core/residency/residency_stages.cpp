@@ -88,7 +88,7 @@ std::optional<tier_arena::placement> residency::find_stage(tensor_id id, records
       return placed;
     }
     if (wanted_here || size.bytes <= ring_slots * granule) return std::nullopt;
-    std::uint64_t const chunk = std::min(options_.chunk_bytes, size.bytes / (2 * ring_slots));
+    std::uint64_t const chunk = std::min(options_.chunk_bytes, size.bytes / ring_slots / 2);
     size.ring_chunk = std::max(granule, round_down(chunk, granule));
     size.bytes = ring_slots * size.ring_chunk;
   }
