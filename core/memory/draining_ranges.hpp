@@ -1,6 +1,6 @@
-// Ranges of an arena that are free, but that work queued on streams may still use. Not thread-safe; decides nothing. A
-// program that runs far ahead of its streams leaves one for each tensor that it evicts, so they are found by address, and
-// those that have passed are forgotten where they are met.
+// Ranges of an arena that work under way may still use, whether they are free or not: of VRAM what is queued on streams, of
+// RAM loads. Not thread-safe; decides nothing. A program that runs far ahead of its streams leaves one for each tensor that it
+// evicts, so they are found by address, and those that have passed are forgotten where they are met.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The plan for a known order: which tensors live in VRAM, which in RAM, which in the file, where each lies in VRAM, and
+// The plan for a known order: which tensors live in VRAM, which in RAM, which in the file, where each lies, and
 // how large the two rings are through which the others pass. A pure function of sizes, order, budgets and what lies
 // where now; takes no lock, reads no clock, may be called from any thread on a snapshot. A cycle larger than the budget
 // never hits under LRU; a fixed partition misses only what does not fit, plus the ring. So what streams is chosen to

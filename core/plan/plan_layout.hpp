@@ -1,4 +1,4 @@
-// Where residents and the ring lie in VRAM under a plan. Pure, any thread. Decides which tensors stay only where it is asked
+// Where residents and the ring of a tier lie under a plan. Pure, any thread. Decides which tensors stay only where it is asked
 // to leave all where they are.
 #pragma once
 

@@ -99,6 +99,7 @@ void residency::commit_at_open(tier where) {
   std::uint64_t const piece_bytes = one.options.can_remap ? commit_piece_bytes : one.target_bytes;
   for (byte_range piece : one.arena->grow(one.target_bytes, piece_bytes)) what.commits.push_back(piece);
   for (byte_range piece : what.commits) one.arena->committed(piece);  // before anything is asked for
+  one.grows = false;
   one.opens = true;
   start_remap(where, std::nullopt, std::move(what));
 }

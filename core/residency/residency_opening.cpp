@@ -15,6 +15,7 @@ void residency::commit_in_background() {
     ram.arena->use_last(piece, use);
     ram.opening.push_back({piece, use, true});
   }
+  ram.grows = false;  // hits need not ask
   if (!ram.opening.empty()) start_remap(tier::ram, std::nullopt, {tier::ram, {}, {ram.opening.front().range}});
 }
 
