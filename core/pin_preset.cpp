@@ -65,7 +65,7 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
   std::vector<tensor_id> ids;
   auto choose = [&](auto&& wanted) {
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      if (wanted(without_slice(tensors.tensors()[i].name))) ids.push_back(static_cast<tensor_id>(i));
+      if (wanted(without_slice(tensors.infos()[i].name))) ids.push_back(static_cast<tensor_id>(i));
   };
   if (glob_or_preset == "embeddings") {
     choose([](std::string_view name) { return named(embedding_names, name); });
@@ -78,7 +78,7 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
           .code = errc::invalid_argument,
           .what = std::string("'").append(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
     std::uint64_t layers = 0;
-    for (tensor_info const& one : tensors.tensors())
+    for (tensor_info const& one : tensors)
       if (auto const layer = layer_of(one.name)) layers = std::max(layers, *layer + 1);
     choose([&](std::string_view name) {
       auto const layer = layer_of(name);

@@ -29,7 +29,7 @@ double sum_of_all_weights(std::string const& path) {
   double sum = 0;
   tierpager::host_stream stream;
   auto pager = tierpager::open(path, {.vram = "64KiB", .ram = "50%"}, {.device = tierpager::device_kind::host});
-  for (auto const& tensor : pager.tensors().tensors()) {
+  for (auto const& tensor : pager.tensors()) {
     auto const weight = pager.acquire(tensor.name, stream);
     stream.submit([&sum, values = weight.data<float>(), count = weight.size_bytes() / sizeof(float)] {
       for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(values[i]);

@@ -55,7 +55,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   scoped_lock const lock(mutex_);
   auto policy_of = [&](tier_options const& of) {
     std::vector<std::uint64_t> bytes;
-    for (tensor_info const& one : tensors_.tensors()) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+    for (tensor_info const& one : tensors_) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
     return value_or_throw(make_eviction_policy(options.policy, bytes));
   };
   core_ = std::make_unique<residency>(tensors_, core, policy_of(core.vram), policy_of(core.ram));

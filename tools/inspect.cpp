@@ -17,7 +17,7 @@ namespace tierpager::tools {
 std::string json_of(catalog const& tensors) {
   using json = nlohmann::ordered_json;
   json listed = json::array();
-  for (tensor_info const& tensor : tensors.tensors()) {
+  for (tensor_info const& tensor : tensors) {
     listed.push_back({{"name", tensor.name},
                       {"dtype", tensor.dtype},
                       {"shape", tensor.shape},
@@ -33,7 +33,7 @@ std::string text_of(catalog const& tensors) {
   std::size_t name_width = 4;
   std::size_t shape_width = 5;
   auto const shape_of = [](tensor_info const& tensor) { return fmt::format("[{}]", fmt::join(tensor.shape, ", ")); };
-  for (tensor_info const& tensor : tensors.tensors()) {
+  for (tensor_info const& tensor : tensors) {
     name_width = std::max(name_width, printable(tensor.name).size());
     shape_width = std::max(shape_width, shape_of(tensor).size());
   }
@@ -41,7 +41,7 @@ std::string text_of(catalog const& tensors) {
   auto const to = std::back_inserter(text);
   fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", "name", name_width, "dtype", "shape",
                  shape_width, "file", "offset", "bytes");
-  for (tensor_info const& tensor : tensors.tensors()) {
+  for (tensor_info const& tensor : tensors) {
     fmt::format_to(to, "{:<{}}  {:<8}  {:<{}}  {:>4}  {:>15}  {:>15}\n", printable(tensor.name), name_width,
                    printable(tensor.dtype), shape_of(tensor), shape_width, tensor.file, tensor.offset, tensor.bytes);
   }

@@ -31,7 +31,7 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes,
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
                          std::uint64_t scratch_bytes, bool record_events)
     : device_(std::move(on)),
-      pages_(std::move(from.tensors), std::move(from.bytes), device_,
+      pages_(std::move(from.tensors), std::move(from.source), device_,
              paging(options, scratch_bytes, record_events, [this](std::string const& what) { note_warning(what); })) {
   if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
 }
@@ -81,7 +81,7 @@ model opened_model(paging_options const& options) {
 }
 
 std::shared_ptr<source> opened_again(paging_options const& options) {
-  return read_model(options.models, {.source = source_kind::pread}).bytes;
+  return read_model(options.models, {.source = source_kind::pread}).source;
 }
 
 }  // namespace tierpager::tools

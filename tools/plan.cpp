@@ -111,7 +111,7 @@ class planner {
     partition made{
         .ring_vram_bytes = plan.vram_ring.bytes, .ring_ram_bytes = plan.ram_ring_bytes, .ring_slots = plan.ring_slots};
     for (std::size_t i = 0; i < plan.homes.size(); ++i) {
-      std::uint64_t const bytes = tensors_.tensors()[i].bytes;
+      std::uint64_t const bytes = tensors_.infos()[i].bytes;
       if (plan.homes[i] == home::vram) made.vram_bytes += bytes;
       if (plan.homes[i] == home::ram) made.ram_bytes += bytes;
       if (plan.homes[i] == home::file) made.file_bytes += bytes;
@@ -128,7 +128,7 @@ class planner {
     };
     comparison_budgets const budgets{usable(report.tiers.vram), usable(report.tiers.ram)};
     std::vector<std::uint64_t> tensor_bytes;
-    for (tensor_info const& each : tensors_.tensors()) tensor_bytes.push_back(each.bytes);
+    for (tensor_info const& each : tensors_) tensor_bytes.push_back(each.bytes);
     std::vector<pass_order> passes;
     for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) passes.push_back(schedule_.of(pass));
     for (std::string_view const policy : comparison_policies) {

@@ -183,7 +183,7 @@ std::shared_ptr<device> open_device(run_options const& options, catalog const& t
 model open_model(run_options const& options, std::stop_token stop) {
   model opened = opened_model(options.paging);
   double const disk = rates_of(options.paging.speed).disk_bytes_per_second;
-  if (disk > 0) opened.bytes = std::make_shared<paced_source>(std::move(opened.bytes), disk, std::move(stop));
+  if (disk > 0) opened.source = std::make_shared<paced_source>(std::move(opened.source), disk, std::move(stop));
   return opened;
 }
 

@@ -19,7 +19,7 @@ namespace {
 // Two of the largest, so that one is copied while the other is summed; what is free sets the limit.
 budget modest_vram(catalog const& tensors, device& on) {
   std::uint64_t largest_bytes = 0;
-  for (tensor_info const& tensor : tensors.tensors()) largest_bytes = std::max(largest_bytes, tensor.bytes);
+  for (tensor_info const& tensor : tensors) largest_bytes = std::max(largest_bytes, tensor.bytes);
   std::uint64_t const granule_bytes = on.granule_bytes(tier::vram);
   std::uint64_t const one_bytes = round_up(largest_bytes, vram_align_bytes);
   std::uint64_t const scratch_bytes = round_up(tensor_checker::scratch_bytes(on), vram_align_bytes);

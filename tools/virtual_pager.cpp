@@ -12,7 +12,7 @@ namespace {
 
 std::unique_ptr<eviction_policy> policy_of(catalog const& tensors, std::string const& name, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : tensors.tensors()) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+  for (tensor_info const& one : tensors) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
   return value_or_throw(make_eviction_policy(name, bytes));
 }
 

@@ -49,7 +49,7 @@ std::vector<tensor_id> route_token(std::mt19937& random) {
 void play(benchmark::State& state, std::string_view policy) {
   catalog model = make_experts();
   std::vector<std::uint64_t> sizes;
-  for (tensor_info const& each : model.tensors()) sizes.push_back(each.bytes);
+  for (tensor_info const& each : model) sizes.push_back(each.bytes);
   residency_options options;
   options.vram.granule_bytes = gpu_granule_bytes;
   options.vram.align_bytes = vram_align_bytes;

@@ -30,7 +30,7 @@ catalog make_experts(std::size_t tensors) {
 void make_plan_alone(benchmark::State& state) {
   catalog const model = make_experts(static_cast<std::size_t>(state.range(0)));
   plan_request request;
-  for (tensor_info const& each : model.tensors()) {
+  for (tensor_info const& each : model) {
     auto const call = request.order.calls++;
     request.order.entries.push_back({.id = tensor_id{call}, .call = call, .until = call + 1});
     request.vram_bytes.push_back(each.bytes);

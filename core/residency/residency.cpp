@@ -57,7 +57,7 @@ void residency::open_tier(tier where, std::unique_ptr<eviction_policy> policy) {
   std::uint64_t largest = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     slot& each = one.slots[i];
-    each.bytes = tensors_.tensors()[i].bytes;
+    each.bytes = tensors_.infos()[i].bytes;
     std::uint64_t const bytes = each.footprint_bytes = footprints[i] =
         round_up(each.bytes, one.options.footprint_align_bytes());
     ++one.unpinned[bytes];

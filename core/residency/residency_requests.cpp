@@ -50,7 +50,7 @@ std::string residency::slices_beside_pins(tier where, std::uint64_t target_bytes
   if (several) return {};
   auto const is_largest = [&](slot const& each) { return !each.pinned && each.footprint_bytes == largest->first; };
   auto const at = std::ranges::find_if(one.slots, is_largest);
-  return slice_advice(tensors_.tensors()[static_cast<std::size_t>(at - one.slots.begin())], available);
+  return slice_advice(tensors_.infos()[static_cast<std::size_t>(at - one.slots.begin())], available);
 }
 
 bool residency::all_there(std::span<tensor_id const> ids, tier where) const {

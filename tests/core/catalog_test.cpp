@@ -57,7 +57,7 @@ using extents = std::vector<std::uint64_t>;
 
 std::vector<std::string> names_of(catalog const& tensors) {
   std::vector<std::string> names;
-  for (tensor_info const& each : tensors.tensors()) names.push_back(each.name);
+  for (tensor_info const& each : tensors) names.push_back(each.name);
   return names;
 }
 

@@ -46,7 +46,7 @@ class granules : public testing::TestWithParam<char const*> {
 
 TEST_P(granules, of_two_megabytes_move_what_small_ones_move) {
   std::uint64_t smallest_bytes = unlimited_bytes;  // of what is worth streaming
-  for (tensor_info const& each : model_.tensors.tensors())
+  for (tensor_info const& each : model_.tensors)
     if (each.bytes > 64 << 10) smallest_bytes = std::min(smallest_bytes, each.bytes);
   for (unsigned const percent : vram_percents) {
     std::uint64_t const vram_bytes = vram_of(percent);

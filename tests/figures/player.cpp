@@ -62,7 +62,7 @@ std::vector<tools::comparison_counts> textbook(std::string_view policy, catalog 
                                                tools::comparison_budgets const& budgets,
                                                std::vector<program const*> const& passes) {
   std::vector<std::uint64_t> sizes;
-  for (tensor_info const& each : tensors.tensors()) sizes.push_back(each.bytes);
+  for (tensor_info const& each : tensors) sizes.push_back(each.bytes);
   std::vector<std::vector<tensor_id>> orders;
   for (program const* const pass : passes) {
     orders.emplace_back();

@@ -53,7 +53,7 @@ model model_called(std::string_view name) {
 
 catalog in_blocks(catalog const& tensors, std::uint64_t vram_bytes) {
   catalog sliced = tensors;
-  for (tensor_info const& each : tensors.tensors())
+  for (tensor_info const& each : tensors)
     if (each.bytes > vram_bytes / 4) sliced = value_or_throw(sliced.slice(each.name, 1024));
   return sliced;
 }
@@ -125,7 +125,7 @@ std::uint64_t most_held_bytes(catalog const& tensors, program const& pass) {
 
 std::uint64_t largest_layer_tensor_bytes(catalog const& tensors) {
   std::uint64_t most = 0;
-  for (tensor_info const& one : tensors.tensors())
+  for (tensor_info const& one : tensors)
     if (!layer_of(one.name).empty()) most = std::max(most, one.bytes);
   return most;
 }

@@ -23,9 +23,9 @@ constexpr std::uint64_t result_bytes = 256;
 class gpu_pager : public testing::Test {
  protected:
   gpu_pager() {
-    for (tensor_info const& tensor : model_.tensors.tensors()) {
+    for (tensor_info const& tensor : model_.tensors) {
       std::vector<std::byte> bytes(tensor.bytes);
-      value_or_throw(model_.bytes->read(tensor.file, tensor.offset, bytes));
+      value_or_throw(model_.source->read(tensor.file, tensor.offset, bytes));
       checksum_accumulator sum;
       sum.add(bytes);
       expected_.push_back(sum.value());
@@ -41,7 +41,7 @@ class gpu_pager : public testing::Test {
     return round_up(callers * scratch_bytes(), gpu_->granule_bytes(tier::vram)) + count * footprint_bytes;
   }
   pager open(budget const& vram, budget const& ram) {
-    return pager(model_.tensors, model_.bytes, gpu_,
+    return pager(model_.tensors, model_.source, gpu_,
                  {.vram = vram, .ram = ram, .chunk_bytes = mebibyte, .scratch_bytes = callers * scratch_bytes()});
   }
   void sum(pager& paged, handle const& held, stream_ref stream, std::uint32_t caller) {

@@ -57,7 +57,7 @@ TEST_P(hits, ask_the_allocator_for_nothing) {
   options.vram = "unlimited";
   options.ram = "1MiB";
   options.policy = GetParam();
-  pager pages(model.tensors, model.bytes, std::make_shared<host_device>(), options);
+  pager pages(model.tensors, model.source, std::make_shared<host_device>(), options);
   host_stream stream;
   auto const pass = [&] {
     for (std::size_t i = 0; i < tensors; ++i) (void)pages.acquire(nth(i), stream);

@@ -27,7 +27,7 @@ std::string hexadecimal(std::span<std::byte const> bytes) {
 }
 
 void expect_equal(opened_model const& model, std::size_t number, nlohmann::json const& expected) {
-  tensor_info const& info = model.tensors.tensors()[number];
+  tensor_info const& info = model.tensors.infos()[number];
   SCOPED_TRACE(info.name);
   EXPECT_EQ(info.name, expected["name"].get<std::string>());
   EXPECT_EQ(info.dtype, expected["dtype"].get<std::string>());

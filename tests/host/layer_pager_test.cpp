@@ -130,7 +130,7 @@ TEST_P(layer_pager, evicts_the_least_recently_acquired_and_counts_hits_as_use) {
   constexpr std::uint32_t tensors = 8;
   constexpr std::size_t room = 3;
   pattern_model const model = make_pattern_model(tensors, page);
-  pager paged = open(model.tensors, model.bytes, with_lru(room * page));
+  pager paged = open(model.tensors, model.source, with_lru(room * page));
   std::list<std::uint32_t> expected;  // the latest first
   std::uint64_t evicted = 0;
   std::mt19937 random(20);
@@ -152,7 +152,7 @@ TEST_P(layer_pager, evicts_the_least_recently_acquired_and_counts_hits_as_use) {
 
 TEST_P(layer_pager, an_unlimited_budget_evicts_nothing) {
   pattern_model const model = make_pattern_model(64, page + 1);
-  pager paged = open(model.tensors, model.bytes, options("unlimited"));
+  pager paged = open(model.tensors, model.source, options("unlimited"));
   for (int pass = 0; pass < 2; ++pass)
     for (std::uint32_t i = 0; i < 64; ++i) EXPECT_TRUE(right(paged, acquire(paged, i)));
   EXPECT_EQ(home_stats(paged).budget_bytes, unlimited_bytes);
@@ -164,9 +164,9 @@ TEST_P(layer_pager, an_unlimited_budget_evicts_nothing) {
 TEST_P(layer_pager, best_effort_pins_may_exceed_the_budget_and_stay) {
   pattern_model const model = make_pattern_model(6, page);
   pager_options with = options(2 * page, {"t0", "t1", "t2", "t3"});
-  EXPECT_EQ(failure_of([&] { return open(model.tensors, model.bytes, with); }).code, errc::budget_too_small);
+  EXPECT_EQ(failure_of([&] { return open(model.tensors, model.source, with); }).code, errc::budget_too_small);
   with.overcommit_pins = true;
-  pager paged = open(model.tensors, model.bytes, with);
+  pager paged = open(model.tensors, model.source, with);
   for (int pass = 0; pass < 2; ++pass)
     for (std::uint32_t i = 0; i < 6; ++i) EXPECT_TRUE(right(paged, acquire(paged, i)));
   EXPECT_EQ(residents(paged), (std::vector<bool>{true, true, true, true, false, true}));
@@ -176,7 +176,7 @@ TEST_P(layer_pager, best_effort_pins_may_exceed_the_budget_and_stay) {
 
 TEST_P(layer_pager, shared_uses_keep_the_bytes_until_the_last_is_released) {
   pattern_model const model = make_pattern_model(5, page);
-  pager paged = open(model.tensors, model.bytes, options(2 * page));
+  pager paged = open(model.tensors, model.source, options(2 * page));
   handle first = acquire(paged, 0);
   handle const second = first.share();
   first.release();
@@ -190,7 +190,7 @@ TEST_P(layer_pager, the_bytes_outlive_the_pager) {
   pattern_model const model = make_pattern_model(2, page);
   handle kept;
   {
-    pager paged = open(model.tensors, model.bytes, options(page));
+    pager paged = open(model.tensors, model.source, options(page));
     kept = acquire(paged, 1);
   }
   EXPECT_TRUE(right(model.tensors[tensor_id{1}], kept, stream_));
@@ -199,7 +199,7 @@ TEST_P(layer_pager, the_bytes_outlive_the_pager) {
 TEST_P(layer_pager, tells_resident_bytes_and_count_budget_residence_and_pins) {
   std::array<std::uint64_t, 3> const sizes = {100, 5000, 3 * page};
   pattern_model const model = make_pattern_model(sizes);
-  pager paged = open(model.tensors, model.bytes, options(6 * page, {"t1"}));
+  pager paged = open(model.tensors, model.source, options(6 * page, {"t1"}));
   EXPECT_EQ(home_stats(paged).resident_bytes, 0U);
   for (std::uint32_t i = 0; i < 2; ++i) EXPECT_TRUE(acquire(paged, i));
   tier_statistics const stats = home_stats(paged);
@@ -251,7 +251,7 @@ TEST_P(layer_pager, tells_an_unknown_tensor_a_read_past_the_end_and_an_io_error_
 TEST_P(layer_pager_defects, threads_that_want_one_absent_tensor_read_it_once) {
   constexpr unsigned callers = 16;
   pattern_model const model = make_pattern_model(2, page);
-  auto const gate = std::make_shared<gated_source>(model.bytes);
+  auto const gate = std::make_shared<gated_source>(model.source);
   std::array<host_stream, callers> streams;
   pager paged = open(model.tensors, gate, options(page));
   gate->hold();
@@ -273,7 +273,7 @@ TEST_P(layer_pager_defects, races_for_absent_tensors_leak_nothing_from_the_budge
   std::array<host_stream, 2> streams;
   pager_options exact = options(4 * page);
   exact.policy = "lru";
-  pager paged = open(model.tensors, model.bytes, exact);
+  pager paged = open(model.tensors, model.source, exact);
   std::barrier together(2);
   in_threads(2, [&](unsigned i) {
     for (std::uint32_t round = 0; round < 400; ++round) {
@@ -294,7 +294,7 @@ TEST_P(layer_pager_defects, threads_on_small_tensors_all_finish) {
   constexpr unsigned callers = 4;
   pattern_model const model = make_pattern_model(16, 64);
   std::array<host_stream, callers> streams;
-  pager paged = open(model.tensors, model.bytes, options(callers * page));
+  pager paged = open(model.tensors, model.source, options(callers * page));
   std::atomic<unsigned> rights = 0;
   in_threads(callers, [&](unsigned i) {
     std::mt19937 random(i);
@@ -310,7 +310,7 @@ TEST_P(layer_pager_defects, threads_on_small_tensors_all_finish) {
 TEST_P(layer_pager_defects, threads_that_want_each_others_tensors_all_finish) {
   pattern_model const model = make_pattern_model(3, 64);
   std::array<host_stream, 2> streams;
-  pager paged = open(model.tensors, model.bytes, options(2 * page));
+  pager paged = open(model.tensors, model.source, options(2 * page));
   std::atomic<unsigned> granted = 0;
   in_threads(2, [&](unsigned i) {
     for (std::uint32_t step = 0; step < 300; ++step) {
@@ -325,7 +325,7 @@ TEST_P(layer_pager_defects, threads_that_want_each_others_tensors_all_finish) {
 TEST_P(layer_pager_defects, a_budget_of_one_tensor_holds_one) {
   pattern_model const model = make_pattern_model(2, page);
   std::array<host_stream, 2> streams;
-  pager paged = open(model.tensors, model.bytes, options(page));
+  pager paged = open(model.tensors, model.source, options(page));
   std::atomic<int> held = 0;
   in_threads(2, [&](unsigned i) {
     for (int step = 0; step < 200; ++step) {
@@ -343,7 +343,7 @@ TEST_P(layer_pager_defects, a_budget_of_one_tensor_holds_one) {
 TEST_P(layer_pager_defects, refuses_a_tensor_larger_than_the_budget_at_once) {
   std::array<std::uint64_t, 2> const sizes = {page, 3 * page};
   pattern_model const model = make_pattern_model(sizes);
-  auto const counted = std::make_shared<gated_source>(model.bytes);
+  auto const counted = std::make_shared<gated_source>(model.source);
   pager paged = open(model.tensors, counted, options(3 * page - 1));
   EXPECT_TRUE(acquire(paged, 0));
   failure const refused = failure_of([&] { return acquire(paged, 1); });
@@ -357,7 +357,7 @@ TEST_P(layer_pager_defects, refuses_a_tensor_larger_than_the_budget_at_once) {
 
 TEST_P(layer_pager_defects, a_failed_load_throws_nothing_out_where_there_was_room) {
   pattern_model const model = make_pattern_model(3, page);
-  auto const faulty = std::make_shared<faulty_source>(model.bytes);
+  auto const faulty = std::make_shared<faulty_source>(model.source);
   pager paged = open(model.tensors, faulty, options(3 * page));
   for (std::uint32_t i = 0; i < 2; ++i) EXPECT_TRUE(acquire(paged, i));
   faulty->fail({.for_ever = true});
@@ -372,7 +372,7 @@ TEST_P(layer_pager_defects, a_failed_load_throws_nothing_out_where_there_was_roo
 
 TEST_P(layer_pager_defects, a_failed_load_into_a_full_tier_throws_out_only_what_its_reads_need) {
   pattern_model const model = make_pattern_model(4, page);
-  auto const faulty = std::make_shared<faulty_source>(model.bytes);
+  auto const faulty = std::make_shared<faulty_source>(model.source);
   pager paged = open(model.tensors, faulty, with_lru(3 * page));
   for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(acquire(paged, i));
   faulty->fail({.for_ever = true});

@@ -40,7 +40,7 @@ std::string part_of(std::string const& tensor, std::uint32_t number, std::uint32
 
 std::vector<std::string> names_of(opened_model const& model) {
   std::vector<std::string> names;
-  for (tensor_info const& each : model.tensors.tensors()) names.push_back(each.name);
+  for (tensor_info const& each : model.tensors) names.push_back(each.name);
   return names;
 }
 
@@ -79,7 +79,7 @@ TEST(read_catalog, reads_a_header_longer_than_its_first_look_at_the_file) {
   std::string const bytes =
       gguf_of("a", {metadata("k", 8, testing::text(std::string(3 << 20, 'v'))), metadata("l", 0, "v")});
   auto const model = value_or_throw(read_catalog({folder.write("m.gguf", bytes)}));
-  EXPECT_EQ(model.tensors.tensors()[0].offset + 32, bytes.size());
+  EXPECT_EQ(model.tensors.infos()[0].offset + 32, bytes.size());
 }
 
 TEST(read_catalog, finds_all_parts_of_a_split_model_from_any_of_them) {
@@ -150,7 +150,7 @@ TEST(read_catalog, reads_a_raw_manifest_and_refuses_extents_past_its_files) {
   std::filesystem::remove(folder.path("weights.bin"));
   EXPECT_EQ(why_not({path}).code, errc::file_not_found);
   catalog const headers = value_or_throw(read_headers({path}));
-  EXPECT_EQ(headers.tensors()[0].offset, 61U);
+  EXPECT_EQ(headers.infos()[0].offset, 61U);
   EXPECT_THAT(headers.files(), ElementsAre(folder.path("weights.bin")));
 }
 
@@ -163,7 +163,7 @@ TEST(read_headers, numbers_the_files_of_several_models_like_read_catalog_does) {
   std::vector<std::string> const paths{manifest("a"), manifest("b")};
   catalog const headers = value_or_throw(read_headers(paths));
   EXPECT_THAT(headers.files(), ElementsAre(folder.path("a.bin"), folder.path("b.bin")));
-  EXPECT_EQ(headers.tensors()[1].file, 1U);
+  EXPECT_EQ(headers.infos()[1].file, 1U);
   folder.write("a.bin", "data");
   folder.write("b.bin", "data");
   EXPECT_EQ(value_or_throw(read_catalog(paths)).tensors.files(), headers.files());

@@ -138,7 +138,7 @@ class router {
 
 std::vector<std::uint64_t> expert_trace::tensor_bytes() const {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : tensors.tensors()) bytes.push_back(one.bytes);
+  for (tensor_info const& one : tensors) bytes.push_back(one.bytes);
   return bytes;
 }
 

@@ -49,7 +49,7 @@ void add_feed_forward(model_builder& model, std::string const& block, transforme
 void append(catalog& joined, catalog const& model, std::string_view prefix) {
   std::uint32_t const first_file = static_cast<std::uint32_t>(joined.files().size());
   for (std::string const& file : model.files()) joined.add_file(std::string(prefix) + file);
-  for (tensor_info tensor : model.tensors()) {
+  for (tensor_info tensor : model) {
     tensor.name.insert(0, prefix);
     tensor.file += first_file;
     auto const added = joined.add(std::move(tensor));

@@ -23,7 +23,7 @@ pattern_model make_pattern_model(std::span<std::uint64_t const> sizes_bytes) {
                                      .bytes = sizes_bytes[i]}));
     offset += sizes_bytes[i];
   }
-  made.bytes = std::make_shared<pattern_source>(offset);
+  made.source = std::make_shared<pattern_source>(offset);
   return made;
 }
 

@@ -30,7 +30,7 @@ class pattern_source final : public source {
 
 struct pattern_model {
   catalog tensors;
-  std::shared_ptr<source> bytes;
+  std::shared_ptr<tierpager::source> source;
 };
 
 /// Tensors named t0, t1, ... of these sizes, one behind the other.

@@ -18,7 +18,7 @@ catalog table_and_scalar() {
 TEST(slices, are_made_in_turn_of_what_those_before_left) {
   catalog const made = sliced(table_and_scalar(), {"t*:4", "table[4:8]:2"});
   std::vector<std::string> names;
-  for (tensor_info const& each : made.tensors()) names.push_back(each.name);
+  for (tensor_info const& each : made) names.push_back(each.name);
   EXPECT_EQ(names,
             (std::vector<std::string>{"table[0:4]", "table[4:8][0:2]", "table[4:8][2:4]", "table[8:9]", "scalar"}));
 }

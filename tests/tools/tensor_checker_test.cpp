@@ -40,7 +40,7 @@ model a_model(std::optional<std::uint64_t> altered) {
                     .ok());
   }
   EXPECT_TRUE(made.tensors.add({.name = "empty", .dtype = "U8", .shape = {0}, .offset = 0, .bytes = 0}).ok());
-  made.bytes = std::make_shared<numbered_source>(altered);
+  made.source = std::make_shared<numbered_source>(altered);
   return made;
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,8 +49,12 @@ class catalog {
   [[nodiscard]] std::size_t size() const { return tensors_.size(); }
   /// The tensor of an id; throws std::out_of_range where there is none.
   [[nodiscard]] tensor_info const& operator[](tensor_id id) const { return tensors_.at(index_of(id)); }
-  /// All of them, by id.
-  [[nodiscard]] std::vector<tensor_info> const& tensors() const { return tensors_; }
+  /// All of them, by id: `for (auto const& tensor : catalog)`.
+  [[nodiscard]] auto begin() const { return tensors_.begin(); }
+  /// Behind the last of them.
+  [[nodiscard]] auto end() const { return tensors_.end(); }
+  /// The same as an array, by id.
+  [[nodiscard]] std::span<tensor_info const> infos() const { return tensors_; }
   /// The paths that tensor_info::file counts.
   [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
   /// The tensor of that name, if there is one. Takes the same time however many there are.

@@ -14,7 +14,7 @@ namespace tierpager {
 /// Dense index of a tensor (or slice) in its catalog.
 enum class tensor_id : std::uint32_t {};
 
-/// The id as an index into catalog::tensors().
+/// The id as an index into catalog::infos().
 constexpr std::size_t index_of(tensor_id id) { return static_cast<std::size_t>(id); }
 
 /// Whom a handle counts for: the thread that acquired it, or a token from new_owner(). Never used for another again.

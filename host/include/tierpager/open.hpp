@@ -28,8 +28,8 @@ struct open_options {
 
 /// What the files of a model say, and a way to read them.
 struct model {
-  catalog tensors;                           // what there is, and where
-  std::shared_ptr<tierpager::source> bytes;  // reads it; may serve several pagers
+  catalog tensors;                            // what there is, and where
+  std::shared_ptr<tierpager::source> source;  // reads its bytes; may serve several pagers
 };
 
 /// Reads headers only. A path is a GGUF file (the first of a split one stands for all), a safetensors file, an

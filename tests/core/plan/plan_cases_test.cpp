@@ -31,7 +31,7 @@ plan_request scan_of(std::vector<std::uint64_t> const& pages, std::uint64_t vram
 
 plan_request scan_of(catalog const& model, double vram) {
   std::vector<std::uint64_t> pages;
-  for (tensor_info const& tensor : model.tensors()) pages.push_back(round_up(tensor.bytes, page) / page);
+  for (tensor_info const& tensor : model) pages.push_back(round_up(tensor.bytes, page) / page);
   std::uint64_t const all = std::accumulate(pages.begin(), pages.end(), std::uint64_t{0});
   return scan_of(pages, static_cast<std::uint64_t>(static_cast<double>(all) * vram));
 }

@@ -125,7 +125,7 @@ acquire_order scan_of(catalog const& model, held sets) {
   acquire_order order;
   std::string last;
   for (std::size_t i = 0; i < model.size(); ++i) {
-    std::string const set = set_of(model.tensors()[i].name);
+    std::string const set = set_of(model.infos()[i].name);
     if (i == 0 || set != last) ++order.calls;
     last = set;
     order.entries.push_back({static_cast<tensor_id>(i), order.calls - 1, order.calls});

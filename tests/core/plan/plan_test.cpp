@@ -22,7 +22,7 @@ plan_request request_of(catalog const& model, double vram, double ram, held sets
   plan_request request;
   request.order = test::scan_of(model, sets);
   std::uint64_t all = 0;
-  for (tensor_info const& tensor : model.tensors()) {
+  for (tensor_info const& tensor : model) {
     request.vram_bytes.push_back(round_up(tensor.bytes, page));
     all += request.vram_bytes.back();
   }
@@ -96,7 +96,7 @@ TEST(plan, two_tiers_read_little_more_from_disk_than_fits_neither) {
         ASSERT_TRUE(plan);
         test::check(request, *plan);
         std::uint64_t largest = 0;
-        for (tensor_info const& tensor : each.model.tensors())
+        for (tensor_info const& tensor : each.model)
           if (tensor.name.find("blk.") != std::string::npos) largest = std::max(largest, tensor.bytes);
         auto const in_largest = [&](std::uint64_t bytes) { return ratio(bytes, largest); };
         std::string const where = std::string(each.name) + ' ' + std::to_string(vram) + ' ' + std::to_string(ram);

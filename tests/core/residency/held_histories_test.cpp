@@ -75,7 +75,7 @@ class history {
   };
   [[nodiscard]] std::vector<std::uint64_t> sizes() const {
     std::vector<std::uint64_t> all;
-    for (tensor_info const& each : tensors_.tensors()) all.push_back(each.bytes);
+    for (tensor_info const& each : tensors_) all.push_back(each.bytes);
     return all;
   }
   [[nodiscard]] std::uint64_t held_bytes() const {

@@ -27,7 +27,7 @@ class device_stress : public testing::Test {
 
   void open(std::uint64_t vram_bytes, std::uint64_t ram_bytes) {
     paged_.emplace(
-        model_.tensors, model_.bytes, value_or_throw(cuda_device::open({.vram_granule_bytes_min = granule_bytes})),
+        model_.tensors, model_.source, value_or_throw(cuda_device::open({.vram_granule_bytes_min = granule_bytes})),
         pager_options{.vram = vram_bytes, .ram = ram_bytes, .chunk_bytes = granule_bytes, .reader_threads = 2});
   }
 

@@ -23,7 +23,7 @@ void touch_on_host(std::byte const* at, std::uint64_t bytes, bool writes, std::s
 
 stage::stage(world const& of) : in(of), tensors(test::make_pattern_model(of.sizes_bytes).tensors) {
   std::uint64_t bytes = 0;
-  for (tensor_info const& each : tensors.tensors()) bytes = std::max(bytes, each.offset + each.bytes);
+  for (tensor_info const& each : tensors) bytes = std::max(bytes, each.offset + each.bytes);
   truth.resize(bytes);
   for (std::uint64_t i = 0; i < bytes; ++i) truth[i] = test::pattern_byte(i);
   from = std::make_shared<piecewise_source>(*this, of.seed);

@@ -43,7 +43,7 @@ class fault_run {
       : in_order_(in_order),
         metered_(std::make_shared<metered_device>(jittery_device(seed))),
         device_(std::make_shared<faulty_device>(metered_)),
-        source_(std::make_shared<faulty_source>(model_.bytes)) {}
+        source_(std::make_shared<faulty_source>(model_.source)) {}
 
   faulty_device& on() { return *device_; }
   faulty_source& from() { return *source_; }

@@ -46,7 +46,7 @@ struct stress {
   std::shared_ptr<metered_device> device;
   std::atomic<std::uint64_t> position = 0;  // in the order: nearly everybody follows it
   pager paged{model,
-              std::make_shared<pattern_source>(model.tensors().back().offset + model.tensors().back().bytes),
+              std::make_shared<pattern_source>(model.infos().back().offset + model.infos().back().bytes),
               device,
               {.vram = vram_most, .ram = ram_most, .chunk_bytes = page, .reader_threads = 2}};
 

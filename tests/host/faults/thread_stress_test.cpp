@@ -32,7 +32,7 @@ struct stress {
   std::shared_ptr<metered_device> device;
   std::atomic<std::uint64_t> granted = 0;  // tensors
   pager paged{model.tensors,
-              model.bytes,
+              model.source,
               device,
               {.vram = 24 * page, .ram = 8 * page, .chunk_bytes = page, .reader_threads = 2}};
 };

@@ -15,7 +15,7 @@ struct large_plans : testing::Test {
   watchdog const limit{"a test of large plans"};
   pattern_model model = make_pattern_model(tensors, page);
   stream_reader reader{model.tensors};
-  pager pages{model.tensors, model.bytes, jittery_device(), options()};
+  pager pages{model.tensors, model.source, jittery_device(), options()};
 
   static pager_options options() {
     pager_options made;

@@ -35,7 +35,7 @@ struct plans : testing::Test {
   pattern_model model = make_pattern_model(tensors, tensor_bytes);
   stream_reader reader{model.tensors};
   host_stream stream;
-  std::shared_ptr<gated_source> gated = std::make_shared<gated_source>(model.bytes);
+  std::shared_ptr<gated_source> gated = std::make_shared<gated_source>(model.source);
   std::shared_ptr<metered_device> metered = std::make_shared<metered_device>(jittery_device());
   std::optional<pager> paged;
 
@@ -211,7 +211,7 @@ TEST_F(prefetches, are_counted_where_nobody_came_for_them) {
 }
 
 TEST_F(prefetches, that_fail_are_silent_and_the_next_acquire_tries_again) {
-  auto const failing = std::make_shared<faulty_source>(model.bytes);
+  auto const failing = std::make_shared<faulty_source>(model.source);
   gated = std::make_shared<gated_source>(failing);
   open(4, 20);
   failing->fail({.at_call = 1, .for_ever = true});

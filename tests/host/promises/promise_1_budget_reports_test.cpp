@@ -47,7 +47,7 @@ struct promise_1_budget_reports : testing::Test {
 TEST_F(promise_1_budget_reports, are_final_at_once_where_nothing_is_held) {
   watchdog const alive("budgets of an idle pager");
   std::mt19937_64 random(5);
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "100%", .ram = "100%", .policy = "lru"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "100%", .policy = "lru"});
   for (int round = 0; round < 40; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     use_all(paged, tier::vram);
@@ -60,7 +60,7 @@ TEST_F(promise_1_budget_reports, are_final_at_once_where_nothing_is_held) {
 TEST_F(promise_1_budget_reports, become_final_by_themselves_beside_loads_ahead) {
   watchdog const alive("budgets beside loads ahead");
   std::mt19937_64 random(7);
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "100%", .ram = "100%"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "100%"});
   for (int round = 0; round < 40; ++round) {
     use_all(paged, tier::vram);
     for (tier const where : {tier::vram, tier::ram}) {
@@ -78,7 +78,7 @@ TEST_F(promise_1_budget_reports, become_final_by_themselves_beside_loads_ahead) 
 TEST_F(promise_1_budget_reports, are_final_at_once_without_a_device_tier) {
   watchdog const alive("RAM budgets of an idle pager");
   std::mt19937_64 random(6);
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "none", .ram = "unlimited"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "none", .ram = "unlimited"});
   for (int round = 0; round < 40; ++round) {
     use_all(paged, tier::ram);
     expect_final(paged, tier::ram, 6 * page + random() % (40 * tensor_bytes));
@@ -88,7 +88,7 @@ TEST_F(promise_1_budget_reports, are_final_at_once_without_a_device_tier) {
 
 TEST_F(promise_1_budget_reports, say_what_a_handle_above_the_cut_keeps_until_it_is_released) {
   watchdog const alive("a handle above the cut");
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "100%", .ram = "none"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "none"});
   std::uint64_t const before = paged.stats().vram.effective_bytes;
   use_all(paged, tier::vram);
   handle last = paged.acquire(tensor_id{39}, stream_);  // in the last two granules
@@ -113,7 +113,7 @@ TEST_F(promise_1_budget_reports, do_not_wait_for_a_stream_at_work) {
   watchdog const alive("a stream that stands still");
   stream_gate gate;
   host_stream stream;
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "100%", .ram = "none"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "none"});
   use_all(paged, tier::vram);
   gate.block(stream);
   (void)paged.acquire(tensor_id{39}, stream);  // released before its work is over
@@ -123,7 +123,7 @@ TEST_F(promise_1_budget_reports, do_not_wait_for_a_stream_at_work) {
 }
 
 TEST_F(promise_1_budget_reports, name_the_least_that_works_where_that_is_more) {
-  pager paged(model_.tensors, model_.bytes, device_, {.vram = "100%", .ram = "100%"});
+  pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "100%"});
   budget_report const report = paged.set_budget(tier::ram, 1);
   EXPECT_EQ(report.asked_bytes, 1U);
   EXPECT_EQ(report.least_bytes, 6 * page);  // the largest tensor, as it is smaller than two chunks
@@ -145,7 +145,7 @@ TEST_F(promise_1_budget_reports, say_and_warn_that_the_system_gives_less_and_ask
       return warnings.size() == times;
     };
     device->limit(tier::vram, 4 * granule);
-    pager paged(model_.tensors, model_.bytes, device,
+    pager paged(model_.tensors, model_.source, device,
                 {.vram = "100%", .ram = "none", .policy = policy, .on_warning = [&](std::string const& what) {
                    std::scoped_lock const lock(mutex);
                    warnings.push_back(what);

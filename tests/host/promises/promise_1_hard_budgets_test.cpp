@@ -21,13 +21,13 @@ struct promise_1_hard_budgets : testing::Test {
 
   std::optional<failure> acquire(pager_options options, std::vector<tensor_id> const& ids) {
     return failure_of([&] {
-      pager paged(model_.tensors, model_.bytes, jittery_device(), std::move(options));
+      pager paged(model_.tensors, model_.source, jittery_device(), std::move(options));
       return paged.acquire(ids, stream_).size();
     });
   }
   std::optional<failure> acquire_host(pager_options options, std::vector<tensor_id> const& ids) {
     return failure_of([&] {
-      pager paged(model_.tensors, model_.bytes, jittery_device(), std::move(options));
+      pager paged(model_.tensors, model_.source, jittery_device(), std::move(options));
       return paged.acquire_host(ids).size();
     });
   }
@@ -42,7 +42,7 @@ class random_run {
     scratch_bytes_ = draw(0, 2) == 0 ? draw(1, 3 * page) : 0;
     tight_ = draw(0, 1) == 0;
     vram_bytes_ = random_vram();
-    paged_.emplace(model_.tensors, model_.bytes, device_,
+    paged_.emplace(model_.tensors, model_.source, device_,
                    pager_options{.vram = vram_bytes_,
                                  .ram = draw(0, 3) == 0 ? 0 : draw(0, 40 * page),
                                  .chunk_bytes = 2 * page,
@@ -186,7 +186,7 @@ TEST_F(promise_1_hard_budgets, a_ram_budget_of_nothing_becomes_the_smallest_ring
   stream_reader reader(model.tensors);
   host_stream stream;
   auto device = std::make_shared<metered_device>(jittery_device());
-  pager paged(model.tensors, model.bytes, device, {.vram = 20 * page, .ram = 0, .chunk_bytes = 3 * page});
+  pager paged(model.tensors, model.source, device, {.vram = 20 * page, .ram = 0, .chunk_bytes = 3 * page});
   for (std::uint32_t i = 0; i < 6; ++i) reader.read(paged.acquire(tensor_id{i % 3}, stream), stream);
   stream.synchronize();
   EXPECT_EQ(reader.wrong(), 0U);
@@ -200,7 +200,7 @@ TEST_F(promise_1_hard_budgets, the_smallest_ring_is_the_largest_tensor_where_tha
   pattern_model model = make_pattern_model(sizes);
   stream_reader reader(model.tensors);
   host_stream stream;
-  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 3 * page, .ram = 0});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = 3 * page, .ram = 0});
   EXPECT_EQ(paged.stats().ram.effective_bytes, 3 * page);
   for (std::uint32_t i = 0; i < 4; ++i) reader.read(paged.acquire(tensor_id{i % 2}, stream), stream);
   stream.synchronize();
@@ -276,7 +276,8 @@ TEST_F(promise_1_hard_budgets, the_figure_counts_scratch) {
         return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t3"}, .scratch_bytes = page}, {tensor_id{0}});
       },
       7 * page, page);
-  pager without_room(model_.tensors, model_.bytes, jittery_device(), {.vram = 2 * page, .scratch_bytes = 2 * page + 1});
+  pager without_room(model_.tensors, model_.source, jittery_device(),
+                     {.vram = 2 * page, .scratch_bytes = 2 * page + 1});
   EXPECT_TRUE(without_room.scratch().empty());
   EXPECT_EQ(code_of([&] { (void)without_room.acquire(tensor_id{0}, stream_); }), errc::budget_too_small);
 }
@@ -294,7 +295,7 @@ TEST_F(promise_1_hard_budgets, the_figure_of_host_pointers_is_that_of_the_ram_ti
 }
 
 TEST_F(promise_1_hard_budgets, a_figure_binds_a_budget_that_is_lowered_while_running) {
-  pager paged(model_.tensors, model_.bytes, jittery_device(), {.vram = 20 * page, .ram = 0});
+  pager paged(model_.tensors, model_.source, jittery_device(), {.vram = 20 * page, .ram = 0});
   (void)paged.acquire(tensor_id{0}, stream_);
   paged.set_budget(tier::vram, 6 * page - 1);
   auto const refused = failure_of([&] {
@@ -318,7 +319,7 @@ TEST_F(promise_1_hard_budgets, unlimited_holds_the_whole_model) {
   pattern_model model = make_pattern_model(9, 3 * page);
   stream_reader reader(model.tensors);
   host_stream stream;
-  pager paged(model.tensors, model.bytes, jittery_device(), {.vram = "unlimited", .ram = "unlimited"});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = "unlimited", .ram = "unlimited"});
   for (int pass = 0; pass < 2; ++pass)
     for (std::uint32_t i = 0; i < 9; ++i) reader.read(paged.acquire(tensor_id{i}, stream), stream);
   stream.synchronize();
@@ -333,12 +334,12 @@ TEST_F(promise_1_hard_budgets, unlimited_holds_the_whole_model) {
 TEST_F(promise_1_hard_budgets, none_is_no_such_tier) {
   pattern_model model = make_pattern_model(3, page);
   host_stream stream;
-  pager host_only(model.tensors, model.bytes, jittery_device(), {.vram = "none", .ram = page});
+  pager host_only(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = page});
   EXPECT_FALSE(host_only.stats().vram.present);
   EXPECT_EQ(code_of([&] { return host_only.acquire(tensor_id{0}, stream); }), errc::invalid_argument);
   EXPECT_EQ(code_of([&] { return host_only.set_budget(tier::vram, page); }), errc::invalid_argument);
   EXPECT_TRUE(host_only.acquire_host(tensor_id{0}));
-  pager device_only(model.tensors, model.bytes, jittery_device(), {.vram = page, .ram = "none"});
+  pager device_only(model.tensors, model.source, jittery_device(), {.vram = page, .ram = "none"});
   EXPECT_FALSE(device_only.stats().ram.present);
   EXPECT_EQ(code_of([&] { return device_only.acquire_host(tensor_id{0}); }), errc::invalid_argument);
   EXPECT_TRUE(device_only.acquire(tensor_id{0}, stream));

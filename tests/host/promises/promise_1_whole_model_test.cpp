@@ -14,7 +14,7 @@ constexpr std::uint64_t scale = 8;
 
 pattern_model an_eighth_of(catalog const& whole) {
   std::vector<std::uint64_t> sizes;
-  for (tensor_info const& each : whole.tensors()) sizes.push_back(each.bytes / scale + 1);
+  for (tensor_info const& each : whole) sizes.push_back(each.bytes / scale + 1);
   return make_pattern_model(sizes);
 }
 
@@ -45,7 +45,7 @@ TEST_P(promise_1_whole_model, is_loaded_once_and_stays_for_two_threads) {
   watchdog const alive("two threads in a whole model");
   for (char const* const vram : {"100%", "unlimited"}) {
     SCOPED_TRACE(vram);
-    pager paged(model_.tensors, model_.bytes, device(), {.vram = vram, .ram = "100%", .scratch_bytes = 1000});
+    pager paged(model_.tensors, model_.source, device(), {.vram = vram, .ram = "100%", .scratch_bytes = 1000});
     statistics after_one;
     std::barrier passed_once(2, [&]() noexcept { after_one = paged.stats(); });
     auto const work = [&](std::size_t first) {

@@ -22,7 +22,7 @@ struct promise_2_handles : testing::Test {
 
   pager open(std::uint64_t vram_tensors, std::uint64_t ram_tensors = 8, std::string policy = "auto") {
     return {model.tensors,
-            model.bytes,
+            model.source,
             jittery_device(),
             {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page, .policy = std::move(policy)}};
   }
@@ -100,7 +100,7 @@ TEST_F(promise_2_handles, outlive_the_pager_and_are_released_last_on_another_thr
     {
       auto device = jittery_device();
       device_left = device;
-      pager paged(model.tensors, model.bytes, device, {.vram = 6 * page, .ram = 6 * page});
+      pager paged(model.tensors, model.source, device, {.vram = 6 * page, .ram = 6 * page});
       kept = paged.acquire(tensor_id{3}, stream);
       host = paged.acquire_host(tensor_id{5});
     }

@@ -33,7 +33,7 @@ TEST_P(mapping, ends_with_the_first_pass) {
       host_device_options{.vram_granule_bytes = 16 * page, .jitter_seed = 7, .poison = true}));
   stream_reader reader{model.tensors};
   host_stream stream;
-  pager paged(model.tensors, model.bytes, metered,
+  pager paged(model.tensors, model.source, metered,
               {.vram = model.tensors.bytes() / 2,
                .ram = GetParam().ram ? model.tensors.bytes() / 3 : 0,
                .policy = GetParam().policy,

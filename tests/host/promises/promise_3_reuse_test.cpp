@@ -24,7 +24,7 @@ struct promise_3_reuse : testing::Test {
     unfenced = std::make_shared<faulty_device>(jittery_device());
     faulty = std::make_shared<faulty_device>(unfenced);
     return {model.tensors,
-            model.bytes,
+            model.source,
             faulty,
             {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page, .policy = std::move(policy)}};
   }
@@ -212,7 +212,7 @@ TEST_F(promise_3_reuse, keeps_what_is_quarantined_until_its_order_is_proved) {
 
 TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_ordered) {
   faulty = std::make_shared<faulty_device>(jittery_device());
-  pager chunked(model.tensors, model.bytes, faulty, {.vram = 3 * page, .ram = 24 * page, .chunk_bytes = page});
+  pager chunked(model.tensors, model.source, faulty, {.vram = 3 * page, .ram = 24 * page, .chunk_bytes = page});
   (void)chunked.acquire_host(tensor_id{1});  // so that all its chunks are to be copied at once
   gate.block(stream);
   reader.read(chunked.acquire(tensor_id{0}, stream), stream);
@@ -226,7 +226,7 @@ TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_order
 
 TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_about) {
   faulty = std::make_shared<faulty_device>(jittery_device());
-  pager ring(model.tensors, model.bytes, faulty, {.vram = 3 * page, .ram = 0, .chunk_bytes = page});
+  pager ring(model.tensors, model.source, faulty, {.vram = 3 * page, .ram = 0, .chunk_bytes = page});
   faulty->fail({.for_ever = true, .only = device_call::passed});
   EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{0}, stream); }), errc::device_failed);
   EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{1}, stream); }), errc::device_failed);
@@ -237,7 +237,7 @@ TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_
 
 TEST_F(promise_3_reuse, makes_no_device_call_for_a_hit_whose_copy_is_complete) {
   auto counted = std::make_shared<faulty_device>(jittery_device());
-  pager hits(model.tensors, model.bytes, counted, {.vram = 6 * page, .ram = 6 * page});
+  pager hits(model.tensors, model.source, counted, {.vram = 6 * page, .ram = 6 * page});
   handle kept = hits.acquire(tensor_id{0}, stream);
   std::uint64_t calls = 0;
   eventually([&] {  // the copy is complete, and that is known

@@ -23,7 +23,7 @@ void expect_one_load(path by, bool held, std::uint64_t seed) {
   pattern_model model = make_pattern_model(3, chunks * page - 5);
   stream_reader reader(model.tensors);
   std::vector<host_stream> streams(callers);
-  auto gated = std::make_shared<gated_source>(model.bytes);
+  auto gated = std::make_shared<gated_source>(model.source);
   pager paged(model.tensors, gated, jittery_device(seed),
               {.vram = 2 * chunks * page, .ram = 2 * chunks * page, .chunk_bytes = page});
   tensor_id const wanted{1};
@@ -75,7 +75,7 @@ TEST(promise_4_one_load, through_a_ring_is_one_read_too) {
   pattern_model model = make_pattern_model(1, 9 * page);
   stream_reader reader(model.tensors);
   std::vector<host_stream> streams(callers);
-  auto gated = std::make_shared<gated_source>(model.bytes);
+  auto gated = std::make_shared<gated_source>(model.source);
   pager paged(model.tensors, gated, jittery_device(), {.vram = 9 * page, .ram = 0, .chunk_bytes = page});
   gated->hold();
   {
@@ -121,7 +121,7 @@ struct promise_4_one_load_failed : testing::Test {
   pattern_model model = make_pattern_model(6, 4 * page);
   stream_reader reader{model.tensors};
   host_stream stream;
-  std::shared_ptr<faulty_source> faulty = std::make_shared<faulty_source>(model.bytes);
+  std::shared_ptr<faulty_source> faulty = std::make_shared<faulty_source>(model.source);
 
   void expect_nothing_changed_by_a_failed_load(pager_options options, std::uint64_t at_read) {
     SCOPED_TRACE("read " + std::to_string(at_read) + " fails");

@@ -20,7 +20,7 @@ struct promise_5_owners : testing::Test {
   watchdog const limit{"a test of promise 5"};
   pattern_model model = make_pattern_model(12, bytes);
   host_stream stream, other;
-  pager paged{model.tensors, model.bytes, jittery_device(), {.vram = 4 * bytes, .ram = 16 * bytes}};
+  pager paged{model.tensors, model.source, jittery_device(), {.vram = 4 * bytes, .ram = 16 * bytes}};
 
   failure refused(ids const& set, host_stream& on, wait_options const& wait = {}) {
     return failure_of([&] { return paged.acquire(set, on, wait); })
@@ -204,7 +204,7 @@ TEST_F(promise_5_owners, are_told_apart_beyond_256_threads) {
 }
 
 TEST_F(promise_5_owners, that_block_themselves_in_ram_are_told_so_too) {
-  pager small{model.tensors, model.bytes, jittery_device(), {.vram = 4 * bytes, .ram = 2 * bytes}};
+  pager small{model.tensors, model.source, jittery_device(), {.vram = 4 * bytes, .ram = 2 * bytes}};
   handle const first = small.acquire_host(id(0));
   {
     handle const second = small.acquire_host(id(1));

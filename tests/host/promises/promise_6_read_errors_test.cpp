@@ -41,7 +41,7 @@ struct paged_file {
   model opened = read_model({manifest}, {.source = kind});
   stream_reader reader{opened.tensors};
   host_stream stream;
-  std::shared_ptr<gated_source> gated = std::make_shared<gated_source>(opened.bytes);
+  std::shared_ptr<gated_source> gated = std::make_shared<gated_source>(opened.source);
   pager paged = open(12 * page);
 
   pager open(std::uint64_t ram_bytes) {

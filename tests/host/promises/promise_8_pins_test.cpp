@@ -17,7 +17,7 @@ struct promise_8_pins : testing::Test {
   host_stream stream;
   std::shared_ptr<metered_device> metered = std::make_shared<metered_device>(jittery_device());
 
-  pager open(pager_options options) { return {model.tensors, model.bytes, metered, std::move(options)}; }
+  pager open(pager_options options) { return {model.tensors, model.source, metered, std::move(options)}; }
   // Every tensor but those.
   void pass(pager& paged, std::vector<tensor_id> const& but = {}) {
     for (std::uint32_t i = 0; i < 8; ++i)
@@ -142,8 +142,8 @@ TEST_F(promise_8_pins, come_by_glob_and_by_preset) {
     value_or_throw(llama.tensors.add({.name = name, .dtype = "U8", .shape = {page}, .offset = offset, .bytes = page}));
     offset += page;
   }
-  llama.bytes = std::make_shared<pattern_source>(offset);
-  pager paged(llama.tensors, llama.bytes, metered,
+  llama.source = std::make_shared<pattern_source>(offset);
+  pager paged(llama.tensors, llama.source, metered,
               {.vram = 6 * page, .ram = 6 * page, .pin_vram = {"output"}, .pin_ram = {"last:1"}});
   auto const pins = [&](tier where) {
     std::string text;

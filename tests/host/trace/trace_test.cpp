@@ -64,7 +64,8 @@ TEST_F(trace, a_miss_is_an_acquire_around_a_wait_and_a_read_and_a_copy_a_chunk) 
   pattern_model model = make_pattern_model(2, 2 * page + 100);
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 8 * page, .ram = 8 * page, .chunk_bytes = page});
+    pager paged(model.tensors, model.source, jittery_device(),
+                {.vram = 8 * page, .ram = 8 * page, .chunk_bytes = page});
     (void)paged.acquire(id(1), stream);
     stream.synchronize();
     paged.retire_stream(stream);
@@ -89,7 +90,7 @@ TEST_F(trace, a_hit_is_an_acquire_alone) {
   pattern_model model = make_pattern_model(1, page);
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = page, .ram = page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
     (void)paged.acquire(id(0), stream);
     (void)tests::take_recorded();
     (void)paged.acquire(id(0), stream);
@@ -106,7 +107,7 @@ TEST_F(trace, a_set_is_named_after_its_first_and_counts_all_bytes) {
   pattern_model model = make_pattern_model(4, page);
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
     (void)paged.acquire(std::vector{id(2), id(0), id(3)}, stream);
     paged.retire_stream(stream);
   }
@@ -122,7 +123,7 @@ TEST_F(trace, every_eviction_is_told_with_its_tier) {
   statistics now;
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 2 * page, .ram = 4 * page, .policy = "lru"});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = 2 * page, .ram = 4 * page, .policy = "lru"});
     for (int pass = 0; pass < 2; ++pass)
       for (std::uint32_t i = 0; i < 6; ++i) (void)paged.acquire(id(i), stream);
     paged.set_budget(tier::vram, page);
@@ -143,7 +144,7 @@ TEST_F(trace, a_name_is_registered_once) {
   std::uint64_t const before = tests::registered_names();
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = page, .ram = page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
     for (int pass = 0; pass < 3; ++pass)
       for (std::uint32_t i = 0; i < 3; ++i) (void)paged.acquire(id(i), stream);
     paged.retire_stream(stream);
@@ -157,7 +158,8 @@ TEST_F(trace, a_tool_that_asks_the_pager_back_does_not_hang) {
   pattern_model model = make_pattern_model(6, 2 * page);
   {
     host_stream stream;
-    pager paged(model.tensors, model.bytes, jittery_device(), {.vram = 4 * page, .ram = 8 * page, .chunk_bytes = page});
+    pager paged(model.tensors, model.source, jittery_device(),
+                {.vram = 4 * page, .ram = 8 * page, .chunk_bytes = page});
     tests::set_on_event([&] { (void)paged.stats(); });
     for (int pass = 0; pass < 2; ++pass)
       for (std::uint32_t i = 0; i < 6; ++i) (void)paged.acquire(id(i), stream);
@@ -171,7 +173,7 @@ TEST_F(trace, a_tool_that_asks_the_pager_back_does_not_hang) {
 
 TEST_F(trace, a_refused_acquire_is_closed) {
   pattern_model model = make_pattern_model(2, 3 * page);
-  auto gated = std::make_shared<tests::gated_source>(model.bytes);
+  auto gated = std::make_shared<tests::gated_source>(model.source);
   {
     host_stream stream;
     pager paged(model.tensors, gated, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
@@ -198,7 +200,7 @@ TEST_F(trace, every_range_is_closed_where_a_port_fails) {
   pattern_model model = make_pattern_model(5, 2 * page);
   auto const run = [&](auto&& arm) {
     auto on = std::make_shared<tests::faulty_device>(jittery_device());
-    auto from = std::make_shared<tests::faulty_source>(model.bytes);
+    auto from = std::make_shared<tests::faulty_source>(model.source);
     std::uint64_t acquires = 0, failures = 0;
     {
       host_stream stream;

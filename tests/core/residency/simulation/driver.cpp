@@ -23,8 +23,7 @@ std::string text(std::span<tensor_id const> ids) {
 
 std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : options.tensors.tensors())
-    bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+  for (tensor_info const& one : options.tensors) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
   return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
 }
 

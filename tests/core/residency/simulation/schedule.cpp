@@ -218,7 +218,7 @@ void play(std::uint64_t seed, profile const& kind, std::string* trace) {
   setup const options = random_setup(choices, kind);
   if (trace != nullptr) {
     *trace += "tensors of";
-    for (tensor_info const& each : options.tensors.tensors()) *trace += " " + std::to_string(each.bytes);
+    for (tensor_info const& each : options.tensors) *trace += " " + std::to_string(each.bytes);
     *trace += " bytes, vram " + std::to_string(options.options.vram.budget_bytes) + " by " +
               std::to_string(options.options.vram.granule_bytes) + " at multiples of " +
               std::to_string(options.options.vram.footprint_align_bytes()) + ", ram " +
