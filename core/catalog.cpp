@@ -6,6 +6,8 @@
 
 #include <fnmatch.h>
 
+#include <core/format/dtype.hpp>
+
 namespace tierpager {
 namespace {
 
@@ -27,6 +29,7 @@ status add_parts(catalog& into, tensor_info const& whole, std::uint64_t rows) {
   if (whole.shape.empty()) return refuse("a scalar has no slices");
   std::uint64_t const all_rows = whole.rows();
   if (rows > 1 && rows >= all_rows) return add_whole(into, whole);
+  if (is_unknown_dtype_name(whole.dtype)) return refuse("the size of its rows is not known, since its type is not");
   if (all_rows == 0 || whole.bytes % all_rows != 0) return refuse("its bytes do not divide into slices");
   std::uint64_t const row_bytes = whole.bytes / all_rows;
   tensor_info part = whole;

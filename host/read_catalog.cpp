@@ -5,7 +5,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <set>
 #include <variant>
 
 #include <core/format/detect.hpp>
@@ -13,6 +12,8 @@
 #include <core/format/manifest.hpp>
 #include <core/format/names.hpp>
 #include <core/format/shard_index.hpp>
+#include <host/linked_names.hpp>
+#include <host/model_folder.hpp>
 
 namespace tierpager {
 namespace {
@@ -34,10 +35,6 @@ failure malformed(std::string what, std::string file, std::uint64_t byte, std::s
 failure in_file(failure why, std::string const& path) {
   why.file = path;
   return why;
-}
-
-std::string beside(std::string const& path, std::string const& name) {
-  return (std::filesystem::path(path).parent_path() / name).string();
 }
 
 result<std::string> read_start(open_file const& file, std::uint64_t bytes) {
@@ -66,14 +63,39 @@ result<Header> read_header(open_file const& file, Reader const& read) {
 
 result<gguf_header> read_gguf_header(open_file const& file) { return read_header<gguf_header>(file, read_gguf); }
 
-result<manifest> read_manifest_file(open_file const& file) {
-  // One byte more than the limit, so that the reader sees it crossed.
-  auto const text = read_start(file, manifest_bytes_max + 1);
-  if (!text.ok()) return text.error();
-  auto parsed = read_manifest(*text);
-  if (!parsed.ok()) return in_file(parsed.error(), file.path());
-  return parsed;
+/// Of an index or a manifest: one byte more than the limit of both, so that their readers see it crossed.
+result<std::string> read_text(open_file const& file) {
+  static_assert(shard_index_bytes_max == manifest_bytes_max);
+  return read_start(file, manifest_bytes_max + 1);
 }
+
+result<std::vector<tensor_info>> read_safetensors_header(open_file const& file, trailing_bytes trailing) {
+  return read_header<std::vector<tensor_info>>(
+      file, [&](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing); });
+}
+
+/// Where the parts of a split model lie: beside `path`, by names like `name`.
+struct split_place {
+  std::string path;
+  part_name name;
+};
+
+// None where no name of the file says what the file itself says. Of several names the first that has another part beside it.
+std::optional<split_place> place_of(std::string const& path, gguf_split const& said) {
+  std::optional<split_place> first;
+  for (std::string const& each : linked_names(path)) {
+    auto const name = parse_part_name(std::filesystem::path(each).filename().string());
+    if (!name || name->count != said.count || name->number != said.number + 1) continue;
+    part_name neighbour = *name;
+    neighbour.number = name->number > 1 ? name->number - 1 : 2;
+    std::error_code ignored;
+    if (std::filesystem::exists(beside(each, to_string(neighbour)), ignored)) return split_place{each, *name};
+    if (!first) first = split_place{each, *name};
+  }
+  return first;
+}
+
+constexpr std::string_view no_model = "is neither GGUF nor safetensors nor a JSON manifest";
 
 enum class manifest_data : std::uint8_t { opened, not_looked_at };
 
@@ -93,10 +115,11 @@ class model_loader {
   status add_file(std::string const& path);
   status add_gguf(open_file file);
   status add_gguf_parts(open_file file, gguf_header header);
-  status add_safetensors(open_file file, std::string const& index_path, shard_index const* index,
-                         std::vector<bool>* seen);
-  status add_shards(open_file const& index_file);
-  status add_manifest(open_file const& manifest_file);
+  status add_safetensors(open_file file);
+  status add_json(open_file const& file);
+  status add_shards(std::string const& index_path, shard_index const& index);
+  result<open_file> open_shard(std::string const& index_path, std::string const& path) const;
+  status add_manifest(std::string const& manifest_path, manifest described);
   void keep(open_file file, std::vector<tensor_info> tensors);
 
   trailing_bytes trailing_;
@@ -118,29 +141,10 @@ void model_loader::keep(open_file file, std::vector<tensor_info> tensors) {
 }
 
 status model_loader::add_directory(std::string const& path) {
-  std::set<std::string> indexes, safetensors, ggufs;
-  std::error_code wrong;
-  for (std::filesystem::directory_iterator entry(path, wrong), end; !wrong && entry != end; entry.increment(wrong)) {
-    std::string const name = entry->path().filename().string();
-    if (name.starts_with(".")) continue;
-    if (name.ends_with(".safetensors.index.json")) indexes.insert(entry->path().string());
-    if (name.ends_with(".safetensors")) safetensors.insert(entry->path().string());
-    if (name.ends_with(".gguf")) ggufs.insert(entry->path().string());
-  }
-  if (wrong) {
-    failure why = refuse(errc::read_failed, "cannot be listed", path);
-    why.system_error = wrong.value();
-    return why;
-  }
-  if (indexes.size() > 1) return refuse(errc::invalid_argument, "holds more than one index; name one", path);
-  if (!indexes.empty()) return add_file(*indexes.begin());
-  if (!safetensors.empty() && !ggufs.empty())
-    return refuse(errc::invalid_argument, "holds safetensors and GGUF files; name the ones meant", path);
-  if (safetensors.empty() && ggufs.empty())
-    return refuse(errc::invalid_argument, "holds no safetensors and no GGUF file", path);
-  for (auto const* const names : {&safetensors, &ggufs})
-    for (std::string const& each : *names)
-      if (status outcome = add_file(each); !outcome.ok()) return outcome;
+  auto const found = find_model(path);
+  if (!found.ok()) return found.error();
+  for (std::string const& each : *found)
+    if (status outcome = add_file(each); !outcome.ok()) return outcome;
   return {};
 }
 
@@ -152,12 +156,31 @@ status model_loader::add_file(std::string const& path) {
   if (is_lfs_pointer(*first)) return malformed("is a Git LFS pointer, not the file it stands for", path, 0);
   switch (detect_format(*first, path)) {
     case model_format::gguf: return add_gguf(std::move(opened).value());
-    case model_format::safetensors: return add_safetensors(std::move(opened).value(), {}, nullptr, nullptr);
-    case model_format::shard_index: return add_shards(*opened);
-    case model_format::manifest: return add_manifest(*opened);
-    case model_format::unknown: break;
+    case model_format::safetensors: return add_safetensors(std::move(opened).value());
+    case model_format::json: return add_json(*opened);
+    case model_format::pickle:
+      return malformed(std::string(no_model) + ", but a pickle as PyTorch writes it, which is not read", path, 0);
+    default: return malformed(std::string(no_model), path, 0);
   }
-  return malformed("is neither GGUF nor safetensors nor a JSON manifest", path, 0);
+}
+
+status model_loader::add_json(open_file const& file) {
+  auto text = read_text(file);
+  if (!text.ok()) return text.error();
+  model_format const kind = detect_json(*text, std::filesystem::path(file.path()).filename().string());
+  if (kind == model_format::shard_index) {
+    auto index = shard_index::parse(*text);
+    if (!index.ok()) return in_file(index.error(), file.path());
+    std::string().swap(*text);
+    return add_shards(file.path(), *index);
+  }
+  if (kind == model_format::unknown)
+    return malformed("has neither a weight_map nor tensors: it is no index of shards and no raw manifest", file.path(),
+                     text->size());
+  auto described = read_manifest(*text);
+  if (!described.ok()) return in_file(described.error(), file.path());
+  std::string().swap(*text);
+  return add_manifest(file.path(), std::move(described).value());
 }
 
 status model_loader::add_gguf(open_file file) {
@@ -172,29 +195,32 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   // Another part may have been named before, and stood for this one.
   if (std::any_of(files_.begin(), files_.end(), [&](open_file const& each) { return each.same_file(file); })) return {};
   gguf_split const whole = *header.split;
-  auto name = parse_split_name(std::filesystem::path(file.path()).filename().string());
-  if (!name || name->count != whole.count || name->number != whole.number)
+  std::optional<split_place> const place = place_of(file.path(), whole);
+  if (!place) {
+    auto const name = parse_part_name(std::filesystem::path(file.path()).filename().string());
     return malformed("is part " + std::to_string(whole.number) + " (from 0) of " + std::to_string(whole.count) +
                          " of a split model, which its name does not say",
                      file.path(), !name || name->count != whole.count ? whole.count_byte : whole.number_byte);
-  std::uint32_t const named = name->number;
+  }
+  std::uint32_t const named = place->name.number;
   std::string const named_path = file.path();
+  part_name name = place->name;
   std::uint64_t tensor_count = 0;
-  for (name->number = 0; name->number < name->count; ++name->number) {
+  for (name.number = 1; name.number <= name.count; ++name.number) {
     // One of the parts is the file named, moved from in its own turn only.
     // NOLINTBEGIN(bugprone-use-after-move)
-    auto part = name->number == named ? result<open_file>(std::move(file))
-                                      : open_file::open(beside(named_path, to_string(*name)));
+    auto part = name.number == named ? result<open_file>(std::move(file))
+                                     : open_file::open(beside(place->path, to_string(name)));
     if (!part.ok()) return part.error();
-    auto part_header = name->number == named ? result<gguf_header>(std::move(header)) : read_gguf_header(*part);
+    auto part_header = name.number == named ? result<gguf_header>(std::move(header)) : read_gguf_header(*part);
     // NOLINTEND(bugprone-use-after-move)
     if (!part_header.ok()) return part_header.error();
     gguf_split const said = part_header->split.value_or(gguf_split{});
-    if (said.count != whole.count || said.number != name->number || said.tensors != whole.tensors)
+    if (said.count != whole.count || said.number + 1 != name.number || said.tensors != whole.tensors)
       return malformed("does not belong to the same split model as " + named_path, part->path(),
-                       said.count != whole.count     ? said.count_byte
-                       : said.number != name->number ? said.number_byte
-                                                     : said.tensors_byte);
+                       said.count != whole.count        ? said.count_byte
+                       : said.number + 1 != name.number ? said.number_byte
+                                                        : said.tensors_byte);
     tensor_count += part_header->tensors.size();
     keep(std::move(part).value(), std::move(part_header->tensors));
   }
@@ -205,58 +231,58 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
   return {};
 }
 
-status model_loader::add_safetensors(open_file file, std::string const& index_path, shard_index const* index,
-                                     std::vector<bool>* seen) {
-  using header = std::vector<tensor_info>;
-  auto tensors =
-      read_header<header>(file, [this](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing_); });
+status model_loader::add_safetensors(open_file file) {
+  auto tensors = read_safetensors_header(file, trailing_);
   if (!tensors.ok()) return tensors.error();
-  if (index != nullptr) {
-    std::string const shard = std::filesystem::path(file.path()).filename().string();
-    for (tensor_info const& each : *tensors) {
-      auto const at = index->find(each.name);
-      if (!at) return malformed("is not in " + index_path, file.path(), each.offset, each.name);
-      std::string const& expected = index->shards()[index->shard(*at)];
-      if (expected != shard)
-        return malformed("lies here, but " + index_path + " places it in " + expected, file.path(), each.offset,
-                         each.name);
-      (*seen)[*at] = true;
-    }
-  }
   keep(std::move(file), std::move(tensors).value());
   return {};
 }
 
-status model_loader::add_shards(open_file const& index_file) {
-  std::optional<shard_index> index;
-  {
-    auto const text = read_start(index_file, shard_index_bytes_max + 1);
-    if (!text.ok()) return text.error();
-    auto parsed = shard_index::parse(*text);
-    if (!parsed.ok()) return in_file(parsed.error(), index_file.path());
-    index = std::move(parsed).value();
+result<open_file> model_loader::open_shard(std::string const& index_path, std::string const& path) const {
+  auto shard = open_file::open(path);
+  bool is_pickle = !shard.ok() && has_pickle_ending(path);
+  if (shard.ok()) {
+    auto const first = read_start(*shard, detect_bytes);
+    if (!first.ok()) return first.error();
+    is_pickle = detect_format(*first, path) == model_format::pickle;
   }
-  std::vector<bool> seen(index->size());
-  for (std::string const& name : index->shards()) {
-    auto shard = open_file::open(beside(index_file.path(), name));
+  if (!is_pickle) return shard;
+  return refuse(errc::unsupported,
+                "is an index of pickles as PyTorch writes them, which are not read: " +
+                    std::filesystem::path(path).filename().string(),
+                index_path);
+}
+
+// The map decides: what a shard holds beside it is another version's, or another shard's.
+status model_loader::add_shards(std::string const& index_path, shard_index const& index) {
+  std::vector<bool> seen(index.size());
+  std::string const from = index.shards().empty() ? index_path : name_with(index_path, index.shards().front());
+  for (std::uint32_t number = 0; number < index.shards().size(); ++number) {
+    auto shard = open_shard(index_path, beside(from, index.shards()[number]));
     if (!shard.ok()) return shard.error();
-    if (status outcome = add_safetensors(std::move(shard).value(), index_file.path(), &*index, &seen); !outcome.ok())
-      return outcome;
+    auto tensors = read_safetensors_header(*shard, trailing_);
+    if (!tensors.ok()) return tensors.error();
+    std::erase_if(*tensors, [&](tensor_info const& each) {
+      auto const at = index.find(each.name);
+      if (!at || index.shard(*at) != number) return true;
+      seen[*at] = true;
+      return false;
+    });
+    keep(std::move(shard).value(), std::move(tensors).value());
   }
   auto const missing = std::find(seen.begin(), seen.end(), false);
   if (missing == seen.end()) return {};
   auto const entry = static_cast<std::size_t>(missing - seen.begin());
-  return malformed("is not in its shard " + index->shards()[index->shard(entry)], index_file.path(), index->byte(entry),
-                   std::string(index->name(entry)));
+  return malformed("is not in its shard " + index.shards()[index.shard(entry)], index_path, index.byte(entry),
+                   std::string(index.name(entry)));
 }
 
-status model_loader::add_manifest(open_file const& manifest_file) {
-  auto parsed = read_manifest_file(manifest_file);
-  if (!parsed.ok()) return parsed.error();
+status model_loader::add_manifest(std::string const& manifest_path, manifest described) {
   auto const first_file = static_cast<std::uint32_t>(paths_.size());
+  std::string const from = described.files.empty() ? manifest_path : name_with(manifest_path, described.files.front());
   std::vector<std::uint64_t> bytes;  // of each file
-  for (std::string const& name : parsed->files) {
-    paths_.push_back(beside(manifest_file.path(), name));
+  for (std::string const& name : described.files) {
+    paths_.push_back(beside(from, name));
     bytes.push_back(std::numeric_limits<std::uint64_t>::max());
     if (data_ == manifest_data::not_looked_at) continue;
     auto opened = open_file::open(paths_.back());
@@ -264,12 +290,11 @@ status model_loader::add_manifest(open_file const& manifest_file) {
     bytes.back() = opened->bytes();
     files_.push_back(std::move(opened).value());
   }
-  for (tensor_info& each : parsed->tensors) {
+  for (tensor_info& each : described.tensors) {
     std::uint64_t const end = bytes[each.file];
     each.file += first_file;
     if (each.offset > end || each.bytes > end - each.offset)
-      return malformed("lies past the end of the file, says " + manifest_file.path(), paths_[each.file], end,
-                       each.name);
+      return malformed("lies past the end of the file, says " + manifest_path, paths_[each.file], end, each.name);
     tensors_.push_back(std::move(each));
   }
   return {};

@@ -17,11 +17,13 @@ struct opened_model {
   std::vector<open_file> files;  // one for each of tensors.files(), in that order
 };
 
-/// A path is a GGUF file (any part of a split model stands for all of it), a safetensors file, a
-/// `*.safetensors.index.json`, a raw manifest, or a directory: there an index goes before all, else all its
-/// `*.safetensors` or all its `*.gguf` files by name. What a file is, its bytes decide before its name.
-/// `malformed_file`, `file_not_found` or `read_failed` name the file, tensor and byte; `invalid_argument` where a directory
-/// holds no model or leaves a choice, or two files hold a tensor of the same name.
+/// A path is a GGUF file (any part of a split model stands for all of it), a safetensors file, an index of safetensors
+/// shards or a raw manifest under any name, or a directory, of which find_model says what it stands for. What a file is, its
+/// bytes decide before its name. Of an index the map decides: what a shard holds besides is left out. Where a path is a
+/// symbolic link, what goes with it is looked for beside the link, then beside what that leads to.
+/// `malformed_file`, `file_not_found` or `read_failed` name the file, tensor and byte; `unsupported` an index of files that
+/// are not read; `invalid_argument` where a directory holds no model or leaves a choice, or two files hold a tensor of the
+/// same name.
 [[nodiscard]] result<opened_model> read_catalog(std::vector<std::string> const& paths,
                                                 trailing_bytes trailing = trailing_bytes::refuse);
 

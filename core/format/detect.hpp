@@ -9,22 +9,37 @@
 
 namespace tierpager {
 
-enum class model_format : std::uint8_t { unknown, gguf, safetensors, shard_index, manifest };
+enum class model_format : std::uint8_t { unknown, gguf, safetensors, json, shard_index, manifest, pickle };
 
 inline constexpr std::size_t detect_bytes = 16;
 
-/// What the file's first bytes say goes before what its name says. At least `detect_bytes` of the file, or all of it.
+/// What the file's first bytes say goes before what its name says. At least `detect_bytes` of the file, or all of it. Of
+/// `json` there are two kinds, which detect_json tells apart.
 [[nodiscard]] model_format detect_format(std::string_view first_bytes, std::string_view name);
 
-/// The name of one part of a split GGUF model: STEM-00002-of-00003.gguf.
-struct split_name {
+/// `shard_index` where the text has a `weight_map`, `manifest` where it has `tensors`, whichever comes first; where it has
+/// neither, or is not JSON up to there, what its name says, or else `unknown`.
+[[nodiscard]] model_format detect_json(std::string_view text, std::string_view name);
+
+/// Whether the name is one that indexes of safetensors shards have: model.safetensors.index.json,
+/// model.safetensors.index.fp16.json.
+[[nodiscard]] bool is_index_name(std::string_view name);
+
+/// Whether the name ends as told, in letters of any case: ".gguf".
+[[nodiscard]] bool has_ending(std::string_view name, std::string_view lower_case_ending);
+
+/// The name of one part of a model of several files: STEM-00002-of-00003.gguf, STEM-00002-of-000163.safetensors.
+struct part_name {
   std::string stem;
-  std::uint32_t number;  // from 0
+  std::uint32_t number;  // as it stands there, so from 1 with most writers
   std::uint32_t count;
-  friend bool operator==(split_name const&, split_name const&) = default;
+  std::uint32_t number_digits;
+  std::uint32_t count_digits;
+  std::string ending;  // what comes behind the count
+  friend bool operator==(part_name const&, part_name const&) = default;
 };
 
-[[nodiscard]] std::optional<split_name> parse_split_name(std::string_view name);
-[[nodiscard]] std::string to_string(split_name const& part);
+[[nodiscard]] std::optional<part_name> parse_part_name(std::string_view name);
+[[nodiscard]] std::string to_string(part_name const& part);
 
 }  // namespace tierpager

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace tierpager {
 namespace {
+
+constexpr std::string_view unknown_dtype_prefix = "TYPE_";
 
 struct numbered_dtype {
   std::uint32_t number;
   dtype_info type;
 };
 
-constexpr std::array<numbered_dtype, 34> ggml_dtypes = {{
+constexpr std::array<numbered_dtype, 35> ggml_dtypes = {{
     {0, {"F32", 1, 4}},         {1, {"F16", 1, 2}},         {2, {"Q4_0", 32, 18}},      {3, {"Q4_1", 32, 20}},
     {6, {"Q5_0", 32, 22}},      {7, {"Q5_1", 32, 24}},      {8, {"Q8_0", 32, 34}},      {9, {"Q8_1", 32, 40}},
     {10, {"Q2_K", 256, 84}},    {11, {"Q3_K", 256, 110}},   {12, {"Q4_K", 256, 144}},   {13, {"Q5_K", 256, 176}},
@@ -20,7 +23,7 @@ constexpr std::array<numbered_dtype, 34> ggml_dtypes = {{
     {22, {"IQ2_S", 256, 82}},   {23, {"IQ4_XS", 256, 136}}, {24, {"I8", 1, 1}},         {25, {"I16", 1, 2}},
     {26, {"I32", 1, 4}},        {27, {"I64", 1, 8}},        {28, {"F64", 1, 8}},        {29, {"IQ1_M", 256, 56}},
     {30, {"BF16", 1, 2}},       {34, {"TQ1_0", 256, 54}},   {35, {"TQ2_0", 256, 66}},   {39, {"MXFP4", 32, 17}},
-    {40, {"NVFP4", 64, 36}},    {41, {"Q1_0", 128, 18}},
+    {40, {"NVFP4", 64, 36}},    {41, {"Q1_0", 128, 18}},    {42, {"Q2_0", 64, 18}},
 }};
 
 // Sub-byte types count in the smallest group of elements that fills whole bytes.
@@ -42,6 +45,19 @@ dtype_info const* find_ggml_dtype(std::uint32_t number) {
 
 bool is_removed_ggml_dtype(std::uint32_t number) {
   return number == 4 || number == 5 || (number >= 31 && number <= 33) || (number >= 36 && number <= 38);
+}
+
+bool is_newer_ggml_dtype(std::uint32_t number) {
+  return number > ggml_dtypes.back().number && number <= std::numeric_limits<std::int32_t>::max();
+}
+
+std::string unknown_dtype_name(std::uint32_t number) {
+  return std::string(unknown_dtype_prefix) + std::to_string(number);
+}
+
+bool is_unknown_dtype_name(std::string_view name) {
+  return name.size() > unknown_dtype_prefix.size() && name.starts_with(unknown_dtype_prefix) &&
+         name.find_first_not_of("0123456789", unknown_dtype_prefix.size()) == std::string_view::npos;
 }
 
 dtype_info const* find_safetensors_dtype(std::string_view name) {

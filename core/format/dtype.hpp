@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace tierpager {
@@ -19,6 +20,11 @@ struct dtype_info {
 [[nodiscard]] dtype_info const* find_ggml_dtype(std::uint32_t number);
 /// Whether ggml once had a type of this number and removed it.
 [[nodiscard]] bool is_removed_ggml_dtype(std::uint32_t number);
+/// Whether the number is above all that are known here: a type of a later ggml, whose blocks are not known.
+[[nodiscard]] bool is_newer_ggml_dtype(std::uint32_t number);
+/// What such a type is called: TYPE_43.
+[[nodiscard]] std::string unknown_dtype_name(std::uint32_t number);
+[[nodiscard]] bool is_unknown_dtype_name(std::string_view name);
 [[nodiscard]] dtype_info const* find_safetensors_dtype(std::string_view name);
 /// A type of either format; where both have one of that name, its size is the same in both.
 [[nodiscard]] dtype_info const* find_dtype(std::string_view name);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <core/format/dtype.hpp>
 #include <core/format/names.hpp>
@@ -13,8 +14,8 @@ namespace tierpager {
 namespace {
 
 constexpr std::uint64_t key_bytes_max = 65535;
-constexpr std::uint64_t name_bytes_max = 63;
-constexpr std::uint64_t alignment_max = 1U << 20U;
+constexpr std::uint64_t name_bytes_max = 65535;
+constexpr std::uint64_t alignment_max = std::uint64_t{64} << 20U;
 constexpr std::uint32_t dimensions_max = 4;
 constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();  // elements, or bytes, of a tensor
 // The shortest entries there can be: a key of one byte with a value of one; a name of one byte without dimensions.
@@ -121,7 +122,7 @@ class gguf_parser {
     std::uint32_t value = 0;
     if (!in_.read(value)) return false;
     if (value == 0 || (value & (value - 1)) != 0) return fail("general.alignment is not a power of two", at);
-    if (value > alignment_max) return fail("general.alignment is above 1 MiB", at);
+    if (value > alignment_max) return fail("general.alignment is above 64 MiB", at);
     out_.alignment = value;
     return true;
   }
@@ -183,7 +184,7 @@ class gguf_parser {
     std::uint64_t bytes = 0;
     if (!in_.read(bytes)) return false;
     if (bytes == 0) return fail("has a tensor without a name", at);
-    if (bytes > name_bytes_max) return fail("has a tensor name of 64 bytes or more", at);
+    if (bytes > name_bytes_max) return fail("has a tensor name longer than 65535 bytes", at);
     if (!in_.read(name, bytes)) return false;
     if (name.find('\0') != std::string_view::npos)
       return fail("has a tensor name with a NUL byte", at + 8 + name.find('\0'));
@@ -210,35 +211,57 @@ class gguf_parser {
     at = in_.position();
     std::uint32_t type_number = 0;
     if (!in_.read(type_number)) return false;
+    if (!size_of(info, type_number, *elements, {.shape = shape_at, .type = at})) return false;
+
+    at = in_.position();
+    if (!in_.read(info.offset)) return false;
+    return place(std::move(info), *elements, at);
+  }
+
+  struct entry_bytes {
+    std::uint64_t shape;
+    std::uint64_t type;
+  };
+
+  bool size_of(tensor_info& info, std::uint32_t type_number, std::uint64_t elements, entry_bytes at) {
+    if (is_newer_ggml_dtype(type_number)) {
+      info.dtype = unknown_dtype_name(type_number);
+      return true;
+    }
     dtype_info const* const type = find_ggml_dtype(type_number);
     if (type == nullptr) {
       char const* const kind =
           is_removed_ggml_dtype(type_number) ? "is of a type that ggml removed, " : "is of unknown type ";
-      return fail(kind + std::to_string(type_number), at, name);
+      return fail(kind + std::to_string(type_number), at.type, info.name);
     }
     std::uint64_t const row = info.shape.empty() ? 1 : info.shape.front();
     if (row % type->block_elements != 0)
-      return fail("has a first dimension that is not a multiple of its type's block", shape_at, name);
+      return fail("has a first dimension that is not a multiple of its type's block", at.shape, info.name);
     // An empty tensor is held to this too, as if it were not: readers that describe it as an array cannot do without.
     if (count_full(info.shape) / type->block_elements > most / type->block_bytes)
-      return fail("has 2^63 bytes or more", shape_at, name);
+      return fail("has 2^63 bytes or more", at.shape, info.name);
     info.dtype = type->name;
-    info.bytes = *count_bytes(*type, *elements);
-
-    at = in_.position();
-    if (!in_.read(info.offset)) return false;
-    return place(std::move(info), at);
+    info.bytes = *count_bytes(*type, elements);
+    return true;
   }
 
-  // Tensors follow each other without a gap but for alignment, in the order of their entries.
-  bool place(tensor_info info, std::uint64_t at) {
+  // Tensors follow each other without a gap but for alignment, in the order of their entries. One of a type whose size is
+  // not known ends where the next begins: padding cannot be told from its bytes.
+  bool place(tensor_info info, std::uint64_t elements, std::uint64_t at) {
     if (info.offset % out_.alignment != 0) return fail("lies at an offset that is not aligned", at, info.name);
+    if (std::exchange(end_is_open_, false)) {
+      tensor_info& before = out_.tensors.back();
+      if (info.offset <= before.offset) return fail("overlaps another tensor or is out of order", at, info.name);
+      before.bytes = info.offset - before.offset;
+      data_bytes_ = info.offset;
+    }
     if (info.offset < data_bytes_) return fail("overlaps another tensor or is out of order", at, info.name);
     if (info.offset > data_bytes_) return fail("leaves a hole before it", at, info.name);
     std::uint64_t const padding = (out_.alignment - info.bytes % out_.alignment) % out_.alignment;
     if (__builtin_add_overflow(data_bytes_, info.bytes, &data_bytes_) ||
         __builtin_add_overflow(data_bytes_, padding, &data_bytes_))
       return fail("ends past 2^64 bytes", at, info.name);
+    end_is_open_ = elements != 0 && is_unknown_dtype_name(info.dtype);
     out_.tensors.push_back(std::move(info));
     return true;
   }
@@ -249,12 +272,15 @@ class gguf_parser {
     if (out_.tensors.empty()) return true;
     if (out_.data_offset > file_bytes_) return fail("ends before its tensors' bytes start", file_bytes_);
     std::uint64_t const room = file_bytes_ - out_.data_offset;
+    if (tensor_info& last = out_.tensors.back(); end_is_open_) {
+      if (last.offset >= room) return fail("lies past the end of the file", file_bytes_, last.name);
+      last.bytes = room - last.offset;
+    }
     for (tensor_info& info : out_.tensors) {
       if (info.offset > room || info.bytes > room - info.offset)
         return fail("lies past the end of the file", file_bytes_, info.name);
       info.offset += out_.data_offset;
     }
-    if (data_bytes_ > room) return fail("is cut off in the padding behind it", file_bytes_, out_.tensors.back().name);
     return true;
   }
 
@@ -265,6 +291,7 @@ class gguf_parser {
   std::uint64_t tensor_count_ = 0;
   std::uint64_t metadata_count_ = 0;
   std::uint64_t data_bytes_ = 0;  // of the tensors so far, padded
+  bool end_is_open_ = false;      // of the last of them: where it ends is not known yet
   std::optional<failure> why_;
 };
 

@@ -21,7 +21,7 @@ class event_receiver {
   event_receiver(std::string_view text, std::uint64_t first_byte, json_listener& listener)
       : text_(text), first_byte_(first_byte), listener_(listener) {}
 
-  bool null() { return word(); }
+  bool null() { return word(json_kind::null); }
   bool boolean(bool) { return word(); }
   bool number_integer(nlohmann::json::number_integer_t) { return word(); }
   bool number_unsigned(nlohmann::json::number_unsigned_t value) {
@@ -54,10 +54,10 @@ class event_receiver {
 
   void skip_word() { at_ = std::min(text_.find_first_of(" \t\r\n,]}", at_), text_.size()); }
 
-  bool word() {
+  bool word(json_kind kind = json_kind::other) {
     start_token();
     skip_word();
-    return pass(json_kind::other);
+    return pass(kind);
   }
 
   bool quoted(json_kind kind, std::string_view decoded) {

@@ -18,7 +18,8 @@ enum class json_kind : std::uint8_t {
   key,
   string,
   unsigned_integer,
-  other
+  null,
+  other  // true, false, all other numbers
 };
 
 struct json_token {

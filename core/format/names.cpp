@@ -37,6 +37,22 @@ bool is_plain_file_name(std::string_view name) {
   return name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
+std::optional<std::string> path_inside(std::string_view name) {
+  if (name.empty() || name.find_first_of(std::string_view("\\\0", 2)) != std::string_view::npos) return std::nullopt;
+  std::string path;
+  for (bool is_last = false; !is_last;) {
+    std::size_t const separator = name.find('/');
+    is_last = separator == std::string_view::npos;
+    std::string_view const part = name.substr(0, separator);
+    if (!is_last) name.remove_prefix(separator + 1);
+    if (part == "." && !is_last) continue;
+    if (!is_plain_file_name(part)) return std::nullopt;
+    if (!path.empty()) path += '/';
+    path += part;
+  }
+  return path;
+}
+
 bool is_lfs_pointer(std::string_view first_bytes) {
   return first_bytes.starts_with("version https://git-lfs.github.com/spec/");
 }

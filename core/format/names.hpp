@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace tierpager {
@@ -16,6 +17,11 @@ namespace tierpager {
 /// Whether a name that a model file gives to another file stays in the model's own directory: one path component, no
 /// separator of any system, no NUL, neither `.` nor `..`.
 [[nodiscard]] bool is_plain_file_name(std::string_view name);
+
+/// The same for a name that may lie in a folder of that directory, `transformer/m.safetensors` or `./m.safetensors`: the
+/// name without its `.`, so that one file has one name. None where it is absolute, has `..` or a part without a name, or leads
+/// elsewhere on another system.
+[[nodiscard]] std::optional<std::string> path_inside(std::string_view name);
 
 /// Whether the file is what Git leaves in place of a large file that was not fetched.
 [[nodiscard]] bool is_lfs_pointer(std::string_view first_bytes);

@@ -64,6 +64,7 @@ class header_listener final : public json_listener {
   }
 
   status on_root_value(json_token const& token) {
+    if (is_metadata_ && token.kind == json_kind::null) return state_ = state::root, status();
     if (token.kind != json_kind::object_begin)
       return is_metadata_ ? malformed("has __metadata__ that is not an object", token.byte)
                           : malformed("is not described by an object", token.byte, name_);

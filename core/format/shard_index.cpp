@@ -99,13 +99,13 @@ class shard_index_listener final : public json_listener {
     auto& entry = built_.entries_.back();
     auto const tensor = built_.name_of(entry);
     if (token.kind != json_kind::string) return malformed("has a shard that is not a string", token.byte, tensor);
-    if (!is_plain_file_name(token.text))
-      return malformed("has a shard that is not a plain file name", token.byte, tensor);
-    if (last_ == shards_.end() || last_->first != token.text) {
-      last_ = shards_.find(token.text);
+    auto path = path_inside(token.text);
+    if (!path) return malformed("has a shard that is no file of the model's folder", token.byte, tensor);
+    if (last_ == shards_.end() || last_->first != *path) {
+      last_ = shards_.find(*path);
       if (last_ == shards_.end()) {
         if (shards_.size() == shard_count_max) return malformed("has more than 100000 shards", token.byte, tensor);
-        last_ = shards_.emplace(token.text, static_cast<std::uint32_t>(shards_.size())).first;
+        last_ = shards_.emplace(std::move(*path), static_cast<std::uint32_t>(shards_.size())).first;
       }
     }
     entry.shard = last_->second;

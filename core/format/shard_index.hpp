@@ -1,4 +1,5 @@
-// The index of a sharded safetensors model (`*.safetensors.index.json`): which tensor lies in which file beside it.
+// The index of a sharded safetensors model (`*.safetensors.index.json`): which tensor lies in which file beside it, or in a
+// folder beside it.
 // Pure; read-only once built, then any thread. Opens no file; whether the shards hold what the index says is asked of
 // it tensor by tensor.
 #pragma once
@@ -19,10 +20,10 @@ inline constexpr std::size_t shard_count_max = 100'000;
 class shard_index {
  public:
   /// Fails with `malformed_file` and the byte where the text is no index, names a tensor twice, or names a shard by
-  /// anything but a plain file name.
+  /// anything but a path that stays in the index's folder.
   [[nodiscard]] static result<shard_index> parse(std::string_view text);
 
-  /// Plain file names, sorted, each once.
+  /// Paths from the index's folder (see path_inside), sorted, each once.
   [[nodiscard]] std::vector<std::string> const& shards() const { return shards_; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::string_view name(std::size_t index) const { return name_of(entries_[index]); }

@@ -53,6 +53,16 @@ TEST(catalog, slices_along_the_outermost_dimension_of_either_order) {
   EXPECT_EQ(tensors.slice("zz").error().code, errc::unknown_tensor);
 }
 
+TEST(catalog, does_not_slice_what_is_of_a_type_whose_blocks_are_not_known) {
+  catalog tensors;
+  tensors.add_file("m");
+  // Four rows of 10 bytes, were it not for the padding behind them.
+  (void)tensors.add({.name = "t", .dtype = "TYPE_43", .shape = {4, 256}, .bytes = 64});
+  failure const why = tensors.slice("t").error();
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_EQ(why.tensor, "t");
+}
+
 using extents = std::vector<std::uint64_t>;
 
 std::vector<std::string> names_of(catalog const& tensors) {

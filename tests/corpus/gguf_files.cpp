@@ -106,8 +106,8 @@ void add_known_keys(malformed_models& all) {
   all.push_back(file("G13", "alignment_0", alignment(0), alignment_at, "not a power of two"));
   all.push_back(file("G14", "alignment_13", alignment(13), alignment_at, "not a power of two"));
   all.push_back(file("G14", "alignment_2_to_the_32_less_1", alignment(~0U), alignment_at, "not a power of two"));
-  all.push_back(file("G15", "alignment_2_to_the_31", alignment(1U << 31U), alignment_at, "above 1 MiB"));
-  all.push_back(file("G15", "alignment_2_mib", alignment(1U << 21U), alignment_at, "above 1 MiB"));
+  all.push_back(file("G15", "alignment_2_to_the_31", alignment(1U << 31U), alignment_at, "above 64 MiB"));
+  all.push_back(file("G15", "alignment_128_mib", alignment(1U << 27U), alignment_at, "above 64 MiB"));
   all.push_back(file("G16", "alignment_as_uint64", with({metadata("general.alignment", uint64_value, u64(32))}),
                      alignment_type_at, "not of type uint32"));
   all.push_back(file("G16", "alignment_as_int32", with({metadata("general.alignment", int32_value, u32(32))}),

@@ -26,7 +26,7 @@ std::string with(std::vector<gguf_tensor> tensors, std::uint64_t data_bytes) {
 
 void add_names(malformed_models& all) {
   auto named = [](std::string name) { return with({{.name = std::move(name), .shape = {8}}}, 32); };
-  all.push_back(file("G17", "name_of_64_bytes", named(std::string(64, 'n')), name_at, "64 bytes or more"));
+  all.push_back(file("G17", "name_of_65536_bytes", named(std::string(65536, 'n')), name_at, "longer than 65535"));
   all.push_back(file("G17", "no_name", named(""), name_at, "without a name"));
   all.push_back(file("G17", "name_with_nul", named(std::string("a\0b", 3)), name_at + 9, "NUL"));
   all.push_back(file("G17", "name_that_is_not_utf8", named("a\xff"), name_at + 9, "not UTF-8"));
@@ -63,7 +63,7 @@ void add_shapes(malformed_models& all) {
   all.push_back(
       file("G23", "blocks_wrap_beside_a_0", shaped({(1ULL << 63U) - 32, 0}, q8_0), shape_at, "2^63 bytes", "t"));
   all.push_back(file("G24", "type_minus_one", shaped({8}, ~0U), type_at, "unknown type", "t"));
-  all.push_back(file("G24", "type_42", shaped({8}, 42), type_at, "unknown type 42", "t"));
+  all.push_back(file("G24", "type_2_to_the_31", shaped({8}, 1U << 31U), type_at, "unknown type 2147483648", "t"));
   all.push_back(file("G24", "type_4_removed", shaped({32}, 4), type_at, "removed", "t"));
   all.push_back(file("G24", "type_33_removed", shaped({32}, 33), type_at, "removed", "t"));
   all.push_back(
@@ -98,7 +98,19 @@ void add_places(malformed_models& all) {
   std::uint64_t const c_offset_at = name_at + 2 * 33 + 25;
   all.push_back(file("G29", "sum_wraps", three(16), c_offset_at, "2^64 bytes", "c"));
   all.push_back(file("G29", "padding_wraps", three(15), c_offset_at, "2^64 bytes", "c"));
-  all.push_back(file("G30", "padding_missing", with({{.name = "a", .shape = {5}}}, 20), 84, "padding behind it", "a"));
+  std::uint32_t const not_known = 43;
+  auto unknown_first = [&](std::uint64_t second) {
+    return with({{.name = "a", .shape = {16}, .type = not_known}, {.name = "b", .shape = {8}, .offset = second}}, 96);
+  };
+  all.push_back(file("G24", "unknown_type_of_no_byte", unknown_first(0), b_offset_at, "overlaps", "b"));
+  all.push_back(file("G24", "unknown_type_before_an_offset_that_is_not_aligned", unknown_first(40), b_offset_at,
+                     "not aligned", "b"));
+  all.push_back(file("G24", "unknown_type_at_the_end_of_the_file",
+                     with({{.name = "a", .shape = {16}, .type = not_known}}, 0), 64, "past the end", "a"));
+  all.push_back(file("G27", "tensor_behind_one_of_unknown_type", unknown_first(96), 192, "past the end", "b"));
+  all.push_back(file("G30", "padding_between_tensors_missing",
+                     with({{.name = "a", .shape = {5}}, {.name = "b", .shape = {0}, .offset = 32}}, 20), 116,
+                     "past the end", "b"));
   all.push_back(file("G30", "padding_before_the_data_missing",
                      gguf_file{.tensors = {{.name = "a", .shape = {0}}}}.header(), 57, "ends before its tensors"));
 }

@@ -29,6 +29,7 @@ std::string const safetensors_json =
 }  // namespace
 
 std::string good_gguf() { return gguf().build(); }
+std::uint64_t good_gguf_padding_bytes() { return 128 - std::uint64_t{2} * 34; }
 std::uint64_t good_gguf_header_bytes() { return gguf().header().size(); }
 
 std::string good_safetensors() { return safetensors_file(safetensors_json, 18); }

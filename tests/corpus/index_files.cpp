@@ -31,14 +31,18 @@ std::string map_of(std::string const& weights) { return R"({"weight_map":{)" + w
 
 void add_names(malformed_models& all) {
   auto shard = [&](char const* row, std::string name, std::string const& called) {
-    all.push_back(file(row, std::move(name), map_of(R"("t":")" + called + "\""), shard_at, "plain file name", "t"));
+    all.push_back(
+        file(row, std::move(name), map_of(R"("t":")" + called + "\""), shard_at, "no file of the model's folder", "t"));
   };
   shard("I1", "absolute_path", "/etc/passwd");
   shard("I2", "parent", "..");
   shard("I2", "file_of_the_parent", "../m");
   shard("I2", "parent_by_escapes", R"(\u002e\u002e\u002fm)");
   shard("I2", "parent_in_the_middle", "x/../../m");
-  shard("I3", "separator", "a/b");
+  shard("I2", "parent_of_a_folder", "x/../m");
+  shard("I3", "separator_at_the_end", "a/");
+  shard("I3", "two_separators", "a//b");
+  shard("I3", "folder_itself_at_the_end", "a/.");
   shard("I3", "backslash", R"(a\\b)");
   shard("I3", "nul", R"(a\u0000)");
   shard("I3", "empty_name", "");
@@ -97,15 +101,16 @@ void add_shards(malformed_models& all) {
          "is a directory", "", "d");
   shards("I6", "tensor_not_in_its_shard", R"("a":"1","b":"1")", {one}, name_at + 8, "not in its shard", "b", "");
   std::string const second = shard_of({"c", "b"});
-  shards("I7", "tensor_in_two_shards", R"("a":"1","b":"2","c":"2x")",
-         {one, {.name = "2", .content = shard_of({"b"})}, {.name = "2x", .content = second}}, second.size() - 2,
-         "lies here, but", "b", "2x");
-  shards("I8", "tensor_not_in_the_map", R"("z":"1")", {one}, data_at, "is not in", "a", "1");
+  shards("I7", "tensor_in_another_shard_than_mapped", R"("a":"1","b":"1","c":"2")",
+         {one, {.name = "2", .content = second}}, name_at + 8, "not in its shard 1", "b", "");
   shards("I9", "shard_missing", R"("a":"gone")", {}, {}, "cannot be opened", "", "gone", errc::file_not_found);
   shards("I9", "shard_short", R"("a":"1")", {{.name = "1", .content = one.content.substr(0, data_at + 1)}}, 9,
          "past the end", "a", "1");
   shards("I9", "shard_is_an_lfs_pointer", R"("a":"1")",
          {{.name = "1", .content = "version https://git-lfs.github.com/spec/v1\n"}}, 0, "Git LFS pointer", "", "1");
+  shards("I8", "shards_are_pickles", R"("a":"1.bin")", {{.name = "1.bin", .content = "PK\3\4" + std::string(96, '\0')}},
+         {}, "pickles as PyTorch writes them", "", "", errc::unsupported);
+  shards("I8", "shards_are_pickles_that_are_missing", R"("a":"1.bin")", {}, {}, "pickles", "", "", errc::unsupported);
   shards("I9", "shard_is_gguf", R"("a":"1")", {{.name = "1", .content = good_gguf()}}, 0, "above", "", "1");
 }
 

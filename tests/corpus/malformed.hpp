@@ -1,6 +1,6 @@
-// Every model that a reader has to refuse, by name, with the code and the place it has to name; and good models of every
-// format. Built when asked for: none of them is larger than a few megabytes but for holes. The rows are those of
-// docs/malformed_files.md. Tests only; any thread. Opens nothing.
+// Every model that a reader has to refuse, by name, with the code and the place it has to name; those it has to read though
+// they are unusual; and good models of every format. Built when asked for: none of them is larger than a few megabytes but for
+// holes. The rows are those of docs/malformed_files.md. Tests only; any thread. Opens nothing.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,16 @@ struct malformed_model {
   errc code = errc::malformed_file;
 };
 
+/// A model that looks wrong, or is not written as most are, and has to be read all the same.
+struct unusual_model {
+  std::string name;
+  std::vector<corpus_file> files;    // the first is opened
+  std::vector<std::string> tensors;  // "NAME DTYPE BYTES" each, in the catalog's order
+};
+
+[[nodiscard]] std::vector<unusual_model> unusual_gguf();
+[[nodiscard]] std::vector<unusual_model> unusual_safetensors();
+
 using malformed_models = std::vector<malformed_model>;
 
 [[nodiscard]] malformed_models malformed_gguf();
@@ -51,6 +61,8 @@ using malformed_models = std::vector<malformed_model>;
 
 /// How much of a good file is its header: a cut behind that is in the tensors' bytes.
 [[nodiscard]] std::uint64_t good_gguf_header_bytes();
+/// What may be missing at the end of a good file.
+[[nodiscard]] std::uint64_t good_gguf_padding_bytes();
 [[nodiscard]] std::uint64_t good_safetensors_header_bytes();
 
 }  // namespace tierpager::testing

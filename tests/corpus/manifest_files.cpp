@@ -99,7 +99,7 @@ void add_names(malformed_models& all) {
 void add_texts(malformed_models& all) {
   all.push_back(file("R5", "tensors_are_an_object", R"({"tensors":{}})", 11, "not an array", ""));
   all.push_back(file("R5", "tensor_is_a_number", of("5"), tensor_at, "not an object", ""));
-  all.push_back(file("R5", "no_tensors", R"({"weight_map":{}})", 17, "no raw manifest", ""));
+  all.push_back(file("R5", "no_tensors", R"({"tensor_map":{}})", 17, "no raw manifest", ""));
   all.push_back(file("R5", "root_is_an_array", "[]", 0, "not a JSON object", ""));
   all.push_back(file("R5", "empty", "", 0, "cut off", ""));
   all.push_back(

@@ -34,6 +34,12 @@ int main(int count, char** arguments) {
     fs::create_directories(folder / format);
     write(folder / format / "good", content);
   }
+  for (auto const list : {unusual_gguf, unusual_safetensors})
+    for (unusual_model const& model : list())
+      for (corpus_file const& file : model.files)
+        if (std::string const format = format_of(file.name); !format.empty() && file.content.size() <= seed_bytes_max)
+          write(folder / format / ("unusual_" + model.name + "_" + fs::path(file.name).filename().string()),
+                file.content);
   for (auto const list : {malformed_gguf, malformed_gguf_tensors, malformed_split_gguf, malformed_safetensors,
                           malformed_safetensors_entries, malformed_indexes, malformed_manifests}) {
     for (malformed_model const& model : list()) {

@@ -114,20 +114,27 @@ TEST(read_catalog, reads_a_sharded_model_through_symbolic_links_as_download_cach
   }
 }
 
-TEST(read_catalog, takes_a_directory_only_where_it_leaves_no_choice) {
+TEST(read_catalog, looks_beside_a_link_and_then_beside_what_it_leads_to) {
   temporary_folder const folder;
-  EXPECT_EQ(why_not({folder.path()}).code, errc::invalid_argument);
-  folder.write("b.safetensors", safetensors_of({"b"}));
-  folder.write("a.safetensors", safetensors_of({"a"}));
-  folder.write("._a.safetensors", "left by another system");
-  folder.write("config.json", "{}");
-  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.path()}))), ElementsAre("a", "b"));
-  folder.write("c.gguf", gguf_of("c"));
-  EXPECT_THAT(why_not({folder.path()}).what, HasSubstr("safetensors and GGUF"));
-  folder.write("x.safetensors.index.json", R"({"weight_map":{"b":"b.safetensors"}})");
-  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.path()}))), ElementsAre("b"));
-  folder.write("y.safetensors.index.json", R"({"weight_map":{"a":"a.safetensors"}})");
-  EXPECT_EQ(why_not({folder.path()}).code, errc::invalid_argument);
+  folder.write("real/m-00001-of-00002.gguf", part_of("a", 0, 2, 2));
+  folder.write("real/m-00002-of-00002.gguf", part_of("b", 1, 2, 2));
+  folder.write("real/1.safetensors", safetensors_of({"a"}));
+  folder.write("real/m.safetensors.index.json", R"({"weight_map":{"a":"1.safetensors"}})");
+  folder.write("real/m.json",
+               R"({"tensors":[{"name":"a","file":"1.safetensors","offset":0,"bytes":1,"dtype":"U8","shape":[1]}]})");
+  std::filesystem::create_symlink("real/m.safetensors.index.json", folder.path("second.json"));
+  std::filesystem::create_symlink(folder.path("second.json"), folder.path("index"));
+  std::filesystem::create_symlink("real/m.json", folder.path("manifest"));
+  std::filesystem::create_symlink("real/m-00002-of-00002.gguf", folder.path("part.gguf"));
+  EXPECT_THAT(value_or_throw(read_catalog({folder.path("index")})).tensors.files(),
+              ElementsAre(folder.path("real/1.safetensors")));
+  EXPECT_THAT(value_or_throw(read_catalog({folder.path("manifest")})).tensors.files(),
+              ElementsAre(folder.path("real/1.safetensors")));
+  EXPECT_THAT(names_of(value_or_throw(read_catalog({folder.path("part.gguf")}))), ElementsAre("a", "b"));
+  // What lies beside the link itself goes first.
+  folder.write("1.safetensors", safetensors_of({"a"}));
+  EXPECT_THAT(value_or_throw(read_catalog({folder.path("index")})).tensors.files(),
+              ElementsAre(folder.path("1.safetensors")));
 }
 
 TEST(read_catalog, reads_a_raw_manifest_and_refuses_extents_past_its_files) {

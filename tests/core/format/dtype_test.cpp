@@ -11,11 +11,15 @@ constexpr std::uint64_t largest = ~std::uint64_t{0};
 
 TEST(dtype, knows_what_ggml_has_had_and_never_had) {
   for (std::uint32_t number = 0; number < 100; ++number)
-    EXPECT_FALSE(find_ggml_dtype(number) && is_removed_ggml_dtype(number)) << number;
+    EXPECT_EQ((find_ggml_dtype(number) != nullptr) + is_removed_ggml_dtype(number) + is_newer_ggml_dtype(number), 1)
+        << number;
   EXPECT_EQ(find_ggml_dtype(12)->name, "Q4_K");
   EXPECT_TRUE(is_removed_ggml_dtype(4));
   EXPECT_EQ(find_ggml_dtype(99), nullptr);
   EXPECT_EQ(find_ggml_dtype(0xffffffff), nullptr);
+  EXPECT_FALSE(is_newer_ggml_dtype(0xffffffff));
+  EXPECT_TRUE(is_unknown_dtype_name(unknown_dtype_name(99)));
+  for (std::string_view const name : {"TYPE_", "TYPE_9x", "Q4_K", "type_9"}) EXPECT_FALSE(is_unknown_dtype_name(name));
 }
 
 TEST(dtype, has_one_size_for_a_name_that_both_formats_use) {

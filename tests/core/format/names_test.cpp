@@ -24,6 +24,15 @@ TEST(names, keep_a_file_inside_its_directory) {
   EXPECT_FALSE(is_plain_file_name(std::string_view("a\0b", 3)));
 }
 
+TEST(names, keep_a_path_inside_its_directory_and_make_it_one) {
+  for (auto const& [name, path] : {std::pair{"a", "a"}, {"./a", "a"}, {"x/./y/a.b", "x/y/a.b"}, {"..a/...", "..a/..."}})
+    EXPECT_EQ(path_inside(name), path) << name;
+  for (std::string_view const bad :
+       {"", ".", "..", "./", "/a", "./..", "x/../a", "../a", "a/", "a//b", "//a", "a/.", "a\\b", "x/..\\a"})
+    EXPECT_EQ(path_inside(bad), std::nullopt) << bad;
+  EXPECT_EQ(path_inside(std::string_view("x/a\0b", 5)), std::nullopt);
+}
+
 TEST(names, find_the_first_that_was_there_before) {
   EXPECT_EQ(find_duplicate(std::array<std::string_view, 3>{"a", "b", "aa"}), std::nullopt);
   EXPECT_EQ(find_duplicate(std::array<std::string_view, 5>{"b", "a", "c", "a", "b"}), 3U);
