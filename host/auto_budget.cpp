@@ -4,7 +4,12 @@
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
+#include <initializer_list>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -14,6 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t vram_headroom_bytes_min = 512ULL << 20U;
+/// More than any machine has. The first version of cgroups writes "no limit" as the largest number of pages, which is more.
+constexpr std::uint64_t bytes_max = std::uint64_t{1} << 60U;
 
 using optional_bytes = std::optional<std::uint64_t>;
 
@@ -47,22 +54,55 @@ optional_bytes least(optional_bytes a, optional_bytes b) {
   return std::min(*a, *b);
 }
 
-/// Which files of a memory cgroup say what, in one of the two layouts.
+/// The sum of those that can be read; nothing where none can.
+optional_bytes sum_in(fs::path const& path, std::initializer_list<std::string> keys) {
+  optional_bytes sum;
+  for (std::string const& key : keys)
+    if (auto const value = number_in(path, key)) sum = sum.value_or(0) + std::min(*value, bytes_max);
+  return sum;
+}
+
+/// The names of a memory cgroup's files and figures in one of the two layouts. In memory.stat the first version has
+/// figures that include the groups below, under names of their own.
 struct cgroup_files {
-  char const *limit, *soft_limit, *used, *reclaimable_key;
+  std::string limit, soft_limit, used, active_file, inactive_file, dirty, writeback;
 };
-constexpr cgroup_files v2_files{"memory.max", "memory.high", "memory.current", "inactive_file"};
-constexpr cgroup_files v1_files{"memory.limit_in_bytes", nullptr, "memory.usage_in_bytes", "total_inactive_file"};
+
+cgroup_files const& v2_files() {
+  static cgroup_files const files{"memory.max",    "memory.high", "memory.current", "active_file",
+                                  "inactive_file", "file_dirty",  "file_writeback"};
+  return files;
+}
+
+cgroup_files const& v1_files() {
+  static cgroup_files const files{.limit = "memory.limit_in_bytes",
+                                  .soft_limit = {},
+                                  .used = "memory.usage_in_bytes",
+                                  .active_file = "total_active_file",
+                                  .inactive_file = "total_inactive_file",
+                                  .dirty = "total_dirty",
+                                  .writeback = "total_writeback"};
+  return files;
+}
+
+/// Page cache that the kernel drops when the group needs room: the files on its two lists. Shared memory and locked pages
+/// are on other lists; what has yet to be written is not given up at once.
+std::uint64_t reclaimable_bytes(fs::path const& group, cgroup_files const& files) {
+  fs::path const stat = group / "memory.stat";
+  std::uint64_t const cached = sum_in(stat, {files.active_file, files.inactive_file}).value_or(0);
+  std::uint64_t const unwritten = sum_in(stat, {files.dirty, files.writeback}).value_or(0);
+  return cached - std::min(cached, unwritten);
+}
 
 optional_bytes cgroup_headroom(fs::path const& group, cgroup_files const& files) {
   optional_bytes limit = number_in(group / files.limit);
-  if (files.soft_limit != nullptr) limit = least(limit, number_in(group / files.soft_limit));
-  auto const used = number_in(group / files.used);
-  if (!limit || !used) return std::nullopt;
-  std::uint64_t const reclaimable =
-      std::min(*used, number_in(group / "memory.stat", files.reclaimable_key).value_or(0));
-  std::uint64_t const held = *used - reclaimable;
-  return held < *limit ? *limit - held : 0;
+  if (!files.soft_limit.empty()) limit = least(limit, number_in(group / files.soft_limit));
+  // The first version says the least limit of the groups above too, which a container may not see.
+  limit = least(limit, number_in(group / "memory.stat", "hierarchical_memory_limit"));
+  if (!limit || *limit >= bytes_max) return std::nullopt;
+  std::uint64_t const used = number_in(group / files.used).value_or(0);
+  std::uint64_t const held = used - std::min(used, reclaimable_bytes(group, files));
+  return *limit - std::min(*limit, held);
 }
 
 /// Of a group and all its ancestors up to the mount. Inside a container the path may name groups that are not visible;
@@ -83,11 +123,40 @@ bool lists_memory(std::string_view controllers) {
   return std::string(",").append(controllers).append(",").find(",memory,") != std::string::npos;
 }
 
+/// The first version is mounted under the names of its controllers: "memory", or "cpu,memory".
+std::vector<fs::path> v1_mounts(fs::path const& cgroups) {
+  std::vector<fs::path> mounts;
+  std::error_code unreadable;
+  for (fs::directory_iterator at(cgroups, unreadable), end; !unreadable && at != end; at.increment(unreadable))
+    if (lists_memory(at->path().filename().string())) mounts.push_back(at->path());
+  return mounts;
+}
+
+/// Kernels before 3.14, and some containers, have no figure for it; what they have comes close.
+optional_bytes machine_headroom(fs::path const& meminfo) {
+  optional_bytes kib = number_in(meminfo, "MemAvailable:");
+  if (auto const free = number_in(meminfo, "MemFree:"); !kib && free) {
+    std::uint64_t const cached = sum_in(meminfo, {"Active(file):", "Inactive(file):"}).value_or(0);
+    std::uint64_t const unwritten = sum_in(meminfo, {"Dirty:", "Writeback:"}).value_or(0);
+    kib = std::min(*free, bytes_max) + cached - std::min(cached, unwritten);
+  }
+  if (!kib) return std::nullopt;
+  return std::min(*kib, bytes_max / 1024) * 1024;
+}
+
+std::uint64_t free_bytes_by_sysconf() {
+  long const pages = ::sysconf(_SC_AVPHYS_PAGES);
+  long const page_bytes = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return 0;
+  return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
+}
+
 }  // namespace
 
-std::optional<std::uint64_t> ram_headroom_bytes(fs::path const& root) {
-  optional_bytes headroom;
-  if (auto const kib = number_in(root / "proc/meminfo", "MemAvailable:")) headroom = *kib * 1024;
+std::uint64_t ram_headroom_bytes(fs::path const& root) {
+  optional_bytes headroom = machine_headroom(root / "proc/meminfo");
+  if (!headroom) headroom = free_bytes_by_sysconf();
+  fs::path const cgroups = root / "sys/fs/cgroup";
   std::ifstream groups(root / "proc/self/cgroup");
   for (std::string line; std::getline(groups, line);) {  // "NUMBER:CONTROLLERS:PATH"
     auto const first = line.find(':');
@@ -95,23 +164,17 @@ std::optional<std::uint64_t> ram_headroom_bytes(fs::path const& root) {
     if (second == std::string::npos) continue;
     std::string const controllers = line.substr(first + 1, second - first - 1);
     std::string const path = line.substr(second + 1);
-    if (controllers.empty()) headroom = least(headroom, least_cgroup_headroom(root / "sys/fs/cgroup", path, v2_files));
+    if (controllers.empty())
+      for (fs::path const& mount : {cgroups, cgroups / "unified"})
+        headroom = least(headroom, least_cgroup_headroom(mount, path, v2_files()));
     if (lists_memory(controllers))
-      headroom = least(headroom, least_cgroup_headroom(root / "sys/fs/cgroup/memory", path, v1_files));
+      for (fs::path const& mount : v1_mounts(cgroups))
+        headroom = least(headroom, least_cgroup_headroom(mount, path, v1_files()));
   }
-  return headroom;
+  return *headroom;
 }
 
-std::uint64_t auto_ram_bytes(fs::path const& root) {
-  auto headroom = ram_headroom_bytes(root);
-  if (!headroom) {
-    long const pages = ::sysconf(_SC_AVPHYS_PAGES);
-    long const page_bytes = ::sysconf(_SC_PAGESIZE);
-    headroom =
-        pages <= 0 || page_bytes <= 0 ? 0 : static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes);
-  }
-  return *headroom / 4 * 3;
-}
+std::uint64_t auto_ram_bytes(fs::path const& root) { return ram_headroom_bytes(root) / 4 * 3; }
 
 result<std::uint64_t> auto_vram_bytes(device& on) {
   auto const free = on.free_vram_bytes();
@@ -120,14 +183,26 @@ result<std::uint64_t> auto_vram_bytes(device& on) {
   return *free - std::min(headroom, *free / 2);
 }
 
-environment_budget_texts environment_budgets() {
-  auto const read = [](char const* name) -> std::optional<std::string> {
-    char const* const text =
-        std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
-    if (text == nullptr || *text == '\0') return std::nullopt;
-    return text;
-  };
-  return {.vram = read("TIERPAGER_VRAM"), .ram = read("TIERPAGER_RAM")};
+result<std::uint64_t> auto_bytes(device& on, tier where, std::uint64_t held_bytes, tier_claim const& other) {
+  auto const vram = where == tier::vram ? auto_vram_bytes(on) : result<std::uint64_t>(bytes_max);
+  if (!vram.ok()) return vram;
+  if (!on.vram_is_ram()) return held_bytes + (where == tier::vram ? *vram : auto_ram_bytes());
+  std::uint64_t const both = auto_ram_bytes() + held_bytes + other.held_bytes;
+  bool const sensible = other.budget_bytes <= both;
+  std::uint64_t const claimed = sensible ? other.budget_bytes : std::min(other.budget_bytes, other.whole_bytes);
+  return std::min(*vram + held_bytes, both - std::min(both, claimed));
+}
+
+budget named_budget(tier where, budget const& asked) {
+  if (asked.what() != budget::kind::automatic) return asked;
+  char const* const name = where == tier::vram ? "TIERPAGER_VRAM" : "TIERPAGER_RAM";
+  char const* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
+  if (text == nullptr || *text == '\0') return asked;
+  auto const named = budget::parse(text);
+  if (named.ok()) return *named;
+  failure why = named.error();
+  why.what = std::string(name) + ": " + why.what;
+  throw error(std::move(why));
 }
 
 }  // namespace tierpager

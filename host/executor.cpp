@@ -31,20 +31,24 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
       device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
-  auto tier_of = [&](tier where, budget const& asked) {
+  budget const vram = named_budget(tier::vram, options.vram);
+  budget const ram = named_budget(tier::ram, options.ram);
+  auto tier_of = [&](tier where, budget const& named) {
     tier_options made = tier_options_of(*device_, where);
-    made.present = asked.what() != budget::kind::none;
+    made.present = named.what() != budget::kind::none;
     whole_bytes_[static_cast<std::size_t>(where)] =
         whole_model_bytes(tensors_, made, where == tier::vram ? options.scratch_bytes : 0);
-    made.budget_bytes = resolve(where, asked);
     return made;
   };
-  residency_options const core{.vram = tier_of(tier::vram, options.vram),
-                               .ram = tier_of(tier::ram, options.ram),
-                               .chunk_bytes = options.chunk_bytes,
-                               .scratch_bytes = options.scratch_bytes,
-                               .overcommit_pins = options.overcommit_pins,
-                               .rates = options.rates};
+  residency_options core{.vram = tier_of(tier::vram, vram),
+                         .ram = tier_of(tier::ram, ram),
+                         .chunk_bytes = options.chunk_bytes,
+                         .scratch_bytes = options.scratch_bytes,
+                         .overcommit_pins = options.overcommit_pins,
+                         .rates = options.rates};
+  bool const ram_is_known = ram.what() != budget::kind::automatic;
+  core.vram.budget_bytes = resolve(tier::vram, vram, ram_is_known ? ram.bytes_of(whole_bytes(tier::ram)) : 0);
+  core.ram.budget_bytes = resolve(tier::ram, ram, core.vram.budget_bytes);
   if (!core.vram.present && !core.ram.present)
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   open_core(core, options);
@@ -81,18 +85,14 @@ void executor::open_arenas() {
   scratch_ = {vram_base_ + scratch.offset, scratch.bytes};
 }
 
-// Auto: what the environment says, else what the machine can spare, counting what this tier holds already.
-std::uint64_t executor::resolve(tier where, budget const& asked) const {
-  std::uint64_t const whole_bytes = whole_bytes_[static_cast<std::size_t>(where)];
-  if (asked.what() != budget::kind::automatic) return asked.bytes_of(whole_bytes);
-  environment_budget_texts const texts = environment_budgets();
-  if (auto const& text = where == tier::vram ? texts.vram : texts.ram) {
-    budget const named = value_or_throw(budget::parse(*text));
-    if (named.what() != budget::kind::automatic) return named.bytes_of(whole_bytes);
-  }
-  std::uint64_t const held_bytes = where == tier::vram ? stats().vram.committed_bytes : stats().ram.committed_bytes;
-  std::uint64_t const spare_bytes = where == tier::vram ? value_or_throw(auto_vram_bytes(*device_)) : auto_ram_bytes();
-  return spare_bytes + held_bytes;
+std::uint64_t executor::resolve(tier where, budget const& named, std::uint64_t other_budget_bytes) const {
+  if (named.what() != budget::kind::automatic) return named.bytes_of(whole_bytes(where));
+  statistics const now = stats();
+  bool const is_vram = where == tier::vram;
+  tier_claim const other{.budget_bytes = other_budget_bytes,
+                         .whole_bytes = whole_bytes(is_vram ? tier::ram : tier::vram),
+                         .held_bytes = (is_vram ? now.ram : now.vram).committed_bytes};
+  return value_or_throw(auto_bytes(*device_, where, (is_vram ? now.vram : now.ram).committed_bytes, other));
 }
 
 void executor::check_id(tensor_id id) const {

@@ -80,7 +80,10 @@ class executor {
   void open_arenas() TIERPAGER_REQUIRES(mutex_);
   void commit_at_open() TIERPAGER_REQUIRES(mutex_);
   void check_id(tensor_id id) const;
-  [[nodiscard]] std::uint64_t resolve(tier where, budget const& asked) const TIERPAGER_EXCLUDES(mutex_);
+  /// 100 % of a tier.
+  [[nodiscard]] std::uint64_t whole_bytes(tier where) const { return whole_bytes_[static_cast<std::size_t>(where)]; }
+  [[nodiscard]] std::uint64_t resolve(tier where, budget const& named, std::uint64_t other_budget_bytes) const
+      TIERPAGER_EXCLUDES(mutex_);
   void dispatch() TIERPAGER_REQUIRES(mutex_) {
     if (core_->has_commands()) [[unlikely]]
       carry_out();

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include <host/auto_budget.hpp>
 #include <host/executor.hpp>
 
 namespace tierpager {
@@ -79,9 +80,12 @@ void executor::unpin(std::span<tensor_id const> ids, tier where) {
 }
 
 budget_report executor::set_budget(tier where, budget const& to) {
-  if (to.what() == budget::kind::none)
+  budget const named = named_budget(where, to);
+  if (named.what() == budget::kind::none)
     throw error({.code = errc::invalid_argument, .what = "a tier cannot be removed while the pager is open"});
-  std::uint64_t const bytes = resolve(where, to);
+  statistics const before = stats();
+  std::uint64_t const bytes =
+      resolve(where, named, where == tier::vram ? before.ram.budget_bytes : before.vram.budget_bytes);
   scoped_lock const lock(mutex_);
   status const done = core_->set_budget(where, bytes);
   dispatch_and_plan();

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include <host/auto_budget.hpp>
 #include <tools/paced_ports.hpp>
 #include <tools/slices.hpp>
 
@@ -22,7 +23,7 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes,
           .policy = options.policy,
           .rates = rates_of(options.speed),
           .record_events = record_events,
-          .scratch_bytes = options.vram.what() == budget::kind::none ? 0 : scratch_bytes,
+          .scratch_bytes = named_budget(tier::vram, options.vram).what() == budget::kind::none ? 0 : scratch_bytes,
           .on_warning = std::move(on_warning)};
 }
 
@@ -33,7 +34,7 @@ paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options 
     : device_(std::move(on)),
       pages_(std::move(from.tensors), std::move(from.source), device_,
              paging(options, scratch_bytes, record_events, [this](std::string const& what) { note_warning(what); })) {
-  if (options.vram.what() != budget::kind::none) stream_ = value_or_throw(device_->make_stream());
+  if (pages_.stats().vram.present) stream_ = value_or_throw(device_->make_stream());
 }
 
 paged_model::~paged_model() {

@@ -7,13 +7,6 @@
 
 namespace tierpager::tools {
 
-budget named_budget(tier where, budget const& asked) {
-  if (asked.what() != budget::kind::automatic) return asked;
-  environment_budget_texts const texts = environment_budgets();
-  auto const& text = where == tier::vram ? texts.vram : texts.ram;
-  return text ? value_or_throw(budget::parse(*text)) : asked;
-}
-
 std::uint64_t vram_granule_bytes(budget const& asked, catalog const& tensors) {
   constexpr std::uint64_t of_a_gpu = 2U << 20U;
   constexpr std::uint64_t of_small_models = 4096;

@@ -10,9 +10,6 @@
 
 namespace tierpager::tools {
 
-/// What was asked for; for `auto` what the environment names, if it does.
-budget named_budget(tier where, budget const& asked);
-
 /// A GPU's, 2 MiB, so that what is said holds there. But 4 KiB where the budget, or the model, is less than eight of those:
 /// models as small as that are tried out or tested with, and whole granules would be all that is seen of them.
 std::uint64_t vram_granule_bytes(budget const& asked, catalog const& tensors);
