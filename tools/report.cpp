@@ -58,6 +58,7 @@ statistics difference(statistics const& after, statistics const& before) {
   }
   counted.acquires = after.acquires - before.acquires;
   counted.vram_hits = after.vram_hits - before.vram_hits;
+  counted.vram_ahead = after.vram_ahead - before.vram_ahead;
   counted.ram_hits = after.ram_hits - before.ram_hits;
   counted.disk_reads = after.disk_reads - before.disk_reads;
   counted.bytes_to_device = after.bytes_to_device - before.bytes_to_device;

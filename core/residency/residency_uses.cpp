@@ -8,8 +8,10 @@ namespace tierpager {
 
 void residency::touch(tensor_id id, tier where) {
   slot const& used = slot_of(id, where);
-  if (used.ahead) [[unlikely]]
+  if (used.ahead) [[unlikely]] {
+    ++counters_.vram_ahead;
     no_longer_ahead(id);
+  }
   if (used.guest) [[unlikely]]
     at(where).guests->touched(id);
   // Under a plan the policy ranks what is at home, and only where one of these must leave.

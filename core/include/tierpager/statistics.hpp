@@ -60,6 +60,9 @@ struct statistics {
   std::uint64_t vram_hits = 0;   // resident or already on its way: no new copy
   std::uint64_t ram_hits = 0;    // no disk read
   std::uint64_t disk_reads = 0;  // tensors, not chunks
+  /// Of vram_hits: those that a load ahead made, which began after the last use of the tensor and before this one was asked
+  /// for. The others were resident since an earlier use, or are on their way for another caller.
+  std::uint64_t vram_ahead = 0;
   // Both count a load's bytes when it is begun; what a load that failed or was given up did not move is taken off.
   std::uint64_t bytes_to_device = 0;     // RAM to VRAM
   std::uint64_t bytes_from_disk = 0;     // source to RAM

@@ -374,6 +374,25 @@ void naive_model::check_counters(statistics const& now) {
   if (fewer || now.ahead_bytes > now.bytes_to_device || now.ahead_unused_bytes > now.ahead_bytes)
     broken("to device " + text(now.bytes_to_device) + ", from disk " + text(now.bytes_from_disk) + ", ahead " +
            text(now.ahead_bytes) + ", unused " + text(now.ahead_unused_bytes));
+  check_hits_ahead(now);
+}
+
+// What was loaded ahead was used, or left before that, or waits to be used. What was given up after that is not told apart.
+void naive_model::check_hits_ahead(statistics const& now) const {
+  if (now.failed_loads > 0 || rejected_any_) return;
+  std::uint64_t used_bytes = now.ahead_bytes - now.ahead_unused_bytes;
+  std::uint64_t least_bytes = ~std::uint64_t{0};
+  std::uint64_t most_bytes = 0;
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    std::uint64_t const bytes = bytes_of(tensor_id{i});
+    if (core_.place(tensor_id{i}, tier::vram).ahead) used_bytes -= bytes;
+    if (bytes > 0) least_bytes = std::min(least_bytes, bytes);
+    most_bytes = std::max(most_bytes, bytes);
+  }
+  bool const few = now.vram_ahead * most_bytes < used_bytes;
+  bool const many = now.vram_ahead > 0 && now.vram_ahead * least_bytes > used_bytes;
+  if (few || many || now.vram_ahead > now.vram_hits)
+    broken(text(now.vram_ahead) + " hits by loads ahead, of " + text(now.vram_hits) + "; in bytes " + text(used_bytes));
 }
 
 }  // namespace tierpager::simulation

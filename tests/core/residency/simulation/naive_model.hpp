@@ -128,6 +128,7 @@ class naive_model {
   void check_tier(tier where, statistics const& now);
   void check_tensor(tensor_id id, tier where, std::vector<bool>& taken);
   void check_counters(statistics const& now);
+  void check_hits_ahead(statistics const& now) const;
 
   setup const& setup_;
   residency const& core_;
