@@ -8,7 +8,7 @@
 
 #include <tierpager/open.hpp>
 
-#include <tools/output.hpp>
+#include <tools/report_files.hpp>
 #include <tools/slices.hpp>
 #include <tools/text.hpp>
 
@@ -52,10 +52,12 @@ std::string text_of(catalog const& tensors) {
   return fmt::to_string(text);
 }
 
-void inspect(inspect_options const& options) {
+void inspect(inspect_options const& options, temporary_files& temporaries) {
+  report_files files(temporaries, {{"--json", options.json}}, options.models);
   catalog const tensors = sliced(read_model(options.models).tensors, options.slice);
-  if (!options.json.empty()) write_result(options.json, json_of(tensors));
-  if (options.json != "-") write_standard_output(text_of(tensors));
+  files.create(tensors);
+  if (output_file* const json = files.to("--json")) json->write(json_of(tensors));
+  files.publish(text_of(tensors));
 }
 
 }  // namespace tierpager::tools

@@ -7,11 +7,12 @@
 #include <tierpager/catalog.hpp>
 
 #include <tools/options.hpp>
+#include <tools/temporary_files.hpp>
 
 namespace tierpager::tools {
 
 /// Throws tierpager::error.
-void inspect(inspect_options const& options);
+void inspect(inspect_options const& options, temporary_files& temporaries);
 
 /// The two forms it prints: JSON, whose keys are a contract, and a table.
 std::string json_of(catalog const& tensors);

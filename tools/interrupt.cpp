@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
+#include <utility>
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -13,7 +14,18 @@
 
 namespace tierpager::tools {
 
-interrupt::interrupt() {
+namespace {
+
+[[noreturn]] void die_of(int number) {
+  std::signal(number, SIG_DFL);
+  ::raise(number);
+  constexpr int exit_code_of_signals = 128;
+  ::_exit(exit_code_of_signals + number);  // the first process of a container does not die of its own signals
+}
+
+}  // namespace
+
+interrupt::interrupt(std::function<bool()> clean_up) : clean_up_(std::move(clean_up)) {
   sigemptyset(&signals_);
   for (int const number : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction now {};
@@ -44,9 +56,9 @@ void interrupt::listen() {
   }
   if ((waited[0].revents & POLLIN) != 0) return;
   signalfd_siginfo taken{};
-  [[maybe_unused]] ssize_t const bytes = ::read(signal_descriptor_, &taken, sizeof taken);
-  stop_.request_stop();
+  if (::read(signal_descriptor_, &taken, sizeof taken) != sizeof taken) return;
   pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);  // the next signal has its default effect, through this thread
+  if (clean_up_()) die_of(static_cast<int>(taken.ssi_signo));
   while (::poll(waited.data(), 1, -1) < 0 && errno == EINTR) {
   }
 }

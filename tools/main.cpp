@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <tools/inspect.hpp>
+#include <tools/interrupt.hpp>
 #include <tools/options.hpp>
 #include <tools/output.hpp>
 #include <tools/plan.hpp>
@@ -29,10 +30,12 @@ void keep_standard_descriptors_taken() {
 }
 
 struct dispatch {
+  temporary_files& temporaries;
+
   void operator()(information const& asked) const { write_standard_output(asked.text); }
-  void operator()(inspect_options const& options) const { inspect(options); }
-  void operator()(run_options const& options) const { run(options); }
-  void operator()(plan_options const& options) const { plan(options); }
+  void operator()(inspect_options const& options) const { inspect(options, temporaries); }
+  void operator()(run_options const& options) const { run(options, temporaries); }
+  void operator()(plan_options const& options) const { plan(options, temporaries); }
   void operator()(verify_options const& options) const { verify(options); }
 };
 
@@ -50,8 +53,11 @@ int main(int count, char** arguments) {
   namespace tools = tierpager::tools;
   tools::keep_standard_descriptors_taken();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is a failed write like another
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit of the file's size
+  tools::temporary_files temporaries;
   try {
-    std::visit(tools::dispatch{}, tools::parse_command_line(count, arguments));
+    tools::interrupt const signals([&temporaries] { return temporaries.abandon(); });
+    std::visit(tools::dispatch{temporaries}, tools::parse_command_line(count, arguments));
     return 0;
   } catch (tools::usage_error const& wrong) {
     return tools::failed(2, wrong.what());

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <tierpager/error.hpp>
 #include <tools/interrupt.hpp>
 #include <tools/model_writer.hpp>
 #include <tools/output.hpp>
@@ -48,8 +47,8 @@ void declare(CLI::App& app, make_options& into) {
 }
 
 void make(make_options const& options) {
-  interrupt const signals;
-  std::stop_token const stop = signals.token();
+  temporary_files temporaries;
+  interrupt const signals([&temporaries] { return temporaries.abandon(); });
   written_model const model{
       .format = options.format == "gguf" ? model_format::gguf : model_format::safetensors,
       .seed = options.seed,
@@ -57,15 +56,12 @@ void make(make_options const& options) {
       .shape = options.shape};
   std::uint64_t total_bytes = 0;
   for (planned_tensor const& tensor : model.tensors) total_bytes += tensor.bytes;
-  output_file file(options.path);
+  output_file file(find_output(options.path), temporaries);
   progress bar(total_bytes);
   bar.label("writing");
-  write_model(model, file, [&](std::uint64_t bytes) {
-    if (stop.stop_requested())
-      throw error(failure{.code = errc::cancelled, .what = "interrupted", .file = options.path});
-    bar.add(bytes);
-  });
-  file.commit();
+  write_model(model, file, [&](std::uint64_t bytes) { bar.add(bytes); });
+  file.finish();
+  temporaries.publish([&file] { file.commit(); });
 }
 
 int failed(int exit_code, std::string_view why) {

@@ -1,6 +1,5 @@
 #include <tools/options.hpp>
 
-#include <charconv>
 #include <map>
 #include <sstream>
 
@@ -8,15 +7,43 @@
 #include <tierpager/eviction_policy.hpp>
 
 #include <core/slice_option.hpp>
+#include <tools/option_values.hpp>
+#include <tools/schedule.hpp>
 
 namespace tierpager::tools {
 
 namespace {
 
-budget parse_budget(std::string const& option, std::string const& text) {
-  result<budget> parsed = budget::parse(text);
+constexpr std::uint32_t passes_max = 1'000'000'000;
+
+// The value, or what is wrong with it as a usage error.
+template <class T>
+T checked(std::string const& option, result<T> parsed) {
   if (!parsed.ok()) throw CLI::ValidationError(option, parsed.error().describe());
-  return *parsed;
+  return std::move(parsed).value();
+}
+
+budget parse_budget(std::string const& option, std::string const& text) { return checked(option, budget::parse(text)); }
+
+CLI::Option* add_number(CLI::App& to, std::string const& name, number_range const& within,
+                        std::function<void(double)> const& take, std::string const& help) {
+  return to
+      .add_option_function<std::string>(
+          name, [=](std::string const& text) { take(checked(name, parse_number(text, within))); }, help)
+      ->type_name(std::string(within.unit));
+}
+
+CLI::Option* add_output(CLI::App& to, std::string const& name, std::string& into, std::string const& help) {
+  return to
+      .add_option_function<std::string>(
+          name,
+          [&into, name](std::string const& text) {
+            std::string const why = why_no_output(name, text);
+            if (!why.empty()) throw CLI::ValidationError(name, why);
+            into = text;
+          },
+          help)
+      ->type_name(name == "--json" ? "FILE|-" : "FILE");
 }
 
 // A repeatable option that takes one value each time, so that it cannot swallow the MODEL behind it.
@@ -50,22 +77,14 @@ void add_models(CLI::App& to, std::vector<std::string>& into) {
       ->type_name("");
 }
 
-void parse_device(std::string const& text, paging_options& into) {
-  static std::map<std::string, device_kind> const kinds{
-      {"auto", device_kind::automatic}, {"cuda", device_kind::cuda}, {"host", device_kind::host}};
-  std::string const prefix = "cuda:";
-  bool const numbered = text.starts_with(prefix);
-  auto const found = kinds.find(numbered ? "cuda" : text);
-  char const* const end = text.data() + text.size();
-  bool const whole = !numbered || std::from_chars(text.data() + prefix.size(), end, into.ordinal).ptr == end;
-  if (found == kinds.end() || !whole || text == prefix || into.ordinal < 0)
-    throw CLI::ValidationError("--device", "'" + text + "' is none of auto, host, cuda, and cuda:N");
-  into.device = found->second;
-}
-
 void add_device_and_source(CLI::App& to, paging_options& into) {
   to.add_option_function<std::string>(
-        "--device", [&into](std::string const& text) { parse_device(text, into); },
+        "--device",
+        [&into](std::string const& text) {
+          auto const [kind, ordinal] = checked("--device", parse_device(text));
+          into.device = kind;
+          into.ordinal = ordinal;
+        },
         "where the device tier lives (auto: CUDA where it works, else the host device; cuda:N: the N-th GPU, from 0)")
       ->type_name("auto|cuda|cuda:N|host");
   add_choice<source_kind>(to, "--source", into.source,
@@ -93,7 +112,7 @@ void add_inspect(CLI::App& app, inspect_options& into) {
   CLI::App& inspect = *app.add_subcommand("inspect", "list a model's tensors; opens no device, reserves no memory");
   add_models(inspect, into.models);
   add_slice(inspect, into.slice);
-  inspect.add_option("--json", into.json, "write JSON to FILE, or to standard output for -")->type_name("FILE|-");
+  add_output(inspect, "--json", into.json, "write JSON to FILE, or to standard output for -");
 }
 
 void add_budgets(CLI::App& to, paging_options& into, std::string const& note) {
@@ -108,13 +127,21 @@ void add_budgets(CLI::App& to, paging_options& into, std::string const& note) {
 }
 
 void add_order(CLI::App& to, std::optional<std::uint32_t>& passes, std::uint32_t default_passes, std::string& order) {
-  to.add_option("--passes", passes,
-                "how many passes (default: those of the order file, else " + std::to_string(default_passes) +
-                    "); an order file's passes are repeated in turn")
-      ->check(CLI::Range(1U, 1'000'000'000U))
+  to.add_option_function<std::string>(
+        "--passes",
+        [&passes](std::string const& text) { passes = checked("--passes", parse_count(text, 1, passes_max)); },
+        "how many passes (default: those of the order file, " + std::to_string(passes_of_one_order) +
+            " where it has one; else " + std::to_string(default_passes) +
+            "); an order file's passes are repeated in turn")
       ->type_name("N");
-  to.add_option("--order", order, "acquire the tensors that FILE names: one a line, '# pass' between passes")
-      ->type_name("FILE");
+  to.add_option_function<std::string>(
+        "--order",
+        [&order](std::string const& text) {
+          if (text.empty()) throw CLI::ValidationError("--order", "the name of a file to read is empty");
+          order = text;
+        },
+        "acquire the tensors that FILE names, or standard input for -: one a line, '# pass' between passes")
+      ->type_name("FILE|-");
 }
 
 void add_pins(CLI::App& to, paging_options& into) {
@@ -124,24 +151,20 @@ void add_pins(CLI::App& to, paging_options& into) {
 }
 
 void add_speed(CLI::App& to, speed_options& into, std::string const& without) {
-  auto const positive = CLI::Range(1e-9, 1e9).description("");
-  to.add_option("--link", into.link_gigabytes_per_second,
-                "copies to the device take as long as at so many GB/s" + without)
-      ->check(positive)
-      ->type_name("GB/s");
-  to.add_option("--disk", into.disk_gigabytes_per_second, "the same for reads from the file")
-      ->check(positive)
-      ->type_name("GB/s");
-  to.add_option("--compute", into.compute_seconds,
-                "work of so long a pass on the stream, in proportion to the bytes of each tensor")
-      ->check(CLI::Range(0.0, 1e9).description(""))
-      ->type_name("SECONDS");
+  add_number(
+      to, "--link", {1e-9, 1e9, "GB/s"}, [&](double rate) { into.link_gigabytes_per_second = rate; },
+      "copies to the device take as long as at so many GB/s" + without);
+  add_number(
+      to, "--disk", {1e-9, 1e9, "GB/s"}, [&](double rate) { into.disk_gigabytes_per_second = rate; },
+      "the same for reads from the file");
+  add_number(
+      to, "--compute", {0, 1e9, "SECONDS"}, [&](double seconds) { into.compute_seconds = seconds; },
+      "work of so long a pass on the stream, in proportion to the bytes of each tensor");
 }
 
 void add_json_and_events(CLI::App& to, std::string& json, std::string& events) {
-  to.add_option("--json", json, "write the report as JSON to FILE, or to standard output for -")->type_name("FILE|-");
-  to.add_option("--events", events, "write what was decided, in order: what was loaded and evicted, and why")
-      ->type_name("FILE");
+  add_output(to, "--json", json, "write the report as JSON to FILE, or to standard output for -");
+  add_output(to, "--events", events, "write what was decided, in order: what was loaded and evicted, and why");
 }
 
 void check_policy(std::string const& name) {
@@ -169,8 +192,7 @@ void add_run(CLI::App& app, run_options& into) {
   add_speed(run, paging.speed, " (host device only, as are --disk and --compute)");
   run.add_flag("--verify", into.verify, "checksum every acquired tensor on the device and hold it against the file");
   add_json_and_events(run, into.json, into.events);
-  run.add_option("--trace", into.trace, "write the order in which tensors were acquired, as an order file")
-      ->type_name("FILE");
+  add_output(run, "--trace", into.trace, "write the order in which tensors were acquired, as an order file");
 }
 
 void add_sweep(CLI::App& plan, plan_options& into) {
@@ -185,10 +207,9 @@ void add_sweep(CLI::App& plan, plan_options& into) {
           "also a pass in steady state under other VRAM budgets: whole steps of SIZE below and above --vram, until "
           "everything fits; 4GiB, 5%")
       ->type_name("SIZE");
-  plan.add_option("--target", into.target_seconds,
-                  "the smallest VRAM budget of the sweep (default: --sweep 5%) under which a pass takes no longer")
-      ->check(CLI::Range(1e-9, 1e9).description(""))
-      ->type_name("SECONDS");
+  add_number(
+      plan, "--target", {1e-9, 1e9, "SECONDS"}, [&](double seconds) { into.target_seconds = seconds; },
+      "the smallest VRAM budget of the sweep (default: --sweep 5%) under which a pass takes no longer");
 }
 
 void add_plan(CLI::App& app, plan_options& into) {
@@ -249,6 +270,12 @@ transfer_rates rates_of(speed_options const& speed) {
   return {.link_bytes_per_second = speed.link_gigabytes_per_second * bytes_per_gigabyte,
           .disk_bytes_per_second = speed.disk_gigabytes_per_second * bytes_per_gigabyte,
           .compute_seconds = speed.compute_seconds};
+}
+
+std::vector<std::string> inputs_of(paging_options const& paging, std::string const& order) {
+  std::vector<std::string> inputs = paging.models;
+  if (!order.empty()) inputs.push_back(order == "-" ? "/dev/stdin" : order);
+  return inputs;
 }
 
 command_line parse_command_line(int count, char const* const* arguments) {

@@ -61,6 +61,9 @@ struct plan_options {
   std::optional<double> target_seconds;
 };
 
+/// What a command line names to be read: the models and the order file.
+std::vector<std::string> inputs_of(paging_options const& paging, std::string const& order);
+
 struct verify_options {
   paging_options paging;
   std::optional<budget> vram;  // none given: enough for two of the largest tensors

@@ -1,15 +1,19 @@
 #include <tools/pacer.hpp>
 
+#include <algorithm>
 #include <condition_variable>
 
 namespace tierpager::tools {
 
 pacer::clock::time_point pacer::claim(double seconds) {
   constexpr std::chrono::microseconds late_max{300};
+  constexpr std::chrono::hours century{100 * 365 * 24};  // three of them are more than the clock can count
   std::lock_guard const lock(mutex_);
   clock::time_point const now = clock::now();
   if (now > due_ + late_max) due_ = now;
-  due_ += std::chrono::duration_cast<clock::duration>(std::chrono::duration<double>(seconds));
+  std::chrono::duration<double> const wanted =
+      std::min(std::chrono::duration<double>(seconds), std::chrono::duration<double>(century));
+  due_ = std::min(due_ + std::chrono::duration_cast<clock::duration>(wanted), now + century);
   return due_;
 }
 

@@ -15,7 +15,7 @@ class pacer {
   explicit pacer(std::stop_token stop) : stop_(std::move(stop)) {}
 
   /// When something that takes so long is over, one claim behind the other. What is claimed a little late, because a
-  /// thread woke up late, loses nothing.
+  /// thread woke up late, loses nothing. Nothing takes longer than a century.
   clock::time_point claim(double seconds);
   void wait_until(clock::time_point due) const;
 

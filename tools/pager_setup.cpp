@@ -44,9 +44,8 @@ paged_model::~paged_model() {
   }
 }
 
-handle paged_model::acquire(tensor_id id, std::stop_token const& stop) {
-  wait_options const wait{.stop = stop};
-  return on_device() ? pages_.acquire(id, *stream_, wait) : pages_.acquire_host(id, wait);
+handle paged_model::acquire(tensor_id id) {
+  return on_device() ? pages_.acquire(id, *stream_) : pages_.acquire_host(id);
 }
 
 void paged_model::compute(std::shared_ptr<pacer> const& pace, double seconds) {

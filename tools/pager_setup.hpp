@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -33,7 +32,7 @@ class paged_model {
   [[nodiscard]] stream_ref stream() const { return *stream_; }
   [[nodiscard]] device& hardware() const { return *device_; }
 
-  [[nodiscard]] handle acquire(tensor_id id, std::stop_token const& stop);
+  [[nodiscard]] handle acquire(tensor_id id);
   /// Work of that length which does nothing, behind what was acquired; on the host device alone. Where there is no
   /// device tier the caller itself is kept busy.
   void compute(std::shared_ptr<pacer> const& pace, double seconds);

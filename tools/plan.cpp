@@ -11,11 +11,10 @@
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
 #include <tools/event_file.hpp>
-#include <tools/interrupt.hpp>
-#include <tools/output.hpp>
 #include <tools/partition.hpp>
 #include <tools/plan_report.hpp>
 #include <tools/progress.hpp>
+#include <tools/report_files.hpp>
 #include <tools/schedule.hpp>
 #include <tools/simulation.hpp>
 #include <tools/slices.hpp>
@@ -63,9 +62,8 @@ virtual_pager_options paging(plan_options const& options, catalog const& tensors
 
 class planner {
  public:
-  planner(plan_options const& options, std::stop_token stop)
+  explicit planner(plan_options const& options)
       : options_(options),
-        stop_(std::move(stop)),
         tensors_(read_tensors(options)),
         schedule_(make_schedule(options.order, options.passes, plan_options::default_passes, tensors_)),
         paging_(paging(options, tensors_)) {}
@@ -95,6 +93,8 @@ class planner {
     return report;
   }
 
+  [[nodiscard]] catalog const& tensors() const { return tensors_; }
+
   /// What was decided under the policy asked for.
   [[nodiscard]] std::string events() const { return text_of(events_, tensors_); }
 
@@ -104,7 +104,7 @@ class planner {
     bar.label("policy " + policy);
     virtual_pager_options with = paging_;
     with.policy = policy;
-    return simulate(tensors_, with, schedule_, [&](std::uint64_t bytes) { step(bar, bytes); });
+    return simulate(tensors_, with, schedule_, [&](std::uint64_t bytes) { bar.add(bytes); });
   }
 
   [[nodiscard]] partition partition_of(memory_plan const& plan) const {
@@ -133,7 +133,6 @@ class planner {
     for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) passes.push_back(schedule_.of(pass));
     for (std::string_view const policy : comparison_policies) {
       if (policy == "lru") continue;
-      require_not_stopped();
       policy_report& made = report.policies.emplace_back(policy_report{std::string(policy), {}, {}});
       for (comparison_counts const& counted : compare_policy(policy, budgets, tensor_bytes, passes))
         made.passes.push_back(compared(counted));
@@ -184,8 +183,7 @@ class planner {
     with.core.vram = tier_for(tier::vram, vram_bytes, tensors_);
     with.record_events = false;
     try {
-      steady_pass const pass =
-          simulate_steady(tensors_, with, schedule_, [&](std::uint64_t) { require_not_stopped(); });
+      steady_pass const pass = simulate_steady(tensors_, with, schedule_);
       return sweep_report{.vram_bytes = vram_bytes,
                           .vram_effective_bytes = pass.last.vram.effective_bytes,
                           .seconds = pass.seconds,
@@ -198,17 +196,7 @@ class planner {
     }
   }
 
-  void step(progress& bar, std::uint64_t bytes) const {
-    require_not_stopped();
-    bar.add(bytes);
-  }
-
-  void require_not_stopped() const {
-    if (stop_.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted"});
-  }
-
   plan_options const& options_;
-  std::stop_token stop_;
   catalog tensors_;
   schedule schedule_;
   virtual_pager_options paging_;
@@ -229,23 +217,15 @@ std::vector<std::uint64_t> sweep_budgets(std::uint64_t vram_bytes, std::uint64_t
   return budgets;
 }
 
-void plan(plan_options const& options) {
-  interrupt const signals;
-  planner plans(options, signals.token());
-  std::unique_ptr<output_file> json;
-  std::unique_ptr<output_file> events;
-  if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
-  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
+void plan(plan_options const& options, temporary_files& temporaries) {
+  report_files files(temporaries, {{"--json", options.json}, {"--events", options.events}},
+                     inputs_of(options.paging, options.order));
+  planner plans(options);
+  files.create(plans.tensors());
   plan_report const report = plans.make();
-  if (events) {
-    events->write(plans.events());
-    events->commit();
-  }
-  if (json) {
-    json->write(json_of(report));
-    json->commit();
-  }
-  write_standard_output(options.json == "-" ? json_of(report) : text_of(report));
+  if (output_file* const events = files.to("--events")) events->write(plans.events());
+  if (output_file* const json = files.to("--json")) json->write(json_of(report));
+  files.publish(text_of(report));
 }
 
 }  // namespace tierpager::tools

@@ -6,11 +6,12 @@
 #include <vector>
 
 #include <tools/options.hpp>
+#include <tools/temporary_files.hpp>
 
 namespace tierpager::tools {
 
 /// Throws tierpager::error, or usage_error where a budget cannot be known without a device.
-void plan(plan_options const& options);
+void plan(plan_options const& options, temporary_files& temporaries);
 
 /// The budgets of a sweep in ascending order: whole steps from `vram_bytes`, above 0, up to one that holds all.
 /// Throws usage_error where that would be more than ten thousand.

@@ -8,13 +8,12 @@
 
 #include <host/host_device.hpp>
 #include <tools/event_file.hpp>
-#include <tools/interrupt.hpp>
 #include <tools/order_file.hpp>
-#include <tools/output.hpp>
 #include <tools/paced_ports.hpp>
 #include <tools/pager_setup.hpp>
 #include <tools/progress.hpp>
 #include <tools/report.hpp>
+#include <tools/report_files.hpp>
 #include <tools/schedule.hpp>
 #include <tools/simulation.hpp>
 #include <tools/tensor_checker.hpp>
@@ -33,8 +32,7 @@ class runner {
       : pages_(pages),
         schedule_(passes),
         compute_seconds_(compute_seconds),
-        stop_(std::move(stop)),
-        pace_(std::make_shared<pacer>(stop_)),
+        pace_(std::make_shared<pacer>(std::move(stop))),
         trace_(trace),
         events_(events) {}
 
@@ -47,7 +45,6 @@ class runner {
     bar.label("reading the file to check against");
     for (pass_order const& order : schedule_.orders) {
       for (tensor_id const id : order) {
-        require_not_stopped("before the first pass");
         checker.learn(id);
         bar.add(pages_.tensors()[id].bytes);
       }
@@ -80,9 +77,7 @@ class runner {
   void run_pass(std::uint32_t pass, progress& bar) {
     auto const total_bytes = static_cast<double>(bytes_of(schedule_.of(pass), pages_.tensors()));
     for (tensor_id const id : schedule_.of(pass)) {
-      std::string const where = fmt::format("in pass {} of {}", pass + 1, schedule_.passes);
-      require_not_stopped(where);
-      handle const acquired = acquire(id, where);
+      handle const acquired = pages_.acquire(id);
       if (checker_ != nullptr) checker_->check(acquired);
       if (compute_seconds_ > 0 && acquired.size_bytes() > 0)
         pages_.compute(pace_, compute_seconds_ * static_cast<double>(acquired.size_bytes()) / total_bytes);
@@ -91,28 +86,14 @@ class runner {
     }
   }
 
-  handle acquire(tensor_id id, std::string const& where) {
-    try {
-      return pages_.acquire(id, stop_);
-    } catch (error const&) {
-      require_not_stopped(where);
-      throw;
-    }
-  }
-
   void finish() {
     if (checker_ != nullptr) checker_->finish();
     pages_.synchronize();
   }
 
-  void require_not_stopped(std::string const& where) const {
-    if (stop_.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted " + where});
-  }
-
   paged_model& pages_;
   schedule const& schedule_;
   double compute_seconds_;
-  std::stop_token stop_;
   std::shared_ptr<pacer> pace_;
   output_file* trace_;
   output_file* events_;
@@ -187,24 +168,29 @@ model open_model(run_options const& options, std::stop_token stop) {
   return opened;
 }
 
+// What failed does not wait for work that only takes time.
+struct full_speed_at_end {
+  std::stop_source& slowness;
+  ~full_speed_at_end() { slowness.request_stop(); }
+};
+
 }  // namespace
 
-void run(run_options const& options) {
-  interrupt const signals;
-  model opened = open_model(options, signals.token());
+void run(run_options const& options, temporary_files& temporaries) {
+  report_files files(temporaries, {{"--json", options.json}, {"--trace", options.trace}, {"--events", options.events}},
+                     inputs_of(options.paging, options.order));
+  std::stop_source slowness;
+  model opened = open_model(options, slowness.get_token());
+  files.create(opened.tensors);
   schedule const passes = make_schedule(options.order, options.passes, run_options::default_passes, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
-  std::shared_ptr<device> const on = open_device(options, opened.tensors, signals.token());
+  std::shared_ptr<device> const on = open_device(options, opened.tensors, slowness.get_token());
   std::uint64_t const scratch_bytes = options.verify ? tensor_checker::scratch_bytes(*on) : 0;
   paged_model pages(std::move(opened), on, options.paging, scratch_bytes, !options.events.empty());
-  std::unique_ptr<output_file> json;
-  std::unique_ptr<output_file> trace;
-  std::unique_ptr<output_file> events;
-  if (!options.json.empty() && options.json != "-") json = std::make_unique<output_file>(options.json);
-  if (!options.trace.empty()) trace = std::make_unique<output_file>(options.trace);
-  if (!options.events.empty()) events = std::make_unique<output_file>(options.events);
+  full_speed_at_end const hurry{slowness};
 
-  runner runs(pages, passes, options.paging.speed.compute_seconds, signals.token(), trace.get(), events.get());
+  runner runs(pages, passes, options.paging.speed.compute_seconds, slowness.get_token(), files.to("--trace"),
+              files.to("--events"));
   std::shared_ptr<source> reread;
   std::optional<tensor_checker> checker;
   if (options.verify) {
@@ -218,13 +204,8 @@ void run(run_options const& options) {
   report.lru = under_lru(pages.tensors(), counterpart(options, pages, scratch_bytes), passes);
   if (checker) report.verify = check_counts{.checked = checker->checked(), .mismatches = checker->mismatches()};
 
-  if (trace) trace->commit();
-  if (events) events->commit();
-  if (json) {
-    json->write(json_of(report));
-    json->commit();
-  }
-  write_standard_output(options.json == "-" ? json_of(report) : text_of(report));
+  if (output_file* const json = files.to("--json")) json->write(json_of(report));
+  files.publish(text_of(report));
   if (checker && checker->first_mismatch()) throw error(*checker->first_mismatch());
   pages.write_warnings();
 }

@@ -11,6 +11,9 @@
 
 namespace tierpager::tools {
 
+/// How often the one order of an order file is played: until the steady state shows.
+inline constexpr std::uint32_t passes_of_one_order = 3;
+
 /// `passes` may be large, so an order is never copied.
 struct schedule {
   std::vector<pass_order> orders;  // repeated in turn; only those that are played at all
@@ -21,8 +24,8 @@ struct schedule {
   [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
 };
 
-/// Without a file every tensor once a pass, in file order. Without a number of passes those of the file, else
-/// `default_passes`. Throws tierpager::error.
+/// Without a file every tensor once a pass, in file order. Without a number of passes those of the file, or
+/// `passes_of_one_order` where it has one; else `default_passes`. Throws tierpager::error.
 schedule make_schedule(std::string const& order_file, std::optional<std::uint32_t> passes, std::uint32_t default_passes,
                        catalog const& tensors);
 

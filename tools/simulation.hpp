@@ -20,7 +20,7 @@ struct simulation {
   std::vector<event> events;        // where they are to be recorded
 };
 
-/// Called with the bytes of each acquire; may throw to end it.
+/// Called with the bytes of each acquire.
 using simulated_step = std::function<void(std::uint64_t bytes)>;
 
 /// Each tensor is acquired, computed with for its share of the pass's bytes, and released. A pass's seconds run from the
@@ -37,8 +37,7 @@ struct steady_pass {
 };
 
 /// Plays the orders again and again until what they move no longer changes, or often enough to give up.
-steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes,
-                            simulated_step const& step);
+steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes);
 
 /// What each pass would move. Throws tierpager::error where such a pager would.
 std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_options const& options,

@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <tools/interrupt.hpp>
 #include <tools/order_file.hpp>
 #include <tools/output.hpp>
 #include <tools/pager_setup.hpp>
@@ -30,8 +29,6 @@ budget modest_vram(catalog const& tensors, device& on) {
 }  // namespace
 
 void verify(verify_options const& options) {
-  interrupt const signals;
-  std::stop_token const stop = signals.token();
   model opened = opened_model(options.paging);
   std::shared_ptr<source> const reread = opened_again(options.paging);
 
@@ -43,10 +40,9 @@ void verify(verify_options const& options) {
   {
     progress bar(pages.tensors().bytes());
     for (tensor_id const id : file_order(pages.tensors())) {
-      if (stop.stop_requested()) throw error(failure{.code = errc::cancelled, .what = "interrupted"});
       bar.label(printable(pages.tensors()[id].name));
       checker.learn(id);
-      handle const acquired = pages.acquire(id, stop);
+      handle const acquired = pages.acquire(id);
       checker.check(acquired);
       bar.add(acquired.size_bytes());
     }

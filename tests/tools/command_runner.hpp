@@ -42,6 +42,7 @@ class running_command {
   ~running_command();
 
   void signal(int number) const;
+  [[nodiscard]] pid_t process() const { return process_; }
   /// Whether it has ended.
   bool ended();
   outcome wait();

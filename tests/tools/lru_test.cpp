@@ -90,6 +90,7 @@ std::vector<std::string> arguments(trace_case const& what, std::string const& mo
   std::vector<std::string> words{"run",     model, "--device", "host", "--policy", "lru",
                                  "--order", order, "--json",   "-",    "--ram",    budget(what.ram)};
   words.insert(words.end(), {"--vram", what.vram ? budget(*what.vram) : "none"});
+  words.insert(words.end(), {"--passes", std::to_string(what.passes.size())});
   for (std::size_t const tensor : what.ram.pinned) words.insert(words.end(), {"--pin-ram", name_of(tensor)});
   if (what.vram) {
     for (std::size_t const tensor : what.vram->pinned) words.insert(words.end(), {"--pin-vram", name_of(tensor)});

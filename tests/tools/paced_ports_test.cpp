@@ -42,6 +42,9 @@ TEST(pacer, lets_each_claim_end_so_much_later_than_the_one_before) {
   EXPECT_GE(first - before, std::chrono::seconds(1000));
   EXPECT_EQ(paces.claim(1) - first, std::chrono::seconds(1));
   EXPECT_EQ(paces.claim(0.5) - first, std::chrono::milliseconds(1500));
+  auto const century = std::chrono::hours(24 * 365 * 100);
+  EXPECT_LE(paces.claim(1e18) - before, century + std::chrono::hours(1));
+  EXPECT_GE(paces.claim(1e18) - before, century);
 }
 
 TEST(pacer, waits_no_longer_once_it_is_stopped) {

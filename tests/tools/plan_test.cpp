@@ -1,6 +1,4 @@
 // `tierpager plan`: the report's contract, what it takes for a model, sweeps, and what it answers to bad usage.
-#include <csignal>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -210,19 +208,6 @@ TEST_F(a_plan, plans_by_blocks_of_rows_what_is_too_large_as_a_whole) {
   json const pinned =
       report({"--vram", "1200KB", "--ram", "50%", "--slice", "t*:524288", "--pin-vram", "t0[524288:1024000]"});
   EXPECT_EQ(pinned["model"]["tensors"], 2 * tensors);
-}
-
-TEST_F(a_plan, leaves_no_file_behind_when_it_is_interrupted) {
-  std::vector<std::string> const before = files_.files();
-  running_command command(tierpager_path(), {"plan", model_, "--vram", "50%", "--ram", "50%", "--passes", "1000000000",
-                                             "--json", files_.path("report")});
-  while (!std::filesystem::exists(files_.path("report.partial")))
-    ASSERT_FALSE(command.ended()) << command.wait().errors;
-  command.signal(SIGINT);
-  outcome const ended = command.wait();
-  EXPECT_EQ(ended.exit_code, 1);
-  EXPECT_EQ(ended.errors, "tierpager: error: interrupted\n");
-  EXPECT_EQ(files_.files(), before);
 }
 
 TEST(sweep_budgets, are_whole_steps_from_the_budget_asked_for) {

@@ -60,7 +60,7 @@ counts check_all(budget const& vram, std::optional<std::uint64_t> altered) {
   tensor_checker checker(pages, truth);
   for (std::uint32_t id = 0; id < pages.tensors().size(); ++id) {
     checker.learn(tensor_id{id});
-    checker.check(pages.acquire(tensor_id{id}, {}));
+    checker.check(pages.acquire(tensor_id{id}));
   }
   checker.finish();
   return {checker.checked(), checker.mismatches(),

@@ -151,11 +151,11 @@ TEST(simulate_steady, gives_the_pass_that_comes_again_and_not_the_first) {
   virtual_pager_options options{.core = {}, .policy = "lru", .pin_vram = {}, .pin_ram = {}};
   schedule const order{{file_order(tensors)}, 1, {}};
   options.machine.link_bytes_per_second = link;
-  steady_pass const everything_fits = simulate_steady(tensors, options, order, [](std::uint64_t) {});
+  steady_pass const everything_fits = simulate_steady(tensors, options, order);
   EXPECT_EQ(everything_fits.to_device_bytes, 0U);
   EXPECT_EQ(everything_fits.seconds, 0);
   options.core.vram.budget_bytes = 2 * tensor_bytes;
-  steady_pass const half = simulate_steady(tensors, options, order, [](std::uint64_t) {});
+  steady_pass const half = simulate_steady(tensors, options, order);
   EXPECT_EQ(half.to_device_bytes, 4 * tensor_bytes);
   EXPECT_EQ(half.from_disk_bytes, 0U);
   EXPECT_NEAR(half.seconds, 0.004, microsecond);
