@@ -28,8 +28,15 @@ status mmap_source::map() {
   for (open_file const& file : files_) {
     void* at = nullptr;
     if (file.bytes() != 0) at = ::mmap(nullptr, file.bytes(), PROT_READ, MAP_SHARED, file.descriptor(), 0);
-    if (at == MAP_FAILED)
-      return failure{.code = errc::read_failed, .what = "cannot be mapped", .file = file.path(), .system_error = errno};
+    if (at == MAP_FAILED) {
+      int const code = errno;
+      // ENOMEM stands for two limits: that of address space, and that of mappings, of which each file takes one.
+      char const* const what = code == ENOMEM
+                                   ? "cannot be mapped: the limit of address space (ulimit -v) or of mappings "
+                                     "(sysctl vm.max_map_count) is reached; the pread source takes neither"
+                                   : "cannot be mapped";
+      return failure{.code = errc::read_failed, .what = what, .file = file.path(), .system_error = code};
+    }
     mappings_.push_back(static_cast<std::byte const*>(at));
   }
   return {};

@@ -1,13 +1,59 @@
 #include <host/open_file.hpp>
 
 #include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 namespace tierpager {
+
+namespace {
+
+// What an error of open(2) says that its message does not: the limit, and how to raise it.
+std::string why_not_opened(int system_error) {
+  std::string what = "cannot be opened";
+  rlimit files = {};
+  if (system_error != EMFILE || ::getrlimit(RLIMIT_NOFILE, &files) != 0) return what;
+  what += ": a process may have " + std::to_string(files.rlim_cur) + " files open at a time";
+  if (files.rlim_cur == files.rlim_max) return what + ", and only the administrator can raise that (ulimit -Hn)";
+  return what + ", and up to " + std::to_string(files.rlim_max) + " after `ulimit -n " +
+         std::to_string(files.rlim_max) + "`";
+}
+
+bool same_time(timespec const& left, timespec const& right) {
+  return left.tv_sec == right.tv_sec && left.tv_nsec == right.tv_nsec;
+}
+
+// A list for the message; empty where nothing differs. The time of the last access is no change.
+std::string changes_between(struct stat const& before, struct stat const& now) {
+  std::string changes;
+  auto const differs = [&](bool differ, std::string_view what) {
+    if (differ) changes.append(changes.empty() ? "" : ", ").append(what);
+  };
+  auto const size_of = [](struct stat const& info) { return std::to_string(info.st_size); };
+  if (before.st_size != now.st_size) differs(true, "size (" + size_of(before) + " to " + size_of(now) + " bytes)");
+  differs(!same_time(before.st_mtim, now.st_mtim), "modification time");
+  differs(before.st_ino != now.st_ino || before.st_dev != now.st_dev, "inode");
+  differs(before.st_mode != now.st_mode, "permissions");
+  differs(before.st_uid != now.st_uid || before.st_gid != now.st_gid, "owner");
+  differs(before.st_nlink != now.st_nlink, "number of names");
+  differs(!same_time(before.st_ctim, now.st_ctim), "change time");
+  return changes;
+}
+
+// What became of the name under which a file was opened that is no longer what it was; empty where it still leads there.
+std::string change_of_name(std::string const& path, struct stat const& opened) {
+  struct stat named = {};
+  if (::stat(path.c_str(), &named) != 0) return errno == ENOENT ? "it was deleted or renamed; " : "";
+  bool const same = named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+  return same ? "" : "another file, of another inode, took its name; ";
+}
+
+}  // namespace
 
 result<open_file> open_file::open(std::string path) {
   // Non-blocking: a FIFO with no writer must not hang the caller before it is seen to be one.
@@ -19,44 +65,31 @@ result<open_file> open_file::open(std::string path) {
     bool const not_the_name =
         system_error == EMFILE || system_error == ENFILE || system_error == ENOMEM || system_error == EIO;
     return failure{.code = not_the_name ? errc::read_failed : errc::file_not_found,
-                   .what = "cannot be opened",
+                   .what = why_not_opened(system_error),
                    .file = std::move(path),
                    .system_error = system_error};
   }
   open_file opened(descriptor, std::move(path));
-  struct stat info = {};
-  if (::fstat(descriptor, &info) != 0)
+  if (::fstat(descriptor, &opened.opened_) != 0)
     return failure{
         .code = errc::read_failed, .what = "cannot be examined", .file = opened.path_, .system_error = errno};
-  if (!S_ISREG(info.st_mode)) {
-    char const* const what = S_ISDIR(info.st_mode) ? "is a directory, not a file" : "is not a regular file";
+  if (!S_ISREG(opened.opened_.st_mode)) {
+    char const* const what = S_ISDIR(opened.opened_.st_mode) ? "is a directory, not a file" : "is not a regular file";
     return failure{.code = errc::malformed_file, .what = what, .file = opened.path_};
   }
   // Reads through the descriptor are to wait for their bytes.
   if (int const flags = ::fcntl(descriptor, F_GETFL); flags >= 0)
     (void)::fcntl(descriptor, F_SETFL, flags & ~O_NONBLOCK);
-  opened.bytes_ = static_cast<std::uint64_t>(info.st_size);
-  opened.modified_ = info.st_mtim;
-  opened.device_ = info.st_dev;
-  opened.inode_ = info.st_ino;
   return opened;
 }
 
 open_file::open_file(open_file&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
-      path_(std::move(other.path_)),
-      bytes_(other.bytes_),
-      modified_(other.modified_),
-      device_(other.device_),
-      inode_(other.inode_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), opened_(other.opened_) {}
 
 open_file& open_file::operator=(open_file&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);  // the old one is closed with `other`
   path_ = std::move(other.path_);
-  bytes_ = other.bytes_;
-  modified_ = other.modified_;
-  device_ = other.device_;
-  inode_ = other.inode_;
+  opened_ = other.opened_;
   return *this;
 }
 
@@ -65,17 +98,19 @@ open_file::~open_file() {
 }
 
 status open_file::unchanged() const {
-  struct stat info = {};
-  if (::fstat(descriptor_, &info) != 0)
+  struct stat now = {};
+  if (::fstat(descriptor_, &now) != 0)
     return failure{.code = errc::read_failed, .what = "cannot be examined", .file = path_, .system_error = errno};
-  auto const bytes_now = static_cast<std::uint64_t>(info.st_size);
-  if (bytes_now < bytes_)
-    return failure{
-        .code = errc::file_truncated, .what = "was cut short since it was opened", .file = path_, .byte = bytes_now};
-  bool const same_time = info.st_mtim.tv_sec == modified_.tv_sec && info.st_mtim.tv_nsec == modified_.tv_nsec;
-  if (bytes_now != bytes_ || !same_time || info.st_ino != inode_ || info.st_dev != device_)
-    return failure{.code = errc::file_changed, .what = "was changed since it was opened", .file = path_};
-  return {};
+  if (now.st_size < opened_.st_size)
+    return failure{.code = errc::file_truncated,
+                   .what = "was cut short since it was opened",
+                   .file = path_,
+                   .byte = static_cast<std::uint64_t>(now.st_size)};
+  std::string const changes = changes_between(opened_, now);
+  if (changes.empty()) return {};
+  return failure{.code = errc::file_changed,
+                 .what = "was changed since it was opened: " + change_of_name(path_, opened_) + changes,
+                 .file = path_};
 }
 
 status open_file::read(std::uint64_t offset, std::span<std::byte> target) const {

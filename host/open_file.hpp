@@ -4,11 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <span>
 #include <string>
 
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include <tierpager/error.hpp>
 
@@ -28,17 +27,18 @@ class open_file {
   [[nodiscard]] int descriptor() const { return descriptor_; }
   [[nodiscard]] std::string const& path() const { return path_; }
   /// Its size when it was opened.
-  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint64_t bytes() const { return static_cast<std::uint64_t>(opened_.st_size); }
 
-  /// Asks the system again: `file_truncated` where the file is shorter than when it was opened, `file_changed` where
-  /// its size or modification time differ, `read_failed` where the system does not answer.
+  /// Asks the system again: `file_truncated` where the file is shorter than when it was opened; `file_changed`, with what
+  /// differs, where its size, times, names, permissions, owner or inode do, so that it was written, deleted, replaced or
+  /// touched; `read_failed` where the system does not answer.
   [[nodiscard]] status unchanged() const;
   /// Fills all of `target` from `offset` on. Interrupted and short reads are continued; `file_truncated` where the
   /// file ends first, `read_failed` with the system's error else. The failure names the first byte not read.
   [[nodiscard]] status read(std::uint64_t offset, std::span<std::byte> target) const;
   /// Whether both are the same file of the same file system, by whatever names they were opened.
   [[nodiscard]] bool same_file(open_file const& other) const {
-    return device_ == other.device_ && inode_ == other.inode_;
+    return opened_.st_dev == other.opened_.st_dev && opened_.st_ino == other.opened_.st_ino;
   }
 
  private:
@@ -46,10 +46,7 @@ class open_file {
 
   int descriptor_ = -1;
   std::string path_;
-  std::uint64_t bytes_ = 0;
-  timespec modified_ = {};
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
+  struct stat opened_ = {};  // what the system said of it then
 };
 
 }  // namespace tierpager

@@ -51,7 +51,10 @@ result<Header> read_header(open_file const& file, Reader const& read) {
   while (true) {
     auto const prefix = std::make_unique_for_overwrite<std::byte[]>(bytes);
     std::span<std::byte> const all(prefix.get(), bytes);
-    if (status const outcome = file.read(0, all); !outcome.ok()) return outcome.error();
+    status const got = file.read(0, all);
+    // What was read of a file that changes says nothing about it, right or wrong.
+    if (status const still = file.unchanged(); !still.ok()) return still.error();
+    if (!got.ok()) return got.error();
     auto answer = read(all, file.bytes());
     if (!answer.ok()) return in_file(answer.error(), file.path());
     if (auto* const header = std::get_if<Header>(&*answer)) return std::move(*header);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <tools/inspect.hpp>
@@ -27,6 +28,14 @@ void keep_standard_descriptors_taken() {
   for (int const standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(standard, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) < 0) return;
   }
+}
+
+// A model of many files takes a descriptor for each; shells give programs fewer than they may have.
+void raise_descriptor_limit() {
+  rlimit files = {};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 struct dispatch {
@@ -52,6 +61,7 @@ int failed(int exit_code, std::string_view why) {
 int main(int count, char** arguments) {
   namespace tools = tierpager::tools;
   tools::keep_standard_descriptors_taken();
+  tools::raise_descriptor_limit();
   std::signal(SIGPIPE, SIG_IGN);  // a reader that went away is a failed write like another
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit of the file's size
   tools::temporary_files temporaries;

@@ -46,13 +46,10 @@ std::string kind_of_model(output_target const& target) {
   switch (detect_format(first, "")) {
     case model_format::gguf: return "a GGUF file";
     case model_format::safetensors: return "a safetensors file";
-    case model_format::pickle: return "a pickle or an archive of such";
-    case model_format::json:
-    case model_format::shard_index:
-    case model_format::manifest: return is_json_of_a_model(*file) ? "an index or a manifest of a model" : "";
-    case model_format::unknown: break;
+    case model_format::pickle: return "a file of pickles";
+    case model_format::json: return is_json_of_a_model(*file) ? "an index or a manifest of a model" : "";
+    default: return "";
   }
-  return "";
 }
 
 }  // namespace

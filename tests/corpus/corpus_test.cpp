@@ -112,7 +112,7 @@ void expect_read(std::vector<unusual_model> const& models) {
     auto const opened = read_catalog({write(folder, model.files)});
     ASSERT_TRUE(opened.ok()) << opened.error().describe();
     std::vector<std::string> read;
-    for (tensor_info const& each : opened->tensors.tensors())
+    for (tensor_info const& each : opened->tensors)
       read.push_back(each.name + " " + each.dtype + " " + std::to_string(each.bytes));
     EXPECT_EQ(read, model.tensors);
   }

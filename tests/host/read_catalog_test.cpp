@@ -191,6 +191,8 @@ TEST(read_catalog, says_that_the_system_is_short_of_descriptors) {
   EXPECT_EQ(why.code, errc::read_failed);
   EXPECT_EQ(why.system_error, EMFILE);
   EXPECT_EQ(why.file, path);
+  EXPECT_THAT(why.what, HasSubstr(std::to_string(next) + " files open"));
+  EXPECT_THAT(why.what, HasSubstr("ulimit -n " + std::to_string(before.rlim_max)));
   EXPECT_TRUE(read_catalog({path}).ok());
 }
 

@@ -19,7 +19,7 @@ enum class errc {
   file_not_found,      // a file that was named, or that a model names, cannot be opened
   read_failed,         // the system refused or broke off a read
   file_truncated,      // a file ended before the bytes its header promised
-  file_changed,        // a file's size or modification time changed since it was opened
+  file_changed,        // a file was written, replaced or touched since it was opened; the message says what changed
   unknown_tensor,      // no tensor of that name or id
   out_of_range,        // a tensor's extent lies outside its file
   budget_too_small,    // can never fit; the message says how many bytes would do

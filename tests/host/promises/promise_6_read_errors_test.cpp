@@ -155,17 +155,18 @@ TEST_P(promise_6_read_errors, a_file_changed_while_it_loads_is_an_error) {
   at.expect_names(why, errc::file_changed, tensor_id{3});
 }
 
-TEST_P(promise_6_read_errors, a_file_whose_name_leads_to_another_is_still_the_one_that_was_opened) {
+TEST_P(promise_6_read_errors, a_file_whose_name_another_file_took_is_an_error_that_says_so) {
   paged_file at(GetParam());
   auto const why = at.failure_when(tensor_id{1}, 2, [&] {
-    std::filesystem::rename(at.file.path(), at.file.path() + ".old");
-    std::ofstream(at.file.path()) << std::string(tensors * tensor_bytes, 'x');
+    std::string const other = at.file.path() + ".new";
+    std::ofstream(other) << std::string(tensors * tensor_bytes, 'x');
+    std::filesystem::rename(other, at.file.path());
   });
-  EXPECT_FALSE(why) << why->describe();
-  at.reader.read(at.paged.acquire(tensor_id{4}, at.stream), at.stream);
-  at.stream.synchronize();
-  EXPECT_EQ(at.reader.checked(), 2U);
-  EXPECT_EQ(at.reader.wrong(), 0U);
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, errc::file_changed);
+  EXPECT_EQ(why->file, at.file.path());
+  EXPECT_EQ(why->tensor, "t1");
+  EXPECT_NE(why->what.find("inode"), std::string::npos) << why->what;
 }
 
 TEST_P(promise_6_read_errors, a_failed_host_acquire_names_the_place_too) {
