@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
-
-#include <fnmatch.h>
+#include <limits>
 
 #include <core/format/dtype.hpp>
+#include <core/glob.hpp>
 
 namespace tierpager {
 namespace {
+
+// Far more than any model has, and no sum of footprints and gaps between them wraps.
+constexpr std::uint64_t bytes_max = std::uint64_t{1} << 56U;
 
 std::uint32_t hash_of(std::string_view name) {
   std::uint64_t const hash = std::hash<std::string_view>()(name);
@@ -45,6 +48,36 @@ status add_parts(catalog& into, tensor_info const& whole, std::uint64_t rows) {
     begin = end;
   }
   return {};
+}
+
+// How many parts tensors of so many rows make, or 2^64-1.
+std::uint64_t parts_of(std::vector<std::uint64_t> const& rows_of_each, std::uint64_t rows) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t const all_rows : rows_of_each) {
+    std::uint64_t const parts = all_rows / rows + (all_rows % rows != 0 ? 1 : 0);
+    sum = parts > std::numeric_limits<std::uint64_t>::max() - sum ? std::numeric_limits<std::uint64_t>::max()
+                                                                  : sum + parts;
+  }
+  return sum;
+}
+
+// Found out before a part is made. With more rows each there are fewer, so the least number that will do is searched.
+status require_few_parts(std::vector<std::uint64_t> const& rows_of_each, std::uint64_t rows) {
+  std::uint64_t const parts = parts_of(rows_of_each, rows);
+  if (parts <= catalog::slices_max) return {};
+  std::string why = "slices of " + std::to_string(rows) + (rows == 1 ? " row" : " rows") + " would make " +
+                    std::to_string(parts) + " entries, and at most " + std::to_string(catalog::slices_max) +
+                    " are possible";
+  std::uint64_t too_few = rows;
+  std::uint64_t enough = *std::max_element(rows_of_each.begin(), rows_of_each.end());
+  if (parts_of(rows_of_each, enough) <= catalog::slices_max) {
+    while (enough - too_few > 1) {
+      std::uint64_t const between = too_few + (enough - too_few) / 2;
+      (parts_of(rows_of_each, between) <= catalog::slices_max ? enough : too_few) = between;
+    }
+    why += "; " + std::to_string(enough) + " rows each would do";
+  }
+  return failure{.code = errc::invalid_argument, .what = std::move(why)};
 }
 
 }  // namespace
@@ -90,6 +123,7 @@ result<tensor_id> catalog::add(tensor_info info) {
   };
   if (info.file >= files_.size()) return refuse("its file is not in the catalog");
   if (info.offset + info.bytes < info.offset) return refuse("offset plus bytes exceeds 2^64");
+  if (info.bytes > bytes_max - bytes_) return refuse("with it all tensors together exceed 2^56 bytes");
   make_places(tensors_.size() + 1);
   std::uint32_t const hash = hash_of(info.name);
   std::uint32_t& place = by_name_[place_of(info.name, hash)];
@@ -110,10 +144,9 @@ std::optional<tensor_id> catalog::find(std::string_view name) const {
 
 std::vector<tensor_id> catalog::match(std::string_view glob) const {
   if (auto const exact = find(glob)) return {*exact};
-  std::string const pattern(glob);
   std::vector<tensor_id> ids;
   for (std::size_t i = 0; i < tensors_.size(); ++i)
-    if (fnmatch(pattern.c_str(), tensors_[i].name.c_str(), 0) == 0) ids.push_back(static_cast<tensor_id>(i));
+    if (matches_glob(tensors_[i].name, glob)) ids.push_back(static_cast<tensor_id>(i));
   return ids;
 }
 
@@ -122,6 +155,14 @@ result<catalog> catalog::slice(std::string_view glob, std::uint64_t rows) const 
   std::vector<tensor_id> const chosen = match(glob);
   if (chosen.empty())
     return failure{.code = errc::unknown_tensor, .what = "no tensor matches '" + std::string(glob) + "'"};
+  std::vector<std::uint64_t> rows_of_each;
+  rows_of_each.reserve(chosen.size());
+  for (tensor_id const id : chosen) rows_of_each.push_back(tensors_[index_of(id)].rows());
+  if (status const few = require_few_parts(rows_of_each, rows); !few.ok()) {
+    failure why = few.error();
+    why.tensor = tensors_[index_of(chosen.front())].name;
+    return why;
+  }
   catalog sliced;
   sliced.files_ = files_;
   auto next = chosen.begin();

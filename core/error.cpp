@@ -1,5 +1,7 @@
 #include <tierpager/error.hpp>
 
+#include <core/printable.hpp>
+
 #include <string_view>
 
 namespace tierpager {
@@ -34,22 +36,10 @@ class category final : public std::error_category {
   }
 };
 
-// Names come from files and may hold anything; a line stays a line, and a terminal is not told what to do.
-std::string printable(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string safe;
-  for (char const each : text) {
-    auto const code = static_cast<unsigned char>(each);
-    if (code >= 0x20 && code != 0x7f) {
-      safe += each;
-    } else {
-      safe += "\\x";
-      safe += digits[code >> 4U];
-      safe += digits[code & 0xfU];
-    }
-  }
-  return safe;
-}
+// Paths may be longer than names; a line that names several tensors, too.
+constexpr std::size_t file_bytes_max = 4608;
+constexpr std::size_t tensor_bytes_max = 256;
+constexpr std::size_t what_bytes_max = 2048;
 
 }  // namespace
 
@@ -60,9 +50,9 @@ std::error_category const& error_category() noexcept {
 
 std::string failure::describe() const {
   std::string line;
-  if (!file.empty()) line += printable(file) + ": ";
-  if (!tensor.empty()) line += "tensor '" + printable(tensor) + "': ";
-  line += what.empty() ? make_error_code(code).message() : printable(what);
+  if (!file.empty()) line += shortened(printable(file), file_bytes_max) + ": ";
+  if (!tensor.empty()) line += "tensor '" + shortened(printable(tensor), tensor_bytes_max) + "': ";
+  line += what.empty() ? make_error_code(code).message() : shortened(printable(what), what_bytes_max);
   if (system_error != 0) line += " (" + std::generic_category().message(system_error) + ")";
   if (byte) line += ", at byte " + std::to_string(*byte);
   return line;

@@ -1,47 +1,13 @@
 #include <core/pin_preset.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <optional>
 #include <string>
 
+#include <core/tensor_names.hpp>
+
 namespace tierpager {
 namespace {
-
-constexpr std::array embedding_names{
-    "token_embd", "position_embd", "token_types",    "embed_tokens",    "embed_positions",
-    "wte",        "wpe",           "tok_embeddings", "word_embeddings", "position_embeddings"};
-constexpr std::array output_names{"output", "output_norm", "lm_head", "embed_out"};
-constexpr std::array layer_names{"blk", "layers", "layer", "h", "blocks", "block"};
-
-// "lm_head[0:4096]" -> "lm_head": a part is pinned with its tensor.
-std::string_view without_slice(std::string_view name) {
-  return name.ends_with(']') ? name.substr(0, name.find('[')) : name;
-}
-
-// "model.layers.12.mlp.up_proj.weight" -> model, layers, 12, mlp, up_proj, weight
-std::vector<std::string_view> parts_of(std::string_view name) {
-  std::vector<std::string_view> parts;
-  while (true) {
-    std::size_t const dot = name.find('.');
-    parts.push_back(name.substr(0, dot));
-    if (dot == std::string_view::npos) return parts;
-    name.remove_prefix(dot + 1);
-  }
-}
-
-template <class Names>
-bool is_one_of(Names const& names, std::string_view part) {
-  return std::find(names.begin(), names.end(), part) != names.end();
-}
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t number = 0;
-  auto const [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || code != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 std::optional<std::uint64_t> layer_of(std::string_view name) {
   std::vector<std::string_view> const parts = parts_of(name);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <initializer_list>
 #include <optional>
@@ -12,6 +11,8 @@
 #include <vector>
 
 #include <unistd.h>
+
+#include <host/environment.hpp>
 
 namespace tierpager {
 namespace {
@@ -196,9 +197,9 @@ result<std::uint64_t> auto_bytes(device& on, tier where, std::uint64_t held_byte
 budget named_budget(tier where, budget const& asked) {
   if (asked.what() != budget::kind::automatic) return asked;
   char const* const name = where == tier::vram ? "TIERPAGER_VRAM" : "TIERPAGER_RAM";
-  char const* const text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing of ours changes the environment
-  if (text == nullptr || *text == '\0') return asked;
-  auto const named = budget::parse(text);
+  auto const text = environment_text(name);
+  if (!text) return asked;
+  auto const named = budget::parse(*text);
   if (named.ok()) return *named;
   failure why = named.error();
   why.what = std::string(name) + ": " + why.what;

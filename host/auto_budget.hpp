@@ -1,4 +1,4 @@
-// What `auto` means for a tier's budget, and the one function that reads the environment. Any thread. Reads the system's
+// What `auto` means for a tier's budget, and what the environment says of it. Any thread. Reads the system's
 // own files anew on each call; allocates no memory of either tier.
 #pragma once
 

@@ -15,6 +15,7 @@
 #include <tools/options.hpp>
 #include <tools/output.hpp>
 #include <tools/plan.hpp>
+#include <tools/progress.hpp>
 #include <tools/run.hpp>
 #include <tools/text.hpp>
 #include <tools/verify.hpp>
@@ -49,7 +50,8 @@ struct dispatch {
 };
 
 int failed(int exit_code, std::string_view why) {
-  std::string const line = "tierpager: error: " + printable(why) + "\n";
+  constexpr std::size_t bytes_max = 8192;  // what errors of the library say is shorter
+  std::string const line = "tierpager: error: " + shortened(printable(why), bytes_max) + "\n";
   std::fputs(line.c_str(), stderr);
   return exit_code;
 }
@@ -66,7 +68,11 @@ int main(int count, char** arguments) {
   std::signal(SIGXFSZ, SIG_IGN);  // and so is a limit of the file's size
   tools::temporary_files temporaries;
   try {
-    tools::interrupt const signals([&temporaries] { return temporaries.abandon(); });
+    tools::interrupt const signals([&temporaries] {
+      bool const dying = temporaries.abandon();
+      if (dying) tools::wipe_progress();
+      return dying;
+    });
     std::visit(tools::dispatch{temporaries}, tools::parse_command_line(count, arguments));
     return 0;
   } catch (tools::usage_error const& wrong) {

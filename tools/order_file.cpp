@@ -2,25 +2,88 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
+#include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace tierpager::tools {
 
 namespace {
 
-// A file from another system ends its lines with "\r\n"; a name may end with "\r" all the same.
-std::optional<tensor_id> find(catalog const& tensors, std::string_view line) {
-  std::optional<tensor_id> const found = tensors.find(line);
-  if (found || !line.ends_with('\r')) return found;
-  return tensors.find(line.substr(0, line.size() - 1));
-}
+constexpr std::uint64_t file_bytes_max = std::uint64_t{1} << 30U;
 
-bool is_separator(std::string_view line) {
-  if (!line.starts_with(pass_separator)) return false;
-  return line.find_first_not_of(" \t\r", pass_separator.size()) == std::string_view::npos;
-}
+// Lines of a file, a pipe or a terminal; a descriptor that is closed with it.
+class line_reader {
+ public:
+  explicit line_reader(std::string path) : path_(std::move(path)) {
+    descriptor_ = path_ == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                               : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (path_ == "-") path_ = "standard input";
+    if (descriptor_ < 0) fail(errc::file_not_found, "cannot be opened");
+  }
+  line_reader(line_reader const&) = delete;
+  line_reader& operator=(line_reader const&) = delete;
+  ~line_reader() { ::close(descriptor_); }
+
+  /// Without its line feed; none at the end of the file.
+  std::optional<std::string_view> next() {
+    std::size_t searched = at_;
+    while (true) {
+      std::size_t const end = text_.find('\n', searched);
+      if (end != std::string::npos) return line_until(end, end + 1);
+      if (text_.size() - at_ > order_line_bytes_max)
+        fail(errc::invalid_argument, fmt::format("line {}: longer than any name", lines_ + 1));
+      searched = text_.size() - at_;
+      text_.erase(0, std::exchange(at_, 0));
+      if (!read_more()) break;
+    }
+    if (text_.empty()) return std::nullopt;
+    return line_until(text_.size(), text_.size());
+  }
+
+  [[noreturn]] void fail(errc code, std::string what) const {
+    throw error(failure{.code = code,
+                        .what = std::move(what),
+                        .file = path_,
+                        .system_error = code == errc::invalid_argument ? 0 : errno});
+  }
+
+  [[noreturn]] void fail(failure why) const {
+    why.file = path_;
+    throw error(std::move(why));
+  }
+
+ private:
+  std::string_view line_until(std::size_t end, std::size_t next) {
+    std::string_view const line(text_.data() + at_, end - at_);
+    at_ = next;
+    ++lines_;
+    return line;
+  }
+
+  bool read_more() {
+    constexpr std::size_t piece_bytes = 1U << 16U;
+    std::size_t const before = text_.size();
+    text_.resize(before + piece_bytes);
+    ssize_t got = -1;
+    do got = ::read(descriptor_, text_.data() + before, piece_bytes);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) fail(errc::read_failed, "cannot be read");
+    text_.resize(before + static_cast<std::size_t>(got));
+    bytes_ += static_cast<std::uint64_t>(got);
+    if (bytes_ > file_bytes_max) fail(errc::invalid_argument, "is longer than 1 GiB; does it end?");
+    return got > 0;
+  }
+
+  std::string path_;
+  int descriptor_ = -1;
+  std::string text_;    // what was read, from some line on
+  std::size_t at_ = 0;  // where in it the next line begins
+  std::uint64_t lines_ = 0;
+  std::uint64_t bytes_ = 0;
+};
 
 }  // namespace
 
@@ -33,38 +96,21 @@ pass_order file_order(catalog const& tensors) {
 }
 
 std::vector<pass_order> read_order_file(std::string const& path, catalog const& tensors) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw error(failure{.code = errc::file_not_found, .what = "cannot be opened", .file = path, .system_error = errno});
-  std::vector<pass_order> passes(1);
-  std::string line;
-  for (std::size_t number = 1; std::getline(file, line); ++number) {
-    if (is_separator(line)) {
-      if (!passes.back().empty()) passes.emplace_back();
-    } else if (!line.empty() && line != "\r" && !line.starts_with('#')) {
-      std::optional<tensor_id> const id = find(tensors, line);
-      if (!id)
-        throw error(failure{
-            .code = errc::unknown_tensor, .what = fmt::format("line {}: no tensor '{}'", number, line), .file = path});
-      passes.back().push_back(*id);
-    }
-  }
-  if (file.bad())
-    throw error(failure{.code = errc::read_failed, .what = "cannot be read", .file = path, .system_error = errno});
-  if (passes.back().empty()) passes.pop_back();
-  if (passes.empty()) throw error(failure{.code = errc::invalid_argument, .what = "names no tensor", .file = path});
+  line_reader lines(path);
+  order_text order(tensors);
+  while (auto const line = lines.next())
+    if (status const added = order.add_line(*line); !added.ok()) lines.fail(added.error());
+  std::vector<pass_order> passes = std::move(order).finish();
+  if (passes.empty()) lines.fail(errc::invalid_argument, "names no tensor");
   return passes;
 }
 
 void require_writable_names(std::vector<pass_order> const& passes, catalog const& tensors) {
-  for (pass_order const& order : passes) {
-    for (tensor_id const id : order) {
-      std::string const& name = tensors[id].name;
-      if (!name.empty() && !name.starts_with('#') && name.find('\n') == std::string::npos) continue;
-      throw error(
-          failure{.code = errc::invalid_argument, .what = "an order file cannot say this name", .tensor = name});
-    }
-  }
+  for (pass_order const& order : passes)
+    for (tensor_id const id : order)
+      if (std::string const& name = tensors[id].name; !can_be_written(name))
+        throw error(
+            failure{.code = errc::invalid_argument, .what = "an order file cannot say this name", .tensor = name});
 }
 
 }  // namespace tierpager::tools

@@ -80,7 +80,9 @@ class planner {
                        .policies = {},
                        .sweep_policy = paging_.policy,
                        .sweep = {},
-                       .target_seconds = options_.target_seconds};
+                       .target_seconds = options_.target_seconds,
+                       .facts = {}};
+    report.facts = facts_of(tensors_, find_least_budgets(tensors_, paging_));
     simulation played = simulated(paging_.policy);
     events_ = std::move(played.events);
     report.tiers = played.last;

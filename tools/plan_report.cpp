@@ -129,6 +129,7 @@ std::string json_of(plan_report const& report) {
            {"lower_bound", bound_json(report.bound)},
            {"partition", partition_json(report.partition)},
            {"policies", policies}};
+  all.update(json_of(report.facts));
   if (report.sweep) all["sweep"] = sweep_json(*report.sweep);
   if (report.sweep && report.target_seconds) {
     auto const found = budget_for(*report.target_seconds, *report.sweep);
@@ -142,7 +143,7 @@ std::string text_of(plan_report const& report) {
                                  plural(report.tensors, "tensor"), readable_bytes(report.model_bytes),
                                  plural(report.files.size(), "file"), rate(report.rates.link_bytes_per_second),
                                  rate(report.rates.disk_bytes_per_second), report.rates.compute_seconds);
-  text += tier_lines(report.tiers) + bound_line(report.bound) + partition_text(report);
+  text += text_of(report.facts) + tier_lines(report.tiers) + bound_line(report.bound) + partition_text(report);
   text += policies_text(report);
   if (report.sweep) text += sweep_text(report);
   return text;

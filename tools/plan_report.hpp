@@ -49,6 +49,7 @@ struct plan_report {
   std::string sweep_policy;
   std::optional<std::vector<sweep_report>> sweep;  // none where none was asked for
   std::optional<double> target_seconds;
+  model_facts facts;
 };
 
 /// The smallest budget of the sweep under which a pass takes no longer than that.

@@ -34,8 +34,7 @@ std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound) {
 }
 
 std::string over_bound(std::uint64_t bytes, std::optional<byte_bound> const& bound, std::uint64_t byte_bound::*least) {
-  if (!bound) return "-";
-  if ((*bound).*least == 0) return bytes == 0 ? "=" : "-";
+  if (!bound || bytes == 0 || (*bound).*least == 0) return "-";
   double const times = static_cast<double>(bytes) / static_cast<double>((*bound).*least);
   return times < 1000 ? fmt::format("{:.2f}x", times) : ">999x";
 }
@@ -128,7 +127,7 @@ json bound_json(std::optional<byte_bound> const& bound) {
   return {{"bytes_to_device", bound->to_device_bytes}, {"bytes_from_disk", bound->from_disk_bytes}};
 }
 
-std::string text_of(json const& all) { return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
+std::string text_of(json const& all) { return all.dump(2, ' ', true, json::error_handler_t::replace) + "\n"; }
 
 namespace {
 
@@ -197,6 +196,7 @@ std::string json_of(run_report const& report) {
            {"share_of_bound", share_json(report)},
            {"lru", lru_json(report.lru)}};
   all.update(reasons_json(last));
+  all.update(json_of(report.facts));
   return text_of(all);
 }
 
@@ -204,7 +204,7 @@ std::string text_of(run_report const& report) {
   std::string text = fmt::format("{} tensors, {}, {} file{}; {} device, policy {}\n", report.tensors,
                                  readable_bytes(report.model_bytes), report.files.size(),
                                  report.files.size() == 1 ? "" : "s", report.device, report.policy);
-  text += tier_lines(report.last) + bound_line(report.bound);
+  text += text_of(report.facts) + tier_lines(report.last) + bound_line(report.bound);
   text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
                       "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
                       "stalled s");

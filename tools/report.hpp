@@ -10,6 +10,7 @@
 #include <tierpager/catalog.hpp>
 #include <tierpager/statistics.hpp>
 
+#include <tools/model_facts.hpp>
 #include <tools/order_file.hpp>
 
 namespace tierpager::tools {
@@ -48,6 +49,7 @@ struct run_report {
   std::optional<check_counts> verify;
   std::optional<byte_bound> bound;  // none where passes differ
   std::vector<pass_bytes> lru;      // what each pass would have moved under LRU
+  model_facts facts;
 };
 
 /// What was counted between two snapshots of one pager.
@@ -59,7 +61,7 @@ std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, cat
 
 /// The least possible as a share of what was moved; none where nothing was moved.
 std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound);
-/// "1.33x", "=" where both are nothing, "-" where nothing can be said. `least` is the member of the bound.
+/// "1.33x", or "-" where nothing was moved, or nothing can be said. `least` is the member of the bound.
 std::string over_bound(std::uint64_t bytes, std::optional<byte_bound> const& bound, std::uint64_t byte_bound::*least);
 /// A line that says what a pass moves at least; none where passes differ.
 std::string bound_line(std::optional<byte_bound> const& bound);

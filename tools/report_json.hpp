@@ -25,7 +25,8 @@ json passes_json(std::vector<pass_report> const& passes);
 json reasons_json(statistics const& total);
 /// Null for none.
 json bound_json(std::optional<byte_bound> const& bound);
-/// A path may hold bytes that are not UTF-8; the rest of the report is worth having all the same.
+/// In ASCII, so that no name commands a terminal. A path may hold bytes that are not UTF-8; the rest of the report is worth
+/// having all the same.
 std::string text_of(json const& all);
 
 }  // namespace tierpager::tools

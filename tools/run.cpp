@@ -140,7 +140,8 @@ run_report summarise(run_options const& options, paged_model& pages, schedule co
                     .last = pages.pages().stats(),
                     .verify = {},
                     .bound = {},
-                    .lru = {}};
+                    .lru = {},
+                    .facts = {}};
   report.bound = lower_bound(passes.orders, tensors, report.last);
   return report;
 }
@@ -201,7 +202,9 @@ void run(run_options const& options, temporary_files& temporaries) {
   std::vector<pass_report> reports = runs.run();
   run_report report = summarise(options, pages, passes);
   report.passes = std::move(reports);
-  report.lru = under_lru(pages.tensors(), counterpart(options, pages, scratch_bytes), passes);
+  virtual_pager_options const without_bytes = counterpart(options, pages, scratch_bytes);
+  report.lru = under_lru(pages.tensors(), without_bytes, passes);
+  report.facts = facts_of(pages.tensors(), find_least_budgets(pages.tensors(), without_bytes));
   if (checker) report.verify = check_counts{.checked = checker->checked(), .mismatches = checker->mismatches()};
 
   if (output_file* const json = files.to("--json")) json->write(json_of(report));

@@ -1,6 +1,9 @@
 #include <tools/schedule.hpp>
 
 #include <algorithm>
+#include <limits>
+
+#include <core/model_order.hpp>
 
 namespace tierpager::tools {
 
@@ -8,7 +11,7 @@ schedule make_schedule(std::string const& order_file, std::optional<std::uint32_
                        catalog const& tensors) {
   schedule made;
   if (order_file.empty()) {
-    made.orders.push_back(file_order(tensors));
+    made.orders.push_back(model_order(tensors));
     made.passes = passes.value_or(default_passes);
   } else {
     made.orders = read_order_file(order_file, tensors);
@@ -34,7 +37,10 @@ std::uint64_t bytes_of(schedule const& all, catalog const& tensors) {
   std::uint64_t sum = 0;
   for (std::size_t at = 0; at < all.orders.size(); ++at) {
     std::uint64_t const times = (all.passes - at + all.orders.size() - 1) / all.orders.size();
-    sum += times * bytes_of(all.orders[at], tensors);
+    std::uint64_t const bytes = bytes_of(all.orders[at], tensors);
+    if (bytes > 0 && times > (std::numeric_limits<std::uint64_t>::max() - sum) / bytes)
+      return std::numeric_limits<std::uint64_t>::max();
+    sum += times * bytes;
   }
   return sum;
 }

@@ -24,13 +24,15 @@ struct schedule {
   [[nodiscard]] pass_order const& of(std::uint32_t pass) const { return orders[pass % orders.size()]; }
 };
 
-/// Without a file every tensor once a pass, in file order. Without a number of passes those of the file, or
-/// `passes_of_one_order` where it has one; else `default_passes`. Throws tierpager::error.
+/// Without a file every tensor once a pass, in the model's own order, which begins and ends with a tied embedding. Without a
+/// number of passes those of the file, or `passes_of_one_order` where it has one; else `default_passes`. Throws
+/// tierpager::error.
 schedule make_schedule(std::string const& order_file, std::optional<std::uint32_t> passes, std::uint32_t default_passes,
                        catalog const& tensors);
 
 bool all_the_same(std::vector<pass_order> const& passes);
 std::uint64_t bytes_of(pass_order const& order, catalog const& tensors);
+/// 2^64-1 where there are more.
 std::uint64_t bytes_of(schedule const& all, catalog const& tensors);
 
 }  // namespace tierpager::tools

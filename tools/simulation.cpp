@@ -83,6 +83,14 @@ steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const&
   return now;
 }
 
+least_budgets find_least_budgets(catalog const& tensors, virtual_pager_options const& options) {
+  virtual_pager const pages(tensors, options);
+  least_budgets least;
+  if (options.core.vram.present) least.vram_bytes = pages.core().least_bytes(tier::vram);
+  if (options.core.ram.present || options.core.vram.present) least.ram_bytes = pages.core().least_bytes(tier::ram);
+  return least;
+}
+
 std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_options const& options,
                                        schedule const& passes) {
   simulated_step const nothing = [](std::uint64_t) {};

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include <tools/model_facts.hpp>
 #include <tools/report.hpp>
 #include <tools/schedule.hpp>
 #include <tools/virtual_pager.hpp>
@@ -38,6 +39,9 @@ struct steady_pass {
 
 /// Plays the orders again and again until what they move no longer changes, or often enough to give up.
 steady_pass simulate_steady(catalog const& tensors, virtual_pager_options const& options, schedule const& passes);
+
+/// What such a pager's refusals would name. Throws tierpager::error where its pins do not fit.
+least_budgets find_least_budgets(catalog const& tensors, virtual_pager_options const& options);
 
 /// What each pass would move. Throws tierpager::error where such a pager would.
 std::vector<pass_bytes> simulate_bytes(catalog const& tensors, virtual_pager_options const& options,

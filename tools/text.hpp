@@ -2,9 +2,12 @@
 // exact numbers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include <core/printable.hpp>
 
 namespace tierpager::tools {
 
@@ -12,7 +15,11 @@ namespace tierpager::tools {
 std::string readable_bytes(std::uint64_t bytes);
 /// The same, or "unlimited" for 2^64-1.
 std::string readable_budget(std::uint64_t bytes);
-/// The text on one line: control characters become `\xNN`, so that a name in a file cannot command the terminal.
-std::string printable(std::string_view text);
+
+using tierpager::printable;
+/// How many columns of a terminal a printable text takes, at most.
+std::size_t columns_of(std::string_view text);
+/// As much of the begin of a printable text as takes no more columns.
+std::string fitted(std::string_view text, std::size_t columns);
 
 }  // namespace tierpager::tools

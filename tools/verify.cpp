@@ -40,7 +40,7 @@ void verify(verify_options const& options) {
   {
     progress bar(pages.tensors().bytes());
     for (tensor_id const id : file_order(pages.tensors())) {
-      bar.label(printable(pages.tensors()[id].name));
+      bar.label(pages.tensors()[id].name);
       checker.learn(id);
       handle const acquired = pages.acquire(id);
       checker.check(acquired);

@@ -122,6 +122,7 @@ class residency {
   [[nodiscard]] std::optional<fence> ready(tensor_id id) const;
   [[nodiscard]] byte_range scratch() const { return scratch_; }
   [[nodiscard]] statistics stats() const;
+  [[nodiscard]] std::uint64_t least_bytes(tier where) const;  // the least budget for its pins and any one tensor
   [[nodiscard]] bool resizing(tier where) const;  // memory comes or goes for the tier's budget at this moment
   /// No load, remap, watch or settling under way, no request waiting.
   [[nodiscard]] bool idle() const;
@@ -225,7 +226,6 @@ class residency {
   [[nodiscard]] use_state last_use_of(tensor_id id) const;
   [[nodiscard]] bool holds_up(fence use) const;
   void ask(tensor_id id);
-  [[nodiscard]] std::uint64_t least_bytes(tier where) const;
   [[nodiscard]] bool make_do(tier where);
   void count_given(tier where);
   void evict(tensor_id id, tier where, eviction_reason why);

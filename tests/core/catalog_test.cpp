@@ -149,6 +149,33 @@ TEST(catalog, refuses_slices_of_no_rows_of_scalars_and_of_rows_of_unequal_bytes)
   EXPECT_EQ(tensors.slice("zz", 2).error().code, errc::unknown_tensor);
 }
 
+TEST(catalog, refuses_more_slices_than_can_be_handled_before_it_makes_one) {
+  catalog tensors;
+  tensors.add_file("f");
+  std::uint64_t const rows = 100'000'000;
+  ASSERT_TRUE(tensors.add({.name = "m", .dtype = "F32", .shape = {rows, 1}, .bytes = 4 * rows}).ok());
+  ASSERT_TRUE(tensors.add({.name = "v", .dtype = "F32", .shape = {rows / 100}, .bytes = 4 * rows / 100}).ok());
+  failure const one = tensors.slice("m").error();
+  EXPECT_EQ(one.code, errc::invalid_argument);
+  EXPECT_EQ(one.tensor, "m");
+  EXPECT_EQ(one.what,
+            "slices of 1 row would make 100000000 entries, and at most 1000000 are possible; 100 rows each would do");
+  failure const both = tensors.slice("*", 2).error();
+  EXPECT_EQ(both.what,
+            "slices of 2 rows would make 50500000 entries, and at most 1000000 are possible; 102 rows each would do");
+  EXPECT_EQ(value_or_throw(tensors.slice("*", 102)).size(), 990'197U);
+  EXPECT_FALSE(tensors.slice("*", 101).ok());
+}
+
+TEST(catalog, refuses_tensors_whose_bytes_have_no_sum) {
+  catalog tensors;
+  tensors.add_file("f");
+  std::uint64_t const limit = std::uint64_t{1} << 56U;
+  ASSERT_TRUE(tensors.add({.name = "a", .dtype = "U8", .shape = {limit - 1}, .bytes = limit - 1}).ok());
+  EXPECT_FALSE(tensors.add({.name = "b", .dtype = "U8", .shape = {2}, .bytes = 2}).ok());
+  EXPECT_TRUE(tensors.add({.name = "c", .dtype = "U8", .shape = {1}, .bytes = 1}).ok());
+}
+
 TEST(catalog, takes_the_name_of_a_slice_for_itself_before_it_is_a_glob) {
   catalog const blocks = value_or_throw(two_tables().slice("first", 5));
   EXPECT_EQ(blocks.match("first[5:10]"), (std::vector{tensor_id{1}}));

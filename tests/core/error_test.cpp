@@ -19,6 +19,14 @@ TEST(error, keeps_a_hostile_name_on_its_line) {
   EXPECT_EQ(odd.describe(), "tensor 'a\\x0a\\x1b[2Jb': is there twice");
 }
 
+TEST(error, is_a_line_of_bounded_length) {
+  std::string const name(65'535, '\n');
+  failure const one{.code = errc::malformed_file, .what = "no tensor '" + name + "'", .file = name, .tensor = name};
+  EXPECT_LT(one.describe().size(), 8192U);
+  failure const short_of_it{.code = errc::unknown_tensor, .what = "why", .file = std::string(4096, 'f'), .tensor = "t"};
+  EXPECT_EQ(short_of_it.describe(), std::string(4096, 'f') + ": tensor 't': why");
+}
+
 TEST(error, is_told_apart_by_its_code) {
   error const thrown(failure{.code = errc::device_lost, .what = "gone"});
   EXPECT_EQ(thrown.code(), errc::device_lost);

@@ -1,11 +1,8 @@
 // What the command answers to good and bad usage: exit codes, one line on standard error, no half-written file.
 #include <algorithm>
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <tests/tools/command_runner.hpp>
 
@@ -13,7 +10,6 @@ namespace tierpager::tests {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 void expect_failure(outcome const& ended, int exit_code, std::string const& words) {
@@ -126,26 +122,6 @@ TEST_F(tool, reports_an_output_that_cannot_be_written) {
     outcome const ended = running_command(tierpager_path(), arguments, "/dev/full").wait();
     expect_failure(ended, 1, "standard output: write failed");
   }
-}
-
-TEST_F(tool, draws_no_progress_bar_unless_standard_error_is_a_terminal) {
-  std::vector<std::string> const arguments{"run", model_, "--device", "host"};
-  EXPECT_EQ(tierpager_command(arguments).errors, "");
-
-  int const terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(terminal, 0);
-  ASSERT_EQ(::grantpt(terminal), 0);
-  ASSERT_EQ(::unlockpt(terminal), 0);
-  std::string const name = ::ptsname(terminal);
-  // Held open, so that what was written stays readable when the command has ended.
-  int const other_end = ::open(name.c_str(), O_RDWR | O_NOCTTY);
-  ASSERT_EQ(running_command(tierpager_path(), arguments, "", name).wait().exit_code, 0);
-  std::string drawn(4096, '\0');
-  ssize_t const bytes = ::read(terminal, drawn.data(), drawn.size());
-  ASSERT_GT(bytes, 0);
-  EXPECT_TRUE(drawn.substr(0, static_cast<std::size_t>(bytes)).ends_with("\r\x1b[K"));  // the bar, wiped
-  ::close(other_end);
-  ::close(terminal);
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ using testing::StartsWith;
 constexpr std::uint64_t tensor_bytes = 1'024'000;
 constexpr std::uint64_t tensors = 8;
 
+using argument_list = std::vector<std::string>;
+
 std::vector<std::string> keys(json const& object) {
   std::vector<std::string> names;
   for (auto const& item : object.items()) names.push_back(item.key());
@@ -67,7 +69,8 @@ class a_plan : public testing::Test {
 
 TEST_F(a_plan, reports_exactly_the_keys_of_the_contract_for_a_manifest_without_data) {
   json const all = report({"--vram", "50%", "--ram", "25%", "--link", "1", "--disk", "1", "--compute", "0.1"});
-  EXPECT_THAT(keys(all), ElementsAre("model", "budget", "lower_bound", "partition", "policies"));
+  EXPECT_THAT(keys(all),
+              ElementsAre("model", "budget", "lower_bound", "partition", "policies", "dtypes", "largest", "least"));
   EXPECT_THAT(keys(all["model"]), ElementsAre("files", "tensors", "bytes"));
   EXPECT_THAT(keys(all["budget"]), ElementsAre("vram", "ram", "vram_effective", "ram_effective"));
   EXPECT_THAT(keys(all["lower_bound"]), ElementsAre("bytes_to_device", "bytes_from_disk"));
@@ -208,6 +211,61 @@ TEST_F(a_plan, plans_by_blocks_of_rows_what_is_too_large_as_a_whole) {
   json const pinned =
       report({"--vram", "1200KB", "--ram", "50%", "--slice", "t*:524288", "--pin-vram", "t0[524288:1024000]"});
   EXPECT_EQ(pinned["model"]["tensors"], 2 * tensors);
+}
+
+TEST_F(a_plan, names_the_least_budgets_that_work) {
+  std::string const fixtures = std::string(TIERPAGER_FIXTURES) + "/mixed.gguf";
+  for (argument_list const& pins :
+       {argument_list{}, argument_list{"--pin-vram", "blk.*"}, argument_list{"--pin-vram", "token_embd*"}}) {
+    for (std::string const vram : {"1MiB", "none"}) {
+      if (vram == "none" && !pins.empty()) continue;
+      auto const with = [&](std::string const& vram_budget, std::string const& ram_budget) {
+        argument_list line{"plan", fixtures, "--vram", vram_budget, "--ram", ram_budget, "--json", "-"};
+        line.insert(line.end(), pins.begin(), pins.end());
+        return tierpager_command(line);
+      };
+      json const all = json::parse(with(vram, "1MiB").output);
+      json const& least = all["least"];
+      EXPECT_EQ(least["vram"].is_null(), vram == "none");
+      std::string const ram = std::to_string(least["ram"].get<std::uint64_t>());
+      if (vram == "none") {
+        EXPECT_EQ(with("none", ram).exit_code, 0);
+        EXPECT_EQ(with("none", std::to_string(least["ram"].get<std::uint64_t>() - 1)).exit_code, 1);
+        continue;
+      }
+      std::uint64_t const bytes = least["vram"].get<std::uint64_t>();
+      EXPECT_EQ(with(std::to_string(bytes), ram).exit_code, 0);
+      EXPECT_EQ(with(std::to_string(bytes - 1), ram).exit_code, 1);
+      EXPECT_EQ(json::parse(with(std::to_string(bytes), "0").output)["budget"]["ram_effective"], least["ram"]);
+    }
+  }
+}
+
+TEST_F(a_plan, says_what_the_model_is_made_of) {
+  json const all =
+      json::parse(tierpager_command({"plan", model_, "--vram", "50%", "--ram", "50%", "--json", "-"}).output);
+  EXPECT_EQ(all["dtypes"], json({{"U8", {{"tensors", tensors}, {"bytes", tensors * tensor_bytes}}}}));
+  EXPECT_EQ(all["largest"], json({{"name", "t0"}, {"bytes", tensor_bytes}}));
+}
+
+TEST_F(a_plan, plays_an_order_of_one_pass_three_times) {
+  write_file(files_.path("order"), "t3\nt1\n");
+  auto const passes = [&](argument_list const& more) {
+    argument_list line{"plan", model_, "--vram", "50%", "--ram", "50%", "--json", "-", "--order", files_.path("order")};
+    line.insert(line.end(), more.begin(), more.end());
+    return json::parse(tierpager_command(line).output)["policies"]["auto"]["passes"].size();
+  };
+  EXPECT_EQ(passes({}), 3U);
+  EXPECT_EQ(passes({"--passes", "1"}), 1U);
+  write_file(files_.path("order"), "t3\n# pass\nt1\n");
+  EXPECT_EQ(passes({}), 2U);
+}
+
+TEST_F(a_plan, shows_no_share_of_a_pass_that_moved_nothing) {
+  outcome const planned = tierpager_command({"plan", model_, "--vram", "unlimited", "--ram", "unlimited"});
+  std::size_t const last = planned.output.rfind("auto  ");
+  ASSERT_NE(last, std::string::npos);
+  EXPECT_THAT(planned.output.substr(last), HasSubstr("       0 B       -        0 B       -"));
 }
 
 TEST(sweep_budgets, are_whole_steps_from_the_budget_asked_for) {

@@ -49,7 +49,7 @@ class a_run : public testing::Test {
 TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   json const all = report({"--vram", "50%", "--ram", "25%", "--verify"});
   EXPECT_THAT(keys(all), ElementsAre("device", "model", "budget", "policy", "passes", "peak", "verify", "lower_bound",
-                                     "share_of_bound", "lru", "evictions", "ahead"));
+                                     "share_of_bound", "lru", "evictions", "ahead", "dtypes", "largest", "least"));
   EXPECT_THAT(keys(all["model"]), ElementsAre("files", "tensors", "bytes"));
   EXPECT_THAT(keys(all["budget"]), ElementsAre("vram", "ram", "vram_effective", "ram_effective"));
   EXPECT_THAT(keys(all["passes"][0]),
@@ -68,6 +68,26 @@ TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   EXPECT_EQ(whole["peak"]["vram"], whole["budget"]["vram"]);
   EXPECT_EQ(all["verify"]["checked"], 2 * tensors);
   EXPECT_EQ(all["verify"]["mismatches"], 0);
+}
+
+TEST_F(a_run, goes_through_the_layers_by_number_and_uses_a_tied_embedding_twice) {
+  write_file(files_.path("tied.bin"), std::string(64, 't'));
+  json listed = json::array();
+  for (std::string const name : {"blk.10.w", "blk.2.w", "token_embd.weight"})
+    listed.push_back({{"name", name},
+                      {"file", "tied.bin"},
+                      {"offset", 16 * listed.size()},
+                      {"bytes", 16},
+                      {"dtype", "U8"},
+                      {"shape", {16}}});
+  write_file(files_.path("tied.json"), json{{"tensors", listed}}.dump());
+  outcome const ran = tierpager_command({"run", files_.path("tied.json"), "--device", "host", "--passes", "1",
+                                         "--trace", files_.path("trace"), "--json", "-"});
+  ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+  EXPECT_EQ(read_file(files_.path("trace")), "token_embd.weight\nblk.2.w\nblk.10.w\ntoken_embd.weight\n");
+  json const all = json::parse(ran.output);
+  EXPECT_EQ(all["passes"][0]["acquires"], 4);
+  EXPECT_EQ(all["passes"][0]["bytes_to_device"], 48);
 }
 
 TEST_F(a_run, says_null_where_there_is_nothing_to_say) {

@@ -38,11 +38,15 @@ struct tensor_info {
 /// All tensors of a model, in a fixed order: an id is an index into it. Names are unique.
 class catalog {
  public:
+  /// How many parts one call of slice makes at most.
+  static constexpr std::uint64_t slices_max = 1'000'000;
+
   /// Returns the new file's index. Paths are kept as given.
   std::uint32_t add_file(std::string path);
   /// Makes room for so many tensors in all, so that adding them takes no more memory than they need.
   void reserve(std::size_t tensors);
-  /// `invalid_argument` where the name is taken, the file index unknown, or offset + bytes wraps.
+  /// `invalid_argument` where the name is taken, the file index unknown, offset + bytes wraps, or all tensors together have
+  /// more than 2^56 bytes (64 PiB).
   result<tensor_id> add(tensor_info info);
 
   /// How many tensors.
@@ -60,7 +64,8 @@ class catalog {
   /// The tensor of that name, if there is one. Takes the same time however many there are.
   [[nodiscard]] std::optional<tensor_id> find(std::string_view name) const;
   /// The one tensor of exactly that name, if there is one: so the name of a slice can be written as it is. Else the ids
-  /// whose names match a shell glob (`*`, `?`, `[...]`; '/' and a leading '.' are ordinary), in id order. In a glob the
+  /// whose names match a shell glob (`*`, `?`, `[...]`, of whole characters in
+  /// UTF-8; '/' and a leading '.' are ordinary), in id order. In a glob the
   /// bracket of a slice is written `[[]`: `*_exps.weight[[]0]`.
   [[nodiscard]] std::vector<tensor_id> match(std::string_view glob) const;
   /// Sum of all tensors' bytes.
@@ -71,7 +76,8 @@ class catalog {
   /// are named NAME[a:b], b not included; the dimension is then b - a, and the last part may have fewer rows. A tensor
   /// with no more rows than that stays whole under its own name. What is sliced already can be sliced again: the rows
   /// are those of the part, NAME[3][0:128]. Fails with `unknown_tensor` where nothing matches, `invalid_argument` for 0
-  /// rows, a scalar, or bytes that do not divide evenly into rows.
+  /// rows, a scalar, bytes that do not divide evenly into rows, or more than `slices_max` parts in all: the message says
+  /// how many there would be, and with how many rows each there would be few enough.
   [[nodiscard]] result<catalog> slice(std::string_view glob, std::uint64_t rows = 1) const;
 
  private:

@@ -49,7 +49,8 @@ struct failure {
   std::optional<std::uint64_t> byte = std::nullopt;  // offset from the start of `file`
   int system_error = 0;                              // errno or the device's own code, 0 if none
 
-  /// One line: "FILE: tensor 'NAME': WHAT (system message), at byte N".
+  /// One line: "FILE: tensor 'NAME': WHAT (system message), at byte N". What a file chose is made printable, and cut
+  /// where it is long.
   [[nodiscard]] std::string describe() const;
 };
 
