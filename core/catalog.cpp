@@ -5,14 +5,33 @@
 #include <functional>
 #include <limits>
 
+#include <fnmatch.h>
+#include <locale.h>
+
 #include <core/format/dtype.hpp>
-#include <core/glob.hpp>
 
 namespace tierpager {
 namespace {
 
 // Far more than any model has, and no sum of footprints and gaps between them wraps.
 constexpr std::uint64_t bytes_max = std::uint64_t{1} << 56U;
+
+// A character of a glob is one of UTF-8, whatever the program's own locale.
+class utf8_globs {
+ public:
+  utf8_globs() : before_(::uselocale(utf8())) {}
+  utf8_globs(utf8_globs const&) = delete;
+  utf8_globs& operator=(utf8_globs const&) = delete;
+  ~utf8_globs() { ::uselocale(before_); }
+
+ private:
+  static locale_t utf8() {
+    static locale_t const made =
+        ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);  // null, which changes nothing, without it
+    return made;
+  }
+  locale_t before_;
+};
 
 std::uint32_t hash_of(std::string_view name) {
   std::uint64_t const hash = std::hash<std::string_view>()(name);
@@ -144,9 +163,11 @@ std::optional<tensor_id> catalog::find(std::string_view name) const {
 
 std::vector<tensor_id> catalog::match(std::string_view glob) const {
   if (auto const exact = find(glob)) return {*exact};
+  std::string const pattern(glob);
+  utf8_globs const characters;
   std::vector<tensor_id> ids;
   for (std::size_t i = 0; i < tensors_.size(); ++i)
-    if (matches_glob(tensors_[i].name, glob)) ids.push_back(static_cast<tensor_id>(i));
+    if (fnmatch(pattern.c_str(), tensors_[i].name.c_str(), 0) == 0) ids.push_back(static_cast<tensor_id>(i));
   return ids;
 }
 

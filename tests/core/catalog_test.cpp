@@ -176,6 +176,16 @@ TEST(catalog, refuses_tensors_whose_bytes_have_no_sum) {
   EXPECT_TRUE(tensors.add({.name = "c", .dtype = "U8", .shape = {1}, .bytes = 1}).ok());
 }
 
+TEST(catalog, takes_a_character_of_a_name_for_one_whatever_its_bytes) {
+  catalog tensors;
+  std::uint32_t const file = tensors.add_file("f");
+  for (char const* const name : {"naïve.é", "naïve.10", "層.3", "x[3"})
+    ASSERT_TRUE(tensors.add({.name = name, .dtype = "U8", .shape = {1}, .file = file, .offset = 0, .bytes = 1}).ok());
+  EXPECT_EQ(tensors.match("na?ve.?"), (std::vector{tensor_id{0}}));
+  EXPECT_EQ(tensors.match("[層座].*"), (std::vector{tensor_id{2}}));
+  EXPECT_EQ(tensors.match("x[[]?"), (std::vector{tensor_id{3}}));
+}
+
 TEST(catalog, takes_the_name_of_a_slice_for_itself_before_it_is_a_glob) {
   catalog const blocks = value_or_throw(two_tables().slice("first", 5));
   EXPECT_EQ(blocks.match("first[5:10]"), (std::vector{tensor_id{1}}));
