@@ -73,7 +73,6 @@ void add_models(CLI::App& to, std::vector<std::string>& into) {
                 "GGUF file, safetensors file, *.safetensors.index.json, directory that holds either, or raw manifest")
       ->required()
       ->expected(1, CLI::detail::expected_max_vector_size)
-      ->allow_extra_args(false)
       ->type_name("");
 }
 
@@ -145,8 +144,10 @@ void add_order(CLI::App& to, std::optional<std::uint32_t>& passes, std::uint32_t
 }
 
 void add_pins(CLI::App& to, paging_options& into) {
-  add_repeatable(to, "--pin-vram", into.pin_vram,
-                 "keep matching tensors in VRAM: a name, a glob, embeddings, output, last:N; repeatable");
+  add_repeatable(
+      to, "--pin-vram", into.pin_vram,
+      "keep matching tensors in VRAM: a name as it is listed, NAME[3] of a slice too; a glob, where ? is a character, "
+      "[abc] one of those, and [[] a bracket; embeddings, output, last:N; repeatable");
   add_repeatable(to, "--pin-ram", into.pin_ram, "the same for page-locked memory");
 }
 
@@ -300,6 +301,10 @@ command_line parse_command_line(int count, char const* const* arguments) {
   } catch (CLI::RequiredError const& wrong) {
     std::vector<std::string> const unknown = app.remaining();
     throw usage_error(unknown.empty() ? wrong.what() : "there is no '" + unknown.front() + "' (see --help)");
+  } catch (CLI::ArgumentMismatch const& wrong) {
+    std::string const text = wrong.what();
+    bool const twice = text.find("At Most 1") != std::string::npos;
+    throw usage_error(twice ? text.substr(0, text.find(':')) + ": given more than once" : text);
   } catch (CLI::ParseError const& wrong) {
     throw usage_error(wrong.what());
   }

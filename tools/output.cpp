@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -136,8 +137,15 @@ void output_file::commit() {
 
 void output_file::copy_into_place() {
   bool const given = target_.descriptor >= 0;
-  int const to = given ? target_.descriptor : ::open(target_.path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC);
+  int const to = given ? target_.descriptor : ::open(target_.path.c_str(), O_WRONLY | O_CLOEXEC);
   if (to < 0) fail("cannot be written");
+  // Of two commands that write one file the later one waits, so that what is there is whole.
+  if (!given && ((::flock(to, LOCK_EX) != 0 && errno != ENOLCK && errno != EOPNOTSUPP) || ::ftruncate(to, 0) != 0)) {
+    int const refused = errno;
+    ::close(to);
+    errno = refused;
+    fail("cannot be written");
+  }
   bool const copied = copy_all(descriptor_, to) && (given || ::fsync(to) == 0);
   int const why = errno;
   if (!given) ::close(to);

@@ -104,6 +104,28 @@ TEST_F(tool, exits_with_2_where_the_rows_of_a_slice_are_none) {
   }
 }
 
+TEST_F(tool, takes_several_models_wherever_they_stand) {
+  std::string const other = files_.path("other.gguf");
+  make_model({"--format", "gguf", "--layers", "1", "--hidden", "64", "--ffn", "64", "--vocab", "64", "--heads", "1",
+              "--kv-heads", "1", other});
+  for (std::vector<std::string> const& command : {std::vector<std::string>{"inspect"},
+                                                  {"run", "--device", "host"},
+                                                  {"plan", "--vram", "1MiB", "--ram", "1MiB"},
+                                                  {"verify", "--device", "host"}}) {
+    for (bool const apart : {false, true}) {
+      std::vector<std::string> arguments = command;
+      arguments.push_back(model_);
+      if (apart) arguments.insert(arguments.end(), {"--slice", "tensor.0:8192"});
+      arguments.push_back(other);
+      outcome const ended = tierpager_command(arguments);
+      EXPECT_EQ(ended.exit_code, 0) << ended.errors;
+      EXPECT_THAT(ended.output, HasSubstr(apart ? "21 tensors" : "20 tensors")) << command.front();
+    }
+  }
+  expect_failure(tierpager_command({"plan", model_, "--vram", "1MiB", "--vram", "2MiB"}), 2,
+                 "--vram: given more than once");
+}
+
 TEST_F(tool, takes_one_value_for_each_repeatable_option) {
   outcome const ran =
       tierpager_command({"run", "--device", "host", "--pin-vram", "tensor.0", "--pin-ram", "tensor.1", model_});

@@ -18,68 +18,61 @@ using words = std::vector<std::string>;
 
 struct option {
   std::string name;
-  words values;         // none for a flag
+  words good;  // values that may do; none for a flag
+  words bad;
   bool output = false;  // the value is a file to write
 };
 
 class grammar {
  public:
   explicit grammar(scratch_directory const& files) : files_(files) {
-    for (std::string const name : {"one.safetensors", "small.gguf", "hostile.safetensors", "raw.json", "planned.json",
-                                   "folder", "broken.gguf", "empty", "absent.gguf", "order"})
+    for (std::string const name : {"one.safetensors", "small.gguf", "hostile.safetensors", "raw.json", "folder"})
       models_.push_back(path(name));
-    words outputs{"-",
-                  "/dev/null",
-                  "/dev/stdout",
-                  "/dev/stderr",
-                  "/dev/full",
-                  "",
-                  path("no/such/place"),
-                  path("folder"),
-                  path("soft"),
-                  path("hard"),
-                  path("kept"),
-                  path("new"),
-                  path("newer"),
-                  path("newest"),
-                  path("dangling"),
-                  path("order"),
-                  path("data.bin"),
-                  path("config.json"),
-                  "/dev/fd/77"};
-    outputs.insert(outputs.end(), models_.begin(), models_.end());
-    words const sizes{"1MiB", "64KiB",     "50%",  "0",   "1",
-                      "none", "unlimited", "auto", "007", "6 GB",
-                      "1e3",  "-1",        "nan",  "",    "99999999999999999999",
-                      "200%", "lots",      "0x10"};
-    words const counts{"1", "2", "03", "0", "-1", "1.5", "0x2", "nan", "4294967297", ""};
-    words const rates{"25", "1e3", ".5", "0", "-1", "nan", "inf", "1e999", "0x1p3", "fast", ""};
-    words const globs{
-        "*",          "tensor.0", "blk.*", "[", "[[]",  "last:1",     "last:0", "last:99999999999999999999",
-        "embeddings", "output",   "nope",  "",  "\xff", "tensor.0[0]"};
-    words const slices{"*", "*:1", "*:2", "tensor.*:0", "*:-1", "*:99999999999999999999", "", ":", "nope", "blk.*_q*"};
-    words const orders{path("order"),  path("passes"), path("bad order"),
-                       path("folder"), path("absent"), "-",
-                       "/dev/zero",    "/dev/null",    ""};
-    json_ = {"--json", outputs, true};
-    common_ = {{"--slice", slices}};
-    paging_ = {{"--vram", sizes},          {"--ram", sizes},
-               {"--pin-vram", globs},      {"--pin-ram", globs},
-               {"--passes", counts},       {"--link", rates},
-               {"--disk", rates},          {"--compute", {"0", "0.01", "nan", "-0"}},
-               {"--order", orders},        {"--policy", {"lru", "auto", "all", "guess", ""}},
-               {"--events", outputs, true}};
-    device_ = {{"--device", {"host", "host", "auto", "cuda:0", "cuda:x", "cuda:99999999999999999999", "gpu"}},
-               {"--source", {"auto", "pread", "mmap", "direct", "post"}}};
-    run_ = {{"--trace", outputs, true}, {"--verify", {}}};
-    plan_ = {{"--sweep", sizes}, {"--target", rates}};
-    strange_ = {{"--help", {}}, {"--version", {}}, {"--no-such-option", {}}, {"--json", {}}, {"stray", {}}};
+    for (std::string const name : {"planned.json", "broken.gguf", "empty", "absent.gguf", "order"})
+      no_models_.push_back(path(name));
+    words const outputs{path("kept"),     path("new"),   path("newer"),    path("newest"),
+                        path("dangling"), path("order"), path("data.bin"), path("config.json"),
+                        "/dev/null",      "/dev/stdout", "/dev/stderr"};
+    words no_outputs{"-",          "/dev/full",  "",          path("no/such/place"), path("folder"),
+                     path("soft"), path("hard"), "/dev/fd/77"};
+    no_outputs.insert(no_outputs.end(), models_.begin(), models_.end());
+    no_outputs.insert(no_outputs.end(), no_models_.begin(), no_models_.end());
+    words const sizes{"1MiB", "64KiB", "128KiB", "50%", "unlimited", "auto", "0070000"};
+    words const no_sizes{"0",    "1",    "none", "6 GB", "1e3", "-1", "nan", "", "99999999999999999999",
+                         "200%", "lots", "0x10"};
+    words const no_counts{"0", "-1", "1.5", "0x2", "nan", "4294967297", ""};
+    words const rates{"25", "1e3", ".5", "007"};
+    words const no_rates{"0", "-1", "nan", "inf", "1e999", "0x1p3", "fast", ""};
+    words const globs{"*", "tensor.0", "blk.*", "last:1", "embeddings", "output", "?*"};
+    words const no_globs{"[", "[[]", "last:0", "last:99999999999999999999", "nope", "", "\xff", "tensor.0[0]"};
+    json_ = {"--json", outputs, no_outputs, true};
+    common_ = {
+        {"--slice", {"*", "*:1", "*:2", "?*"}, {"tensor.*:0", "*:-1", "*:99999999999999999999", "", ":", "nope"}}};
+    paging_ = {{"--vram", sizes, no_sizes},
+               {"--ram", sizes, no_sizes},
+               {"--pin-vram", globs, no_globs},
+               {"--pin-ram", globs, no_globs},
+               {"--passes", {"1", "2", "03"}, no_counts},
+               {"--compute", {"0", "0.01"}, {"nan", "-0", "inf"}},
+               {"--order",
+                {path("order"), path("passes")},
+                {path("bad order"), path("folder"), path("absent"), "-", "/dev/zero", "/dev/null", ""}},
+               {"--policy", {"lru", "auto"}, {"all", "guess", ""}},
+               {"--link", rates, no_rates},
+               {"--disk", rates, no_rates},
+               {"--events", outputs, no_outputs, true}};
+    device_ = {{"--device", {"host", "auto"}, {"cuda:0", "cuda:x", "cuda:99999999999999999999", "gpu"}},
+               {"--source", {"auto", "pread", "mmap"}, {"direct", "post"}}};
+    run_ = {{"--trace", outputs, no_outputs, true}, {"--verify", {}, {}}};
+    plan_ = {{"--sweep", {"50%", "64KiB"}, no_sizes}, {"--target", rates, no_rates}};
+    strange_ = {
+        {"--help", {}, {}}, {"--version", {}, {}}, {"--no-such-option", {}, {}}, {"--json", {}, {}}, {"stray", {}, {}}};
   }
 
   /// And the files that it names as outputs.
   std::pair<words, std::set<std::string>> make(std::uint64_t seed) {
     numbers_.seed(seed);
-    std::string const command = one_of(words{"inspect", "run", "run", "plan", "plan", "verify", "fly"});
+    std::string const command = chance(98) ? one_of(words{"inspect", "run", "run", "plan", "plan", "verify"}) : "fly";
     std::vector<option> options = common_;
     auto const add = [&](std::vector<option> const& more) { options.insert(options.end(), more.begin(), more.end()); };
     if (command == "run" || command == "plan") add(paging_);
@@ -89,18 +82,18 @@ class grammar {
     if (command != "verify") options.push_back(json_);
     words line{command};
     std::set<std::string> outputs;
-    if (chance(90)) line.push_back(one_of(models_));
+    if (chance(97)) line.push_back(one_of(chance(85) ? models_ : no_models_));
     // Without these a plan is refused, and a run may take a GPU.
     if (command == "plan" && chance(80)) line.insert(line.end(), {"--vram", "64KiB", "--ram", "64KiB"});
     if (command == "run" && chance(80)) line.insert(line.end(), {"--device", "host"});
     for (std::uint64_t count = numbers_() % 5; count > 0; --count) {
-      option const& chosen = chance(95) ? one_of(options) : one_of(strange_);
+      option const& chosen = chance(98) ? one_of(options) : one_of(strange_);
       line.push_back(chosen.name);
-      if (chosen.values.empty()) continue;
-      line.push_back(one_of(chosen.values));
+      if (chosen.good.empty()) continue;
+      line.push_back(one_of(chance(85) ? chosen.good : chosen.bad));
       if (chosen.output) outputs.insert(line.back());
     }
-    if (chance(10)) line.push_back(one_of(models_));
+    if (chance(5)) line.push_back(one_of(models_));
     return {line, outputs};
   }
 
@@ -114,7 +107,7 @@ class grammar {
 
   scratch_directory const& files_;
   std::mt19937_64 numbers_;
-  words models_;
+  words models_, no_models_;
   option json_;
   std::vector<option> common_, paging_, device_, run_, plan_, strange_;
 };
@@ -156,7 +149,7 @@ class random_command_lines : public testing::TestWithParam<std::uint64_t> {
     std::map<std::string, std::string> all;
     for (auto const& entry : fs::recursive_directory_iterator(path(".")))
       if (!entry.is_directory()) {
-        std::string const name = path(fs::relative(entry.path(), path(".")).string());
+        std::string const name = path(entry.path().lexically_relative(path(".")).string());
         all[name] = entry.is_symlink() ? "-> " + fs::read_symlink(entry.path()).string() : read_file(name);
       }
     return all;
