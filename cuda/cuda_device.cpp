@@ -28,6 +28,12 @@ std::uint64_t cuda_device::granule_bytes(tier where) const {
 
 bool cuda_device::ram_is_page_locked() const { return parts_->ram->is_page_locked(); }
 
+std::optional<failure> cuda_device::page_lock_failure() const {
+  if (parts_->why_no_page_lock || parts_->ram->is_page_locked() || !parts_->ram->page_locks())
+    return parts_->why_no_page_lock;
+  return parts_->state.refuse(errc::device_failed, "cudaHostRegister failed for a part of RAM, for now");
+}
+
 bool cuda_device::can_remap(tier where) const { return where == tier::ram || parts_->vram->can_remap(); }
 
 std::uint64_t cuda_device::overhead_bytes(tier where) const {

@@ -88,12 +88,15 @@ status cuda_device::parts::build() {
                                  "cudaDeviceGetAttribute");
       !asked.ok())
     return asked;
-  bool page_lock = options.page_lock_ram && registers != 0;
-  if (page_lock) {
-    auto const can = pinned_arena::can_page_lock(state);
-    if (!can.ok()) return can.error();
-    page_lock = *can;
+  bool page_lock = options.page_lock_ram;
+  if (page_lock && registers == 0)
+    why_no_page_lock = state.refuse(errc::unsupported, "the driver registers no memory of this system");
+  if (page_lock && registers != 0) {
+    auto refused = pinned_arena::why_no_page_lock(state);
+    if (!refused.ok()) return refused.error();
+    why_no_page_lock = std::move(*refused);
   }
+  page_lock = page_lock && !why_no_page_lock;
   ram = std::make_unique<pinned_arena>(
       state, streams, copies,
       pinned_arena_options{.page_lock = page_lock, .segment_bytes_max = options.ram_segment_bytes_max});

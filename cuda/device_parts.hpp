@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <cuda/pinned_arena.hpp>
@@ -31,7 +32,8 @@ struct cuda_device::parts {
   std::unique_ptr<vram_memory> vram;
   cudaStream_t copies = nullptr;
   std::unique_ptr<pinned_arena> ram;
-  std::unique_ptr<staging_ring> ring;  // where RAM cannot be page-locked
+  std::optional<failure> why_no_page_lock;  // what the driver said; none where it was not to be asked
+  std::unique_ptr<staging_ring> ring;       // where RAM cannot be page-locked
   std::mutex made_mutex;
   std::vector<cudaStream_t> made;
 };

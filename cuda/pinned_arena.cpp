@@ -36,7 +36,7 @@ pinned_arena::~pinned_arena() {
   for (byte_range each : stuck_) (void)cudaHostUnregister(base() + each.offset);
 }
 
-result<bool> pinned_arena::can_page_lock(device_state& state) {
+result<std::optional<failure>> pinned_arena::why_no_page_lock(device_state& state) {
   host_pages probe;
   auto const page = probe.reserve(probe.page_bytes());
   if (!page.ok()) return page.error();
@@ -45,11 +45,11 @@ result<bool> pinned_arena::can_page_lock(device_state& state) {
   cudaError_t const code = cudaHostRegister(*page, all.bytes, cudaHostRegisterPortable);
   if (code == cudaSuccess) {
     if (cudaHostUnregister(*page) != cudaSuccess) (void)cudaHostUnregister(*page);
-    return true;
+    return std::optional<failure>();
   }
-  (void)state.fail(code, "cudaHostRegister");
+  failure why = state.fail(code, "cudaHostRegister");
   if (status alive = state.alive(); !alive.ok()) return alive.error();
-  return false;
+  return std::optional(std::move(why));
 }
 
 std::uint64_t pinned_arena::granule_bytes() const { return std::max(granule_bytes_min, pages_.page_bytes()); }

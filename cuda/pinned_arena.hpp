@@ -29,8 +29,8 @@ class pinned_arena {
   pinned_arena& operator=(pinned_arena const&) = delete;
   ~pinned_arena();  // every copy has run, or the context is dead
 
-  /// Whether the driver registers memory of this process at all.
-  static result<bool> can_page_lock(device_state& state);
+  /// What the driver says where it registers no memory of this process at all; nothing where it does.
+  static result<std::optional<failure>> why_no_page_lock(device_state& state);
 
   [[nodiscard]] std::uint64_t granule_bytes() const;
   [[nodiscard]] bool page_locks() const { return options_.page_lock; }

@@ -11,6 +11,8 @@
 namespace tierpager {
 namespace {
 
+stream_ref const no_stream(static_cast<void*>(nullptr));
+
 // A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
 void check_stream(std::optional<stream_ref> stream) {
   if (!stream || !stream->names_no_one_stream()) return;
@@ -53,6 +55,9 @@ executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_pt
     throw error({.code = errc::invalid_argument, .what = "both budgets are 'none': no tier is left to page into"});
   open_core(core, options);
   start_threads(std::max(1U, options.reader_threads));
+  warn_of_pins(options.pin_vram, tier::vram);
+  warn_of_pins(options.pin_ram, tier::ram);
+  warn_of_budgets({vram.what() == budget::kind::automatic, ram.what() == budget::kind::automatic});
 }
 
 void executor::open_core(residency_options const& core, pager_options const& options) {
@@ -70,6 +75,7 @@ void executor::open_core(residency_options const& core, pager_options const& opt
   }
   open_arenas();  // last: what was refused so far has left the device as it was
   warn_of_refusals();
+  warn_of_unlocked_ram();
 }
 
 void executor::open_arenas() {
@@ -167,8 +173,8 @@ void executor::end(request_id request, std::optional<failure> why) {
 
 // Blocks until the request is over; why it was rejected, if it was. Opens `waiting`, for the caller to end without the
 // lock.
-std::optional<failure> executor::wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
-                                          trace_range& waiting) {
+std::optional<failure> executor::wait_for(request_id request, std::span<tensor_id const> ids, stream_ref stream,
+                                          wait_options const& wait, trace_range& waiting) {
   blocked me;
   blocked_.emplace(request, &me);
   dispatch_and_plan();
@@ -177,7 +183,7 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
     waiting.open(trace_, trace_kind::wait, ids);
     mutex_.lock();
   }
-  auto const since = std::chrono::steady_clock::now();
+  note_last_work(me, stream);
   auto const over = [&] { return me.over; };
   auto const deadline = wait.deadline.value_or(std::chrono::steady_clock::time_point::max());
   bool const timed = wait.deadline.has_value();
@@ -190,7 +196,8 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
     dispatch();
     assert(me.over);
   }
-  stall_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count();
+  if (std::erase(running_, &me) == 0)
+    stall_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - me.dry_since).count();
   return std::move(me.why);
 }
 
@@ -214,7 +221,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
       why = hit.error();
     } else if (!*hit) {
       if (stream) why = refuse_while_capturing(*stream);
-      if (!why) why = acquire_or_wait(ids, where, owner, wait, waiting);
+      if (!why) why = acquire_or_wait(ids, where, stream.value_or(no_stream), wait, waiting);
     }
     dispatch_and_plan();
     if (!why) {
@@ -272,11 +279,11 @@ std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
                      "as long as the graph is replayed"};
 }
 
-std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, owner_id owner,
+std::optional<failure> executor::acquire_or_wait(std::span<tensor_id const> ids, tier where, stream_ref stream,
                                                  wait_options const& wait, trace_range& waiting) {
-  auto const outcome = core_->acquire(ids, where, owner);
+  auto const outcome = core_->acquire(ids, where, owner_for(wait));
   if (!outcome.ok()) return outcome.error();
-  return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, wait, waiting);
+  return outcome->granted ? std::nullopt : wait_for(outcome->request, ids, stream, wait, waiting);
 }
 
 // The caller's stream waits for the copies; on failure nothing was queued behind them, so the uses end unfenced.
@@ -347,6 +354,7 @@ statistics executor::stats() const {
   if (core_ == nullptr) return {};
   statistics now = core_->stats();
   now.stall_seconds = stall_seconds_;
+  now.waiting_acquires = blocked_.size();
   now.ram_is_page_locked = device_->ram_is_page_locked();
   return now;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -44,6 +45,8 @@ class executor {
   void prefetch(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<event> take_events() TIERPAGER_EXCLUDES(mutex_);
   void pin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
+  /// By glob or preset; warns where it covers less than it seems to.
+  void pin(std::string_view glob_or_preset, tier where) TIERPAGER_EXCLUDES(mutex_);
   void unpin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
   budget_report set_budget(tier where, budget const& to) TIERPAGER_EXCLUDES(mutex_);
   void retire_stream(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
@@ -68,6 +71,8 @@ class executor {
     condition wake;
     bool over = false;
     std::optional<failure> why;
+    std::optional<fence> runs_until;                  // its stream has work to do until then; none: it has none left
+    std::chrono::steady_clock::time_point dry_since;  // where it has none
   };
 
   static owner_id this_thread_owner() { return owner_of_thread(this_thread_number()); }
@@ -97,12 +102,19 @@ class executor {
   void tell_what_has_passed() TIERPAGER_REQUIRES(mutex_);
   void resize(tier where) TIERPAGER_REQUIRES(mutex_);
   void warn_of_refusals() TIERPAGER_REQUIRES(mutex_);
+  void warn_of_unlocked_ram() TIERPAGER_REQUIRES(mutex_);
+  void warn_of_pins(std::vector<std::string> const& globs_and_presets, tier where) TIERPAGER_EXCLUDES(mutex_);
+  /// `is_automatic`: by tier.
+  void warn_of_budgets(std::array<bool, 2> is_automatic) TIERPAGER_EXCLUDES(mutex_);
+  [[nodiscard]] std::optional<failure> refusal_of_largest() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
-  std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, owner_id owner,
+  /// `stream`: null for none.
+  std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, stream_ref stream,
                                          wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
-  std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, wait_options const& wait,
-                                  trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, stream_ref stream,
+                                  wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
+  void note_last_work(blocked& caller, stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, owner_id owner)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
@@ -163,13 +175,14 @@ class executor {
   void run_settle() TIERPAGER_REQUIRES(mutex_);
   void trace_evictions() TIERPAGER_REQUIRES(mutex_);
   bool poll(unsigned& failures) TIERPAGER_REQUIRES(mutex_);
+  void note_dry_streams() TIERPAGER_REQUIRES(mutex_);
   bool answer_running(std::uint32_t stream) TIERPAGER_REQUIRES(mutex_);
 
   // Constant after construction.
   catalog const tensors_;
   tracer const trace_;
   bool const record_events_;
-  std::function<void(std::string const&)> const on_warning_;
+  warning_callback const on_warning_;
   std::shared_ptr<source> const source_;
   std::shared_ptr<device> const device_;
   std::array<std::uint64_t, 2> whole_bytes_{};  // by tier: what 100 % of it is
@@ -190,7 +203,9 @@ class executor {
   std::map<std::uint32_t, std::set<std::uint64_t>> watches_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<fence> asked_ TIERPAGER_GUARDED_BY(mutex_);  // watched, and to be answered at once
   std::map<request_id, blocked*> blocked_ TIERPAGER_GUARDED_BY(mutex_);
+  std::vector<blocked*> running_ TIERPAGER_GUARDED_BY(mutex_);  // of these, whose streams still have work
   std::array<std::uint64_t, 2> refusals_told_ TIERPAGER_GUARDED_BY(mutex_){};  // by tier
+  bool unlocked_ram_told_ TIERPAGER_GUARDED_BY(mutex_) = false;
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);   // ascending; while anything is outstanding
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes

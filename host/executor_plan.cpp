@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include <core/pin_preset.hpp>
 #include <host/auto_budget.hpp>
 #include <host/executor.hpp>
 
@@ -72,6 +73,11 @@ void executor::pin(std::span<tensor_id const> ids, tier where) {
   value_or_throw(done);
 }
 
+void executor::pin(std::string_view glob_or_preset, tier where) {
+  pin(value_or_throw(match_pins(tensors_, glob_or_preset)), where);
+  warn_of_pins({std::string(glob_or_preset)}, where);
+}
+
 void executor::unpin(std::span<tensor_id const> ids, tier where) {
   for (tensor_id id : ids) check_id(id);
   scoped_lock const lock(mutex_);
@@ -86,18 +92,24 @@ budget_report executor::set_budget(tier where, budget const& to) {
   statistics const before = stats();
   std::uint64_t const bytes =
       resolve(where, named, where == tier::vram ? before.ram.budget_bytes : before.vram.budget_bytes);
-  scoped_lock const lock(mutex_);
-  status const done = core_->set_budget(where, bytes);
-  dispatch_and_plan();
-  value_or_throw(done);
-  tell_what_has_passed();
-  resize(where);
-  statistics const now = core_->stats();
-  tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-  return {.asked_bytes = one.budget_bytes,
-          .least_bytes = one.least_bytes,
-          .effective_bytes = one.effective_bytes,
-          .pending_bytes = one.pending_bytes};
+  budget_report report;
+  {
+    scoped_lock const lock(mutex_);
+    status const done = core_->set_budget(where, bytes);
+    dispatch_and_plan();
+    value_or_throw(done);
+    tell_what_has_passed();
+    resize(where);
+    statistics const now = core_->stats();
+    tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
+    report = {.asked_bytes = one.budget_bytes,
+              .least_bytes = one.least_bytes,
+              .effective_bytes = one.effective_bytes,
+              .pending_bytes = one.pending_bytes};
+  }
+  bool const is_automatic = named.what() == budget::kind::automatic;
+  warn_of_budgets({is_automatic && where == tier::vram, is_automatic && where == tier::ram});
+  return report;
 }
 
 // The waiter would find out too, but later: memory that nothing uses any more is to go at once.
@@ -136,23 +148,6 @@ void executor::resize(tier where) {
       resized.wait(mutex_);
       std::erase(resizers_, &resized);
     }
-  }
-}
-
-// That the system gave a tier less than it was asked for.
-void executor::warn_of_refusals() {
-  if (!on_warning_) return;
-  statistics const now = core_->stats();
-  for (tier const where : {tier::vram, tier::ram}) {
-    tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-    std::uint64_t& told = refusals_told_[static_cast<std::size_t>(where)];
-    if (std::exchange(told, one.refused_commits) == one.refused_commits) continue;
-    std::string const what = std::string(name_of(where)) + ": the system gives no more than " +
-                             std::to_string(one.committed_bytes) + " bytes; the effective budget is now " +
-                             std::to_string(one.effective_bytes);
-    mutex_.unlock();
-    on_warning_(what);
-    mutex_.lock();
   }
 }
 

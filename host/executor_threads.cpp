@@ -128,6 +128,7 @@ void executor::run_remap(remap_command const& what) {
   if (!outcome.ok() && outcome.error().code == errc::device_lost) core_->device_lost(outcome.error());
   dispatch();
   if (!outcome.ok()) warn_of_refusals();
+  if (what.where == tier::ram) warn_of_unlocked_ram();
   for (condition* const each : resizers_) each->notify_one();
 }
 
@@ -202,7 +203,7 @@ void executor::wait_loop() {
   auto interval = poll_interval_min;
   unsigned failures = 0;
   while (!closed_) {
-    if (watches_.empty()) {
+    if (watches_.empty() && running_.empty()) {
       waiter_wake_.wait(mutex_);
       interval = poll_interval_min;
     } else if (poll(failures)) {
@@ -241,7 +242,46 @@ bool executor::poll(unsigned& failures) {
     }
     dispatch();
   }
+  note_dry_streams();
   return any;
+}
+
+// What the caller queued before it blocked keeps its stream busy: until that has run, the wait costs nothing.
+void executor::note_last_work(blocked& caller, stream_ref stream) {
+  caller.dry_since = std::chrono::steady_clock::now();
+  if (stream.get() == nullptr || caller.over) return;
+  mutex_.unlock();
+  auto const last = device_->record(stream);
+  auto const over = last.ok() ? device_->passed(*last) : result<bool>(last.error());
+  mutex_.lock();
+  if (!over.ok()) {
+    tell_if_lost(over.error());
+    dispatch();
+  }
+  if (!over.ok() || *over || caller.over) return;
+  caller.runs_until = *last;
+  running_.push_back(&caller);
+  waiter_wake_.notify_one();
+}
+
+// Those of callers that are blocked, whose stall begins when their streams have nothing left to do.
+void executor::note_dry_streams() {
+  std::vector<fence> lasts;
+  for (blocked const* each : running_) lasts.push_back(*each->runs_until);
+  for (fence const last : lasts) {
+    mutex_.unlock();
+    auto const over = device_->passed(last);
+    auto const now = std::chrono::steady_clock::now();
+    mutex_.lock();
+    bool const lost = !over.ok() && over.error().code == errc::device_lost;
+    if (lost) core_->query_failed(over.error());
+    if (!lost && !(over.ok() && *over)) continue;
+    std::erase_if(running_, [&](blocked* each) {
+      if (each->runs_until == last) each->dry_since = now;
+      return each->runs_until == last;
+    });
+    dispatch();
+  }
 }
 
 // The oldest watched fence of the stream has not passed, or cannot say so: nor have those that were asked about.

@@ -58,6 +58,7 @@ result<std::byte*> host_arena::reserve(std::uint64_t bytes) {
   // Asked once, on a page that is in no tensor's way yet: most systems that refuse at all refuse this.
   bool const locks = locks_pages_ && ::mprotect(aligned, page_bytes_, PROT_READ | PROT_WRITE) == 0 &&
                      ::mlock(aligned, page_bytes_) == 0;
+  if (locks_pages_ && !locks) lock_error_ = errno;
   locks_pages_ = locks;
   (void)::munlock(aligned, page_bytes_);
   (void)::mprotect(aligned, page_bytes_, PROT_NONE);
@@ -113,6 +114,7 @@ status host_arena::commit(byte_range range) {
     return no_memory(range.bytes, "cannot commit");
   if (pages.bytes >= huge_page_bytes) (void)::madvise(first, pages.bytes, MADV_HUGEPAGE);
   if (pages.bytes != 0 && locks_pages_ && ::mlock(first, pages.bytes) != 0) {
+    lock_error_ = errno;
     (void)::munlock(first, pages.bytes);
     locks_pages_ = false;
   }

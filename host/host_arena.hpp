@@ -40,6 +40,8 @@ class host_arena {
   [[nodiscard]] std::uint64_t offset_of(std::byte const* address) const;
   /// False once the system refused; later commits do not ask again.
   [[nodiscard]] bool locks_pages() const { return locks_pages_.load(); }
+  /// What the system refused with, as in errno; 0 where it did not refuse.
+  [[nodiscard]] int lock_error() const { return lock_error_.load(); }
 
  private:
   [[nodiscard]] status check_aligned(byte_range range) const TIERPAGER_REQUIRES(mutex_);
@@ -51,6 +53,7 @@ class host_arena {
   std::uint64_t const page_bytes_;
   std::atomic<std::byte*> base_ = nullptr;
   std::atomic<bool> locks_pages_;
+  std::atomic<int> lock_error_ = 0;
 
   mutable annotated_mutex mutex_;
   byte_range mapping_ TIERPAGER_GUARDED_BY(mutex_);  // addresses, larger than the arena for alignment's sake

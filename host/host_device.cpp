@@ -38,6 +38,11 @@ host_device::~host_device() {
   }
 }
 
+std::optional<failure> host_device::page_lock_failure() const {
+  if (ram_.lock_error() == 0) return std::nullopt;
+  return failure{.code = errc::out_of_memory, .what = "mlock", .system_error = ram_.lock_error()};
+}
+
 result<std::uint64_t> host_device::free_vram_bytes() {
   std::uint64_t const used = vram_.committed_bytes();
   return used < total_bytes_ ? total_bytes_ - used : 0;

@@ -37,6 +37,7 @@ class host_device final : public device {
     return own ? options_.vram_granule_bytes : options_.granule_bytes;
   }
   [[nodiscard]] bool ram_is_page_locked() const override { return ram_.locks_pages(); }
+  [[nodiscard]] std::optional<failure> page_lock_failure() const override;
   [[nodiscard]] bool vram_is_ram() const override { return true; }
   [[nodiscard]] bool can_remap(tier) const override { return true; }
   [[nodiscard]] std::uint64_t overhead_bytes(tier) const override { return 0; }

@@ -7,6 +7,7 @@
 #include <host/mmap_source.hpp>
 #include <host/pread_source.hpp>
 #include <host/read_catalog.hpp>
+#include <host/warning_texts.hpp>
 
 namespace tierpager {
 namespace {
@@ -40,18 +41,20 @@ model read_model(std::vector<std::string> const& paths, open_options const& opti
           .source = value_or_throw(open_source(std::move(opened.files), options.source))};
 }
 
-std::shared_ptr<device> open_device(device_kind kind, int ordinal) {
+std::shared_ptr<device> open_device(device_kind kind, int ordinal, warning_callback const& on_warning) {
   if (kind != device_kind::host) {
     auto cuda = open_cuda_device(ordinal);
     if (cuda.ok()) return std::move(cuda).value();
     if (kind == device_kind::cuda || cuda.error().code != errc::unsupported) throw error(cuda.error());
+    if (on_warning) on_warning(fallback_warning(cuda.error()));
   }
   return std::make_shared<host_device>();
 }
 
 pager open(std::string const& path, pager_options const& options, open_options const& where) {
   model opened = read_model({path}, where);
-  return pager(std::move(opened.tensors), std::move(opened.source), open_device(where.device, where.ordinal), options);
+  return pager(std::move(opened.tensors), std::move(opened.source),
+               open_device(where.device, where.ordinal, options.on_warning), options);
 }
 
 }  // namespace tierpager

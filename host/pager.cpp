@@ -98,9 +98,7 @@ void pager::prefetch(std::span<tensor_id const> ids) { executor_->prefetch(ids);
 
 void pager::pin(std::span<tensor_id const> ids, tier where) { executor_->pin(ids, where); }
 
-void pager::pin(std::string_view glob_or_preset, tier where) {
-  executor_->pin(value_or_throw(match_pins(tensors(), glob_or_preset)), where);
-}
+void pager::pin(std::string_view glob_or_preset, tier where) { executor_->pin(glob_or_preset, where); }
 
 void pager::unpin(std::span<tensor_id const> ids, tier where) { executor_->unpin(ids, where); }
 budget_report pager::set_budget(tier where, budget const& to) { return executor_->set_budget(where, to); }

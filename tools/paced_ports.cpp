@@ -28,6 +28,10 @@ result<fence> paced_device::copy_async(std::uint64_t vram_offset, std::uint64_t 
   return real().record(real().copy_stream());
 }
 
+std::uint64_t paced_device::copied_bytes(pacer::clock::time_point until) const {
+  return static_cast<std::uint64_t>(link_->pace.spent_seconds(until) * bytes_per_second_);
+}
+
 void queue_work(stream_ref stream, std::shared_ptr<pacer> const& pace, double seconds) {
   host_stream_of(stream).submit([pace, seconds] { pace->wait_until(pace->claim(seconds)); });
 }

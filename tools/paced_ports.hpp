@@ -33,6 +33,8 @@ class paced_device final : public forwarding_device {
         link_(std::make_shared<link>(std::move(stop))) {}
 
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override;
+  /// How much has come over the link until then.
+  [[nodiscard]] std::uint64_t copied_bytes(pacer::clock::time_point until) const;
 
  private:
   struct link {

@@ -18,11 +18,16 @@ class pacer {
   /// thread woke up late, loses nothing. Nothing takes longer than a century.
   clock::time_point claim(double seconds);
   void wait_until(clock::time_point due) const;
+  /// How much of the time claimed so far is over. Never grows faster than time goes by.
+  [[nodiscard]] double spent_seconds(clock::time_point now) const;
 
  private:
+  static constexpr std::chrono::microseconds late_max{300};
+
   std::stop_token const stop_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   clock::time_point due_;
+  double claimed_seconds_ = 0;
 };
 
 }  // namespace tierpager::tools

@@ -1,8 +1,6 @@
 #include <tools/pager_setup.hpp>
 
 #include <chrono>
-#include <cstdio>
-#include <functional>
 #include <thread>
 #include <utility>
 
@@ -15,7 +13,7 @@ namespace tierpager::tools {
 namespace {
 
 pager_options paging(paging_options const& options, std::uint64_t scratch_bytes, bool record_events,
-                     std::function<void(std::string const&)> on_warning) {
+                     warning_callback on_warning) {
   return {.vram = options.vram,
           .ram = options.ram,
           .pin_vram = options.pin_vram,
@@ -30,10 +28,10 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes,
 }  // namespace
 
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
-                         std::uint64_t scratch_bytes, bool record_events)
+                         std::uint64_t scratch_bytes, held_warnings& warnings, bool record_events)
     : device_(std::move(on)),
       pages_(std::move(from.tensors), std::move(from.source), device_,
-             paging(options, scratch_bytes, record_events, [this](std::string const& what) { note_warning(what); })) {
+             paging(options, scratch_bytes, record_events, warnings.callback())) {
   if (pages_.stats().vram.present) stream_ = value_or_throw(device_->make_stream());
 }
 
@@ -60,18 +58,6 @@ void paged_model::synchronize() {
   fence const end = value_or_throw(device_->record(*stream_));
   // A fence can only be asked about; the wait is short and happens once a run.
   while (!value_or_throw(device_->passed(end))) std::this_thread::sleep_for(std::chrono::microseconds(20));
-}
-
-// A reader of the pager's may be refused memory too.
-void paged_model::note_warning(std::string const& what) {
-  std::scoped_lock const lock(warnings_mutex_);
-  warnings_.push_back(what);
-}
-
-void paged_model::write_warnings() {
-  std::scoped_lock const lock(warnings_mutex_);
-  for (std::string const& what : warnings_) std::fputs(("tierpager: warning: " + what + "\n").c_str(), stderr);
-  warnings_.clear();
 }
 
 model opened_model(paging_options const& options) {

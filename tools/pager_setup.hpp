@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <tierpager/open.hpp>
 #include <tierpager/pager.hpp>
 
+#include <tools/held_warnings.hpp>
 #include <tools/options.hpp>
 #include <tools/pacer.hpp>
 
@@ -20,7 +20,7 @@ class paged_model {
  public:
   /// `scratch_bytes` of device memory are for the caller, inside the VRAM budget; none where there is no device tier.
   paged_model(model from, std::shared_ptr<device> on, paging_options const& options, std::uint64_t scratch_bytes,
-              bool record_events = false);
+              held_warnings& warnings, bool record_events = false);
   paged_model(paged_model const&) = delete;
   paged_model& operator=(paged_model const&) = delete;
   ~paged_model();  // waits for what still uses the scratch memory
@@ -38,15 +38,9 @@ class paged_model {
   void compute(std::shared_ptr<pacer> const& pace, double seconds);
   /// Waits until everything queued on the stream has run.
   void synchronize();
-  /// What the pager warned of, to standard error. For a command that did what it was asked to: an error is one line alone.
-  void write_warnings();
 
  private:
-  void note_warning(std::string const& what);
-
   std::shared_ptr<device> device_;
-  std::mutex warnings_mutex_;
-  std::vector<std::string> warnings_;
   pager pages_;
   std::optional<stream_ref> stream_;
 };

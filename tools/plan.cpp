@@ -3,13 +3,17 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <bench/comparison/compare_policies.hpp>
+#include <core/pin_preset.hpp>
 #include <core/residency/whole_model.hpp>
 #include <host/auto_budget.hpp>
 #include <host/read_catalog.hpp>
+#include <host/warning_texts.hpp>
+#include <tierpager/warnings.hpp>
 #include <tools/event_file.hpp>
 #include <tools/partition.hpp>
 #include <tools/plan_report.hpp>
@@ -96,6 +100,17 @@ class planner {
   }
 
   [[nodiscard]] catalog const& tensors() const { return tensors_; }
+
+  /// As a pager would: of pins, and of what `auto` found.
+  void warn(statistics const& played) const {
+    for (tier const where : {tier::vram, tier::ram})
+      for (std::string& note : pin_notes(tensors_, where == tier::vram ? paging_.pin_vram : paging_.pin_ram))
+        write_warning(pin_warning(where, std::move(note)));
+    bool const is_automatic = named_budget(tier::ram, options_.paging.ram).what() == budget::kind::automatic;
+    std::uint64_t const whole_bytes = whole_model_bytes(tensors_, paging_.core.ram, 0);
+    if (!is_automatic) return;
+    if (auto const text = auto_budget_warning(tier::ram, played, whole_bytes)) write_warning(*text);
+  }
 
   /// What was decided under the policy asked for.
   [[nodiscard]] std::string events() const { return text_of(events_, tensors_); }
@@ -228,6 +243,7 @@ void plan(plan_options const& options, temporary_files& temporaries) {
   if (output_file* const events = files.to("--events")) events->write(plans.events());
   if (output_file* const json = files.to("--json")) json->write(json_of(report));
   files.publish(text_of(report));
+  plans.warn(report.tiers);
 }
 
 }  // namespace tierpager::tools

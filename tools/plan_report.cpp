@@ -55,9 +55,9 @@ std::string partition_text(plan_report const& report) {
 
 std::string pass_text(std::string_view policy, std::size_t number, pass_report const& pass, plan_report const& report) {
   statistics const& counted = pass.counted;
-  return fmt::format("{:<8} {:>4} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", policy, number,
-                     seconds_text(pass.seconds, takes_time(report.rates)), counted.vram_hits, counted.ram_hits,
-                     counted.disk_reads, readable_bytes(counted.bytes_to_device),
+  return fmt::format("{:<8} {:>4} {:>9} {:>9} {:>7} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", policy,
+                     number, seconds_text(pass.seconds, takes_time(report.rates)), counted.vram_hits,
+                     counted.vram_ahead, counted.ram_hits, counted.disk_reads, readable_bytes(counted.bytes_to_device),
                      over_bound(counted.bytes_to_device, report.bound, &byte_bound::to_device_bytes),
                      readable_bytes(counted.bytes_from_disk),
                      over_bound(counted.bytes_from_disk, report.bound, &byte_bound::from_disk_bytes),
@@ -67,9 +67,9 @@ std::string pass_text(std::string_view policy, std::size_t number, pass_report c
 
 // All passes of one policy; of several, the last of each, to be compared.
 std::string policies_text(plan_report const& report) {
-  std::string text = fmt::format("{:<8} {:>4} {:>9} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n",
-                                 "policy", "pass", "seconds", "vram hits", "ram hits", "reads", "to device", "bound",
-                                 "from disk", "bound", "evictions", "stalled s");
+  std::string text = fmt::format("{:<8} {:>4} {:>9} {:>9} {:>7} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n",
+                                 "policy", "pass", "seconds", "vram hits", "ahead", "ram hits", "reads", "to device",
+                                 "bound", "from disk", "bound", "evictions", "stalled s");
   for (policy_report const& policy : report.policies) {
     std::size_t const first = report.policies.size() > 1 ? policy.passes.size() - 1 : 0;
     for (std::size_t pass = first; pass < policy.passes.size(); ++pass)

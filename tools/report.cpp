@@ -18,14 +18,6 @@ std::uint64_t saturated_sum(std::uint64_t a, std::uint64_t b) {
   return b > unlimited_bytes - a ? unlimited_bytes : a + b;
 }
 
-std::string tier_line(std::string_view name, tier_statistics const& tier) {
-  if (!tier.present) return fmt::format("{:<5}none\n", name);
-  std::string line = fmt::format("{:<5}budget {}, effective {}", name, readable_budget(tier.budget_bytes),
-                                 readable_budget(tier.effective_bytes));
-  if (tier.peak_bytes > 0) line += ", peak " + readable_bytes(tier.peak_bytes);
-  return line + "\n";
-}
-
 }  // namespace
 
 std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound) {
@@ -44,8 +36,6 @@ std::string bound_line(std::optional<byte_bound> const& bound) {
   return fmt::format("no pager moves less than {} to the device and {} from disk in a pass\n",
                      readable_bytes(bound->to_device_bytes), readable_bytes(bound->from_disk_bytes));
 }
-
-std::string tier_lines(statistics const& tiers) { return tier_line("vram", tiers.vram) + tier_line("ram", tiers.ram); }
 
 statistics difference(statistics const& after, statistics const& before) {
   statistics counted;
@@ -78,48 +68,20 @@ std::optional<byte_bound> lower_bound(std::vector<pass_order> const& passes, cat
   return bound;
 }
 
-json bytes_json(std::uint64_t bytes) { return bytes == unlimited_bytes ? json(nullptr) : json(bytes); }
-
 json model_json(std::vector<std::string> const& files, std::uint64_t tensors, std::uint64_t bytes) {
   return {{"files", files}, {"tensors", tensors}, {"bytes", bytes}};
 }
 
-json budget_json(statistics const& tiers) {
-  return {{"vram", bytes_json(tiers.vram.budget_bytes)},
-          {"ram", bytes_json(tiers.ram.budget_bytes)},
-          {"vram_effective", bytes_json(tiers.vram.effective_bytes)},
-          {"ram_effective", bytes_json(tiers.ram.effective_bytes)}};
-}
-
 json pass_json(pass_report const& pass) {
-  statistics const& counted = pass.counted;
-  return {{"seconds", pass.seconds},
-          {"acquires", counted.acquires},
-          {"vram_hits", counted.vram_hits},
-          {"ram_hits", counted.ram_hits},
-          {"disk_reads", counted.disk_reads},
-          {"bytes_to_device", counted.bytes_to_device},
-          {"bytes_from_disk", counted.bytes_from_disk},
-          {"vram_evictions", counted.vram.evictions()},
-          {"ram_evictions", counted.ram.evictions()},
-          {"stall_seconds", counted.stall_seconds}};
+  json all{{"seconds", pass.seconds}};
+  all.update(counts_json(pass.counted));
+  return all;
 }
 
 json passes_json(std::vector<pass_report> const& passes) {
   json all = json::array();
   for (pass_report const& pass : passes) all.push_back(pass_json(pass));
   return all;
-}
-
-json reasons_json(statistics const& total) {
-  auto const by_reason = [](tier_statistics const& tier) {
-    json reasons = json::object();
-    for (std::size_t reason = 0; reason < eviction_reasons; ++reason)
-      reasons[std::string(name_of(static_cast<eviction_reason>(reason)))] = tier.evictions_by_reason[reason];
-    return reasons;
-  };
-  return {{"evictions", {{"vram", by_reason(total.vram)}, {"ram", by_reason(total.ram)}}},
-          {"ahead", {{"bytes", total.ahead_bytes}, {"unused_bytes", total.ahead_unused_bytes}}}};
 }
 
 json bound_json(std::optional<byte_bound> const& bound) {
@@ -190,7 +152,7 @@ std::string json_of(run_report const& report) {
            {"budget", budget_json(last)},
            {"policy", report.policy},
            {"passes", passes_json(report.passes)},
-           {"peak", {{"vram", last.vram.peak_bytes}, {"ram", last.ram.peak_bytes}}},
+           {"peak", peak_json(last)},
            {"verify", verify},
            {"lower_bound", bound_json(report.bound)},
            {"share_of_bound", share_json(report)},
@@ -205,20 +167,19 @@ std::string text_of(run_report const& report) {
                                  readable_bytes(report.model_bytes), report.files.size(),
                                  report.files.size() == 1 ? "" : "s", report.device, report.policy);
   text += text_of(report.facts) + tier_lines(report.last) + bound_line(report.bound);
-  text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass", "seconds",
-                      "GB/s", "vram hits", "ram hits", "reads", "to device", "bound", "from disk", "bound", "evictions",
-                      "stalled s");
+  text += fmt::format("{:>5} {:>9} {:>7} {:>9} {:>7} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9}\n", "pass",
+                      "seconds", "GB/s", "vram hits", "ahead", "ram hits", "reads", "to device", "bound", "from disk",
+                      "bound", "evictions", "stalled s");
   std::size_t number = 0;
-  for (auto const& [seconds, counted] : report.passes) {
-    std::uint64_t const moved_bytes = report.last.vram.present ? counted.bytes_to_device : counted.bytes_from_disk;
-    text +=
-        fmt::format("{:>5} {:>9.3f} {:>7.2f} {:>9} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number,
-                    seconds, seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits,
-                    counted.ram_hits, counted.disk_reads, readable_bytes(counted.bytes_to_device),
-                    over_bound(counted.bytes_to_device, report.bound, &byte_bound::to_device_bytes),
-                    readable_bytes(counted.bytes_from_disk),
-                    over_bound(counted.bytes_from_disk, report.bound, &byte_bound::from_disk_bytes),
-                    fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
+  for (auto const& [seconds, counted, moved_bytes] : report.passes) {
+    text += fmt::format(
+        "{:>5} {:>9.3f} {:>7.2f} {:>9} {:>7} {:>9} {:>9} {:>10} {:>7} {:>10} {:>7} {:>13} {:>9.3f}\n", ++number,
+        seconds, seconds > 0 ? static_cast<double>(moved_bytes) / seconds / 1e9 : 0, counted.vram_hits,
+        counted.vram_ahead, counted.ram_hits, counted.disk_reads, readable_bytes(counted.bytes_to_device),
+        over_bound(counted.bytes_to_device, report.bound, &byte_bound::to_device_bytes),
+        readable_bytes(counted.bytes_from_disk),
+        over_bound(counted.bytes_from_disk, report.bound, &byte_bound::from_disk_bytes),
+        fmt::format("{} + {}", counted.vram.evictions(), counted.ram.evictions()), counted.stall_seconds);
   }
   text += comparison_text(report);
   if (report.verify)

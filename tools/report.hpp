@@ -34,8 +34,9 @@ struct check_counts {
 };
 
 struct pass_report {
-  double seconds = 0;
-  statistics counted;  // during the pass; only its sums are set
+  double seconds = 0;             // from the end of the work of the pass before it to the end of its own
+  statistics counted;             // what was decided while it was queued; only its sums are set
+  std::uint64_t moved_bytes = 0;  // over the link in these seconds, where that is known; else what was decided
 };
 
 struct run_report {
@@ -65,8 +66,6 @@ std::optional<double> share_of_bound(std::uint64_t bytes, std::uint64_t bound);
 std::string over_bound(std::uint64_t bytes, std::optional<byte_bound> const& bound, std::uint64_t byte_bound::*least);
 /// A line that says what a pass moves at least; none where passes differ.
 std::string bound_line(std::optional<byte_bound> const& bound);
-/// A line for each tier: its budget, what binds, and its peak where it has one.
-std::string tier_lines(statistics const& tiers);
 
 std::string json_of(run_report const& report);
 std::string text_of(run_report const& report);

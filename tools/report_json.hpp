@@ -9,20 +9,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include <core/statistics_parts.hpp>
+
 #include <tools/report.hpp>
 
 namespace tierpager::tools {
 
 using json = nlohmann::ordered_json;
 
-/// Null for no limit.
-json bytes_json(std::uint64_t bytes);
 json model_json(std::vector<std::string> const& files, std::uint64_t tensors, std::uint64_t bytes);
-json budget_json(statistics const& tiers);
 json pass_json(pass_report const& pass);
 json passes_json(std::vector<pass_report> const& passes);
-/// What all passes together evicted, by reason, and loaded before it was asked for: {"evictions", "ahead"}.
-json reasons_json(statistics const& total);
 /// Null for none.
 json bound_json(std::optional<byte_bound> const& bound);
 /// In ASCII, so that no name commands a terminal. A path may hold bytes that are not UTF-8; the rest of the report is worth

@@ -11,6 +11,7 @@
 #include <tools/order_file.hpp>
 #include <tools/paced_ports.hpp>
 #include <tools/pager_setup.hpp>
+#include <tools/pass_clock.hpp>
 #include <tools/progress.hpp>
 #include <tools/report.hpp>
 #include <tools/report_files.hpp>
@@ -22,8 +23,6 @@
 namespace tierpager::tools {
 
 namespace {
-
-using clock = std::chrono::steady_clock;
 
 class runner {
  public:
@@ -51,26 +50,29 @@ class runner {
     }
   }
 
-  std::vector<pass_report> run() {
+  /// `link`: the one that is played, if any.
+  std::vector<pass_report> run(std::shared_ptr<paced_device const> link) {
     progress bar(bytes_of(schedule_, pages_.tensors()));
-    std::vector<pass_report> reports;
-    statistics before = pages_.pages().stats();
-    clock::time_point start = clock::now();
+    std::vector<statistics> counted{pages_.pages().stats()};
+    pass_clock::copied_bytes_until copied;
+    if (link != nullptr) copied = [link](pass_clock::clock::time_point until) { return link->copied_bytes(until); };
+    pass_clock ends(pages_.hardware(), copied);
+    ends.end_now();
     if (schedule_.declared)
       pages_.pages().set_order(*schedule_.declared);  // the first loads ahead are the first pass's
     for (std::uint32_t pass = 0; pass < schedule_.passes; ++pass) {
       bar.label(fmt::format("pass {} of {}", pass + 1, schedule_.passes));
       if (trace_ != nullptr && pass > 0) trace_->write(std::string(pass_separator) + "\n");
       run_pass(pass, bar);
+      if (pages_.on_device())
+        ends.end_behind(pages_.stream());
+      else
+        ends.end_now();
       if (pass + 1 == schedule_.passes) finish();
       if (events_ != nullptr) events_->write(text_of(pages_.pages().take_events(), pages_.tensors()));
-      clock::time_point const end = clock::now();
-      statistics const after = pages_.pages().stats();
-      reports.push_back({std::chrono::duration<double>(end - start).count(), difference(after, before)});
-      before = after;
-      start = end;
+      counted.push_back(pages_.pages().stats());
     }
-    return reports;
+    return reports_of(ends.wait(), counted, link != nullptr);
   }
 
  private:
@@ -84,6 +86,21 @@ class runner {
       if (trace_ != nullptr) trace_->write(pages_.tensors()[id].name + "\n");
       bar.add(acquired.size_bytes());
     }
+  }
+
+  // Both have an element more than there are passes: what was before the first.
+  [[nodiscard]] std::vector<pass_report> reports_of(std::vector<pass_clock::reading> const& ends,
+                                                    std::vector<statistics> const& counted, bool over_link) const {
+    std::vector<pass_report> reports;
+    for (std::size_t pass = 1; pass < counted.size(); ++pass) {
+      pass_report& made = reports.emplace_back();
+      made.seconds = std::chrono::duration<double>(ends[pass].at - ends[pass - 1].at).count();
+      made.counted = difference(counted[pass], counted[pass - 1]);
+      made.moved_bytes = !pages_.on_device() ? made.counted.bytes_from_disk
+                         : over_link         ? ends[pass].copied_bytes - ends[pass - 1].copied_bytes
+                                             : made.counted.bytes_to_device;
+    }
+    return reports;
   }
 
   void finish() {
@@ -150,8 +167,10 @@ bool slowed_down(speed_options const& speed) {
   return speed.link_gigabytes_per_second > 0 || speed.disk_gigabytes_per_second > 0 || speed.compute_seconds > 0;
 }
 
-std::shared_ptr<device> open_device(run_options const& options, catalog const& tensors, std::stop_token stop) {
-  std::shared_ptr<device> on = tierpager::open_device(options.paging.device, options.paging.ordinal);
+std::shared_ptr<device> open_device(run_options const& options, catalog const& tensors, std::stop_token stop,
+                                    held_warnings& warnings) {
+  std::shared_ptr<device> on =
+      tierpager::open_device(options.paging.device, options.paging.ordinal, warnings.callback());
   if (on->name() == "host")
     on = std::make_shared<host_device>(
         host_device_options{.vram_granule_bytes = vram_granule_bytes(options.paging.vram, tensors)});
@@ -181,13 +200,14 @@ void run(run_options const& options, temporary_files& temporaries) {
   report_files files(temporaries, {{"--json", options.json}, {"--trace", options.trace}, {"--events", options.events}},
                      inputs_of(options.paging, options.order));
   std::stop_source slowness;
+  held_warnings warnings;
   model opened = open_model(options, slowness.get_token());
   files.create(opened.tensors);
   schedule const passes = make_schedule(options.order, options.passes, run_options::default_passes, opened.tensors);
   if (!options.trace.empty()) require_writable_names(passes.orders, opened.tensors);
-  std::shared_ptr<device> const on = open_device(options, opened.tensors, slowness.get_token());
+  std::shared_ptr<device> const on = open_device(options, opened.tensors, slowness.get_token(), warnings);
   std::uint64_t const scratch_bytes = options.verify ? tensor_checker::scratch_bytes(*on) : 0;
-  paged_model pages(std::move(opened), on, options.paging, scratch_bytes, !options.events.empty());
+  paged_model pages(std::move(opened), on, options.paging, scratch_bytes, warnings, !options.events.empty());
   full_speed_at_end const hurry{slowness};
 
   runner runs(pages, passes, options.paging.speed.compute_seconds, slowness.get_token(), files.to("--trace"),
@@ -199,7 +219,7 @@ void run(run_options const& options, temporary_files& temporaries) {
     checker.emplace(pages, *reread);
     runs.learn(*checker);
   }
-  std::vector<pass_report> reports = runs.run();
+  std::vector<pass_report> reports = runs.run(std::dynamic_pointer_cast<paced_device const>(on));
   run_report report = summarise(options, pages, passes);
   report.passes = std::move(reports);
   virtual_pager_options const without_bytes = counterpart(options, pages, scratch_bytes);
@@ -210,7 +230,7 @@ void run(run_options const& options, temporary_files& temporaries) {
   if (output_file* const json = files.to("--json")) json->write(json_of(report));
   files.publish(text_of(report));
   if (checker && checker->first_mismatch()) throw error(*checker->first_mismatch());
-  pages.write_warnings();
+  warnings.write();
 }
 
 }  // namespace tierpager::tools

@@ -24,7 +24,7 @@ class player {
     if (last) pages_.synchronize();
     double const end = pages_.done_at();
     statistics const after = pages_.stats();
-    pass_report const played{end - end_, difference(after, before_)};
+    pass_report const played{.seconds = end - end_, .counted = difference(after, before_)};
     end_ = end;
     before_ = after;
     return played;

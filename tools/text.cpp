@@ -1,11 +1,5 @@
 #include <tools/text.hpp>
 
-#include <array>
-
-#include <fmt/format.h>
-
-#include <tierpager/budget.hpp>
-
 #include <core/utf8.hpp>
 
 namespace tierpager::tools {
@@ -16,19 +10,6 @@ namespace {
 std::size_t columns_of(char32_t character) { return character < 0x1100 ? 1 : 2; }
 
 }  // namespace
-
-std::string readable_bytes(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> units{"KiB", "MiB", "GiB", "TiB", "PiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  auto value = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, units.at(unit));
-}
-
-std::string readable_budget(std::uint64_t bytes) {
-  return bytes == unlimited_bytes ? "unlimited" : readable_bytes(bytes);
-}
 
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;

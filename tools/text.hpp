@@ -3,18 +3,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <core/printable.hpp>
+#include <core/readable_bytes.hpp>
 
 namespace tierpager::tools {
-
-/// "1.5 GiB", "17 B".
-std::string readable_bytes(std::uint64_t bytes);
-/// The same, or "unlimited" for 2^64-1.
-std::string readable_budget(std::uint64_t bytes);
 
 using tierpager::printable;
 /// How many columns of a terminal a printable text takes, at most.

@@ -32,10 +32,11 @@ void verify(verify_options const& options) {
   model opened = opened_model(options.paging);
   std::shared_ptr<source> const reread = opened_again(options.paging);
 
-  std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal);
+  held_warnings warnings;
+  std::shared_ptr<device> const on = open_device(options.paging.device, options.paging.ordinal, warnings.callback());
   paging_options paging = options.paging;
   paging.vram = options.vram ? *options.vram : modest_vram(opened.tensors, *on);
-  paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes(*on));
+  paged_model pages(std::move(opened), on, paging, tensor_checker::scratch_bytes(*on), warnings);
   tensor_checker checker(pages, *reread);
   {
     progress bar(pages.tensors().bytes());
@@ -49,9 +50,9 @@ void verify(verify_options const& options) {
     checker.finish();
   }
   if (checker.first_mismatch()) throw error(*checker.first_mismatch());
-  pages.write_warnings();
   write_standard_output(fmt::format("{} tensors, {}, on the {} device: every one as in the file\n", checker.checked(),
                                     readable_bytes(pages.tensors().bytes()), on->name()));
+  warnings.write();
 }
 
 }  // namespace tierpager::tools

@@ -171,7 +171,7 @@ void virtual_pager::acquire(std::span<tensor_id const> ids) {
 }
 
 void virtual_pager::wait_for(request_id request) {
-  double const since = now_;
+  double const dry_at = where_ == tier::vram ? std::max(now_, machine_.computed_at()) : now_;
   blocked_on_ = request;
   after_call();
   while (blocked_on_) {
@@ -179,7 +179,7 @@ void virtual_pager::wait_for(request_id request) {
     assert(answered);  // nobody else holds anything, so an answer is owed
     (void)answered;
   }
-  stall_seconds_ += now_ - since;
+  stall_seconds_ += std::max(0.0, now_ - dry_at);
   if (rejected_) throw error(*std::exchange(rejected_, std::nullopt));
 }
 

@@ -16,6 +16,7 @@ class instant_device final : public device {
   [[nodiscard]] std::string_view name() const override { return "instant"; }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return memory_.granule_bytes(where); }
   [[nodiscard]] bool ram_is_page_locked() const override { return memory_.ram_is_page_locked(); }
+  [[nodiscard]] std::optional<failure> page_lock_failure() const override { return std::nullopt; }
   [[nodiscard]] bool vram_is_ram() const override { return false; }
   [[nodiscard]] bool can_remap(tier) const override { return true; }
   [[nodiscard]] std::uint64_t overhead_bytes(tier) const override { return 0; }

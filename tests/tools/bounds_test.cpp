@@ -18,7 +18,7 @@ using json = nlohmann::json;
 using tools::byte_bound;
 
 std::string as_table(std::uint64_t bytes, byte_bound const& bound, std::uint64_t byte_bound::*least) {
-  return tools::readable_bytes(bytes) + " " + tools::over_bound(bytes, bound, least);
+  return readable_bytes(bytes) + " " + tools::over_bound(bytes, bound, least);
 }
 
 // "12.5 MiB 1.04x" of both links, of each row that begins like that.
@@ -65,9 +65,8 @@ class bounds : public testing::Test {
     json const all = json::parse(ended(arguments, {"--json", "-"}).output);
     std::string const text = ended(arguments, {}).output;
     byte_bound const bound{all["lower_bound"]["bytes_to_device"], all["lower_bound"]["bytes_from_disk"]};
-    EXPECT_THAT(
-        text, testing::HasSubstr("no pager moves less than " + tools::readable_bytes(bound.to_device_bytes) +
-                                 " to the device and " + tools::readable_bytes(bound.from_disk_bytes) + " from disk"));
+    EXPECT_THAT(text, testing::HasSubstr("no pager moves less than " + readable_bytes(bound.to_device_bytes) +
+                                         " to the device and " + readable_bytes(bound.from_disk_bytes) + " from disk"));
     json passes = all;
     for (std::string const& key : to_passes) passes = passes[key];
     std::vector<std::string> expected;

@@ -47,6 +47,19 @@ TEST(pacer, lets_each_claim_end_so_much_later_than_the_one_before) {
   EXPECT_GE(paces.claim(1e18) - before, century);
 }
 
+TEST(pacer, knows_how_much_of_what_was_claimed_is_over) {
+  pacer paces({});
+  EXPECT_EQ(paces.spent_seconds(pacer::clock::now()), 0.0);
+  auto const due = paces.claim(1000);
+  EXPECT_NEAR(paces.spent_seconds(due - std::chrono::seconds(1000)), 0.0, 1e-6);
+  EXPECT_NEAR(paces.spent_seconds(due - std::chrono::seconds(1)), 999.0, 1e-6);
+  EXPECT_NEAR(paces.spent_seconds(due), 1000.0, 1e-6);
+  EXPECT_EQ(paces.spent_seconds(due + std::chrono::seconds(1)), 1000.0);
+  (void)paces.claim(500);
+  EXPECT_NEAR(paces.spent_seconds(due), 1000.0, 1e-6);
+  EXPECT_NEAR(paces.spent_seconds(due + std::chrono::seconds(2)), 1002.0, 1e-6);
+}
+
 TEST(pacer, waits_no_longer_once_it_is_stopped) {
   std::stop_source stop;
   pacer const paces(stop.get_token());

@@ -1,5 +1,10 @@
 // What every command that pages does with budgets and warnings, seen from outside.
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +16,9 @@ namespace tierpager::tests {
 namespace {
 
 using json = nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 /// A variable of the environment, while it lives.
 class environment_variable {
@@ -81,6 +88,66 @@ TEST_F(a_paging_command, names_the_variable_that_is_no_budget) {
     EXPECT_EQ(ran.exit_code, 1) << command;
     EXPECT_THAT(ran.errors, HasSubstr("TIERPAGER_RAM: budget 'lots'")) << command;
   }
+}
+
+std::size_t lines_of(std::string const& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+
+TEST_F(a_paging_command, says_once_that_auto_took_the_host_device_and_why) {
+  for (std::string const command : {"run", "verify"}) {
+    outcome const ran = run(command, {});
+    EXPECT_EQ(ran.exit_code, 0);
+    if (ran.output.find("host device") == std::string::npos) continue;  // there is a GPU
+    EXPECT_THAT(ran.errors, StartsWith("tierpager: warning: device auto: there is no CUDA device to use (")) << command;
+    EXPECT_EQ(lines_of(ran.errors), 1U) << ran.errors;
+    EXPECT_EQ(run(command, {"--device", "host"}).errors, "") << command;
+  }
+}
+
+TEST_F(a_paging_command, says_what_a_pin_covers) {
+  for (std::string const command : {"run", "plan"}) {
+    std::vector<std::string> options{"--vram", "100%", "--ram", "100%", "--pin-vram", "last:99", "--pin-ram", "output"};
+    if (command == "run") options.insert(options.end(), {"--device", "host"});
+    outcome const ran = run(command, options);
+    EXPECT_EQ(ran.exit_code, 0);
+    EXPECT_EQ(ran.errors, "tierpager: warning: vram pin 'last:99': there are 3 layers, of which it covers 3\n");
+  }
+}
+
+TEST_F(a_paging_command, says_which_tensor_exceeds_the_budget_though_nothing_asked_for_it) {
+  write_file(files_.path("order"), "blk.0.attn_norm.weight\n");
+  outcome const ran =
+      run("run", {"--device", "host", "--vram", "64KiB", "--ram", "50%", "--order", files_.path("order")});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.errors, AllOf(StartsWith("tierpager: warning: tensor '"), HasSubstr("--slice '")));
+  EXPECT_EQ(lines_of(ran.errors), 1U);
+}
+
+TEST_F(a_paging_command, says_nothing_but_the_error_where_it_fails) {
+  outcome const ran = run("run", {"--vram", "4KiB", "--ram", "50%"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.errors, StartsWith("tierpager: error: "));
+  EXPECT_EQ(lines_of(ran.errors), 1U);
+}
+
+TEST_F(a_paging_command, says_why_ram_is_not_page_locked) {
+  std::string const setpriv = "/usr/bin/setpriv";
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_MEMLOCK, &before), 0);
+  rlimit const little{.rlim_cur = 65536, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_MEMLOCK, &little), 0);
+  std::vector<std::string> arguments{"run", model_, "--device", "host", "--vram", "50%", "--ram", "100%"};
+  std::string program = tierpager_path();
+  if (::geteuid() == 0) {  // whom the limit does not bind
+    if (!std::filesystem::exists(setpriv)) GTEST_SKIP() << "root, and no setpriv";
+    arguments.insert(arguments.begin(), {"--bounding-set", "-ipc_lock", program});
+    program = setpriv;
+  }
+  outcome const ran = running_command(program, arguments).wait();
+  ASSERT_EQ(::setrlimit(RLIMIT_MEMLOCK, &before), 0);
+  EXPECT_EQ(ran.exit_code, 0) << ran.errors;
+  EXPECT_THAT(ran.errors, AllOf(StartsWith("tierpager: warning: ram: not page-locked"),
+                                HasSubstr("RLIMIT_MEMLOCK allows 64.0 KiB (65536 bytes): raise it with 'ulimit -l ")));
+  EXPECT_EQ(lines_of(ran.errors), 1U);
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST_F(a_plan, reports_exactly_the_keys_of_the_contract_for_a_manifest_without_d
   json const& passes = all["policies"]["auto"]["passes"];
   EXPECT_EQ(passes.size(), 4U);
   EXPECT_THAT(keys(passes[0]),
-              ElementsAre("seconds", "acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device",
+              ElementsAre("seconds", "acquires", "vram_hits", "vram_ahead", "ram_hits", "disk_reads", "bytes_to_device",
                           "bytes_from_disk", "vram_evictions", "ram_evictions", "stall_seconds"));
   EXPECT_EQ(all["model"]["files"], json::array({files_.path("nowhere.bin")}));
   EXPECT_EQ(all["lower_bound"]["bytes_to_device"], tensors / 2 * tensor_bytes);

@@ -53,7 +53,7 @@ TEST_F(a_run, reports_exactly_the_keys_of_the_contract) {
   EXPECT_THAT(keys(all["model"]), ElementsAre("files", "tensors", "bytes"));
   EXPECT_THAT(keys(all["budget"]), ElementsAre("vram", "ram", "vram_effective", "ram_effective"));
   EXPECT_THAT(keys(all["passes"][0]),
-              ElementsAre("seconds", "acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device",
+              ElementsAre("seconds", "acquires", "vram_hits", "vram_ahead", "ram_hits", "disk_reads", "bytes_to_device",
                           "bytes_from_disk", "vram_evictions", "ram_evictions", "stall_seconds"));
   EXPECT_THAT(keys(all["peak"]), ElementsAre("vram", "ram"));
   EXPECT_THAT(keys(all["verify"]), ElementsAre("checked", "mismatches"));
@@ -165,7 +165,7 @@ TEST_F(a_run, replays_its_own_trace) {
   ASSERT_EQ(replayed["passes"].size(), 3U);
   for (std::size_t pass = 0; pass < 3; ++pass) {
     for (std::string const name :
-         {"acquires", "vram_hits", "ram_hits", "disk_reads", "bytes_to_device", "bytes_from_disk"}) {
+         {"acquires", "vram_hits", "vram_ahead", "ram_hits", "disk_reads", "bytes_to_device", "bytes_from_disk"}) {
       EXPECT_EQ(replayed["passes"][pass][name], recorded["passes"][pass][name]) << name << ", pass " << pass;
     }
   }
@@ -264,6 +264,30 @@ TEST_F(a_run, verifies_every_tensor_of_both_formats) {
     EXPECT_EQ(verified.exit_code, 0) << verified.errors;
     EXPECT_THAT(verified.output, HasSubstr("30 tensors"));
     EXPECT_THAT(verified.output, HasSubstr("every one as in the file"));
+  }
+}
+
+// The copies that a pass waits for may be made while the pass before it is still computed: that pass takes the time then.
+TEST_F(a_run, takes_the_time_of_its_work_and_never_moves_more_than_the_link_gives) {
+  json const inspected = json::parse(tierpager_command({"inspect", model_, "--json", "-"}).output);
+  std::string text;
+  for (json const& tensor : inspected["tensors"]) text += tensor["name"].get<std::string>() + "\n";
+  write_file(files_.path("order"), text);
+  for (std::string const compute : {"0", "0.1"}) {
+    std::vector<std::string> const options{"run",      model_, "--device",  "host", "--vram",  "50%",
+                                           "--ram",    "100%", "--link",    "0.02", "--order", files_.path("order"),
+                                           "--passes", "4",    "--compute", compute};
+    outcome const ran = tierpager_command(options);
+    ASSERT_EQ(ran.exit_code, 0) << ran.errors;
+    std::regex const row(R"(\n +\d+ +(\d+\.\d+) +(\d+\.\d+) )");
+    std::size_t passes = 0;
+    for (auto at = std::sregex_iterator(ran.output.begin(), ran.output.end(), row); at != std::sregex_iterator();
+         ++at) {
+      ++passes;
+      EXPECT_LE(std::stod((*at)[2]), 0.02) << ran.output;
+      EXPECT_GE(std::stod((*at)[1]), std::stod(compute) / 2) << ran.output;
+    }
+    EXPECT_EQ(passes, 4U) << ran.output;
   }
 }
 

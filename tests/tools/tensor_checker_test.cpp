@@ -55,7 +55,8 @@ counts check_all(budget const& vram, std::optional<std::uint64_t> altered) {
   options.vram = vram;
   options.ram = 4 * 16384;
   std::shared_ptr<device> const on = open_device(device_kind::host);
-  paged_model pages(a_model(altered), on, options, tensor_checker::scratch_bytes(*on));
+  tools::held_warnings warnings;
+  paged_model pages(a_model(altered), on, options, tensor_checker::scratch_bytes(*on), warnings);
   numbered_source truth;
   tensor_checker checker(pages, truth);
   for (std::uint32_t id = 0; id < pages.tensors().size(); ++id) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -28,6 +29,8 @@ class device {
   [[nodiscard]] virtual std::uint64_t granule_bytes(tier where) const = 0;
   /// Whether committed RAM is page-locked; false where the system refused and pageable memory is used instead.
   [[nodiscard]] virtual bool ram_is_page_locked() const = 0;
+  /// What the system said when it refused to page-lock RAM, or a part of it; nothing where it did not. A getter.
+  [[nodiscard]] virtual std::optional<failure> page_lock_failure() const = 0;
   /// Whether the VRAM tier lies in the machine's RAM: `auto` budgets of both tiers then share what is available there.
   [[nodiscard]] virtual bool vram_is_ram() const = 0;
   /// Whether memory of the tier can be committed and given back piece by piece. Where it cannot, the whole budget is

@@ -16,6 +16,7 @@ class forwarding_device : public device {
   [[nodiscard]] std::string_view name() const override { return real_->name(); }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return real_->granule_bytes(where); }
   [[nodiscard]] bool ram_is_page_locked() const override { return real_->ram_is_page_locked(); }
+  [[nodiscard]] std::optional<failure> page_lock_failure() const override { return real_->page_lock_failure(); }
   [[nodiscard]] bool vram_is_ram() const override { return real_->vram_is_ram(); }
   [[nodiscard]] bool can_remap(tier where) const override { return real_->can_remap(where); }
   [[nodiscard]] std::uint64_t overhead_bytes(tier where) const override { return real_->overhead_bytes(where); }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <string_view>
 
 namespace tierpager {
@@ -54,7 +55,7 @@ struct tier_statistics {
 struct statistics {
   tier_statistics vram;             // the device tier
   tier_statistics ram;              // the host tier
-  bool ram_is_page_locked = false;  // false: the system refused, and copies to the device are slower
+  bool ram_is_page_locked = false;  // false: the system refused, as a warning has said
   // Per tensor acquired for the device, exactly one of the next three; acquire_host counts only ram_hits, disk_reads.
   std::uint64_t acquires = 0;    // tensors, however many were acquired at once
   std::uint64_t vram_hits = 0;   // resident or already on its way: no new copy
@@ -69,7 +70,17 @@ struct statistics {
   std::uint64_t ahead_bytes = 0;         // of bytes_to_device: loaded before they were asked for
   std::uint64_t ahead_unused_bytes = 0;  // of these: left VRAM, or were given up, before anybody asked for them
   std::uint64_t failed_loads = 0;        // each left its tensor as it was
-  double stall_seconds = 0;              // host time spent waiting inside acquire, all threads together
+  std::uint64_t waiting_acquires = 0;    // calls that are blocked in acquire now
+  /// How long callers were blocked in acquire after their stream had run dry, which is once its last fence had passed: a
+  /// caller that is held up while its stream still has work loses nothing. In acquire_host, which has no stream, all of the
+  /// wait counts. The sum over all threads.
+  double stall_seconds = 0;
 };
+
+/// Several lines for people, each ended by a newline.
+std::string to_string(statistics const& now);
+/// One JSON object on one line, in bytes and seconds. What the reports of the command say too has the same key: "budget",
+/// "peak", those of a pass ("acquires" to "stall_seconds"), "evictions", "ahead"; a budget that is unlimited is null.
+std::string to_json(statistics const& now);
 
 }  // namespace tierpager

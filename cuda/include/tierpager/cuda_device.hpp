@@ -33,6 +33,7 @@ class cuda_device final : public device {
   [[nodiscard]] std::string_view name() const override { return "cuda"; }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override;
   [[nodiscard]] bool ram_is_page_locked() const override;
+  [[nodiscard]] std::optional<failure> page_lock_failure() const override;
   [[nodiscard]] bool vram_is_ram() const override { return false; }
   [[nodiscard]] bool can_remap(tier where) const override;
   [[nodiscard]] std::uint64_t overhead_bytes(tier where) const override;

@@ -40,8 +40,10 @@ struct model {
 /// where a match cannot be sliced.
 [[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
 /// A device for a pager. Throws `unsupported` where `cuda` is asked for and there is none, `invalid_argument` for an ordinal
-/// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`.
-[[nodiscard]] std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0);
+/// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`, and
+/// tells `on_warning` so, and why, on the calling thread.
+[[nodiscard]] std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0,
+                                                  warning_callback const& on_warning = write_warning);
 
 /// A pager over one model: read_model, open_device and the constructor of pager in one. Throws what these throw; no tensor is
 /// read before it is acquired.

@@ -23,6 +23,7 @@
 #include <tierpager/statistics.hpp>
 #include <tierpager/transfer_rates.hpp>
 #include <tierpager/types.hpp>
+#include <tierpager/warnings.hpp>
 
 namespace tierpager {
 
@@ -49,9 +50,12 @@ struct pager_options {
   unsigned reader_threads = 4;            // that read from the source
   bool record_events = false;             // see pager::take_events
   std::uint64_t scratch_bytes = 0;        // device memory for the caller's own use, inside the VRAM budget
-  /// Told what a user should know though nothing failed: that the system gives a tier less than its budget. Called on whatever
-  /// thread finds out, that of the constructor or of set_budget, or one of the pager's own; must neither throw nor call the pager.
-  std::function<void(std::string const&)> on_warning = {};
+  /// Told what a user should know though nothing failed: RAM is not page-locked, and why; the system gives a tier less than
+  /// its budget, or `auto` found less than is needed; a tensor exceeds the budget; a pin covers less than it seems to; for
+  /// open(), `automatic` fell back to the host device. Called on the thread that finds out, which is that of the constructor, of
+  /// pin or of set_budget, or one of the pager's own, one at a time or several; never under the pager's lock. It must neither
+  /// throw nor call the pager. An empty function silences.
+  warning_callback on_warning = write_warning;
 };
 
 /// A token for wait_options::owner that no thread and no other token equals. Any thread.

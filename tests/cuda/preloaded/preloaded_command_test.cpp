@@ -113,7 +113,10 @@ TEST_F(a_preloaded_command, says_that_there_is_no_gpu_and_auto_goes_on_without) 
   outcome const insisted = tierpager_command({"verify", model_, "--device", "cuda"});
   EXPECT_EQ(insisted.exit_code, 1);
   EXPECT_THAT(insisted.errors, HasSubstr("no GPU"));
-  EXPECT_EQ(report({"--device", "auto", "--vram", "8MiB", "--ram", "8MiB"})["device"], "host");
+  std::string const warned =
+      "tierpager: warning: device auto: there is no CUDA device to use (CUDA device 0: no GPU: cudaErrorNoDevice): the "
+      "host device is used, whose VRAM is a part of RAM; --device host (device_kind::host) asks for it\n";
+  EXPECT_EQ(report({"--device", "auto", "--vram", "8MiB", "--ram", "8MiB"}, warned)["device"], "host");
 }
 
 TEST_F(a_preloaded_command, does_not_take_a_gpu_that_fails_for_none) {

@@ -48,7 +48,8 @@ class performance {
                                          .ram = stage_.in.ram_bytes,
                                          .chunk_bytes = stage_.in.chunk_bytes,
                                          .reader_threads = stage_.in.readers,
-                                         .scratch_bytes = stage_.in.scratch_bytes});
+                                         .scratch_bytes = stage_.in.scratch_bytes,
+                                         .on_warning = [](std::string const&) {}});
       stage_.follow_budgets();
     });
     stage_.lock_is_ours = false;

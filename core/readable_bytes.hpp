@@ -1,0 +1,16 @@
+// Sizes for people. Pure; any thread. What programs read has exact numbers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace tierpager {
+
+/// "1.50 GiB", "17 B".
+std::string readable_bytes(std::uint64_t bytes);
+/// The same, or "unlimited" for 2^64-1.
+std::string readable_budget(std::uint64_t bytes);
+/// With so many decimals and a point, whatever the locale.
+std::string decimal_text(double value, int decimals);
+
+}  // namespace tierpager
