@@ -1,7 +1,6 @@
 #include <core/model_order.hpp>
 
 #include <algorithm>
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,7 +34,9 @@ struct rank {
   stage of = stage::middle;
   std::uint32_t begins = 0;  // the first tensor in the file that has it; of numbers, that has any of them
   std::uint64_t number = 0;
-  friend auto operator<=>(rank const&, rank const&) = default;
+  friend bool operator<(rank const& left, rank const& right) {
+    return std::tie(left.of, left.begins, left.number) < std::tie(right.of, right.begins, right.number);
+  }
 };
 
 struct ranked_tensor {
