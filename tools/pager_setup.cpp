@@ -32,7 +32,7 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes,
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
                          std::uint64_t scratch_bytes, bool record_events)
     : device_(std::move(on)),
-      pages_(std::move(from.tensors), std::move(from.source), device_,
+      pages_(std::move(from), device_,
              paging(options, scratch_bytes, record_events, [this](std::string const& what) { note_warning(what); })) {
   if (pages_.stats().vram.present) stream_ = value_or_throw(device_->make_stream());
 }
