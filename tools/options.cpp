@@ -69,8 +69,10 @@ void add_choice(CLI::App& to, std::string const& name, Kind& into, std::map<std:
 }
 
 void add_models(CLI::App& to, std::vector<std::string>& into) {
-  to.add_option("MODEL", into,
-                "GGUF file, safetensors file, *.safetensors.index.json, directory that holds either, or raw manifest")
+  to.add_option(
+        "MODEL", into,
+        "GGUF file, safetensors file, index of safetensors shards, directory that holds one model, or raw manifest; "
+        "several make one")
       ->required()
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->type_name("");
