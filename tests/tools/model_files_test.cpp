@@ -36,34 +36,6 @@ TEST(model_files, that_are_unusual_are_verified) {
   }
 }
 
-TEST(model_files, of_several_models_make_one_in_every_command) {
-  scratch_directory const folder;
-  std::vector<std::string> models;
-  for (std::string const name : {"a", "b", "c"}) {
-    models.push_back(folder.path(name + ".safetensors"));
-    std::string const json = "{\"" + name + R"(":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}})";
-    write_file(models.back(), testing::safetensors_file(json, 3));
-  }
-  std::vector<std::string> const host = {"--device", "host"};
-  std::vector<std::string> const budgets = {"--vram", "4MiB", "--ram", "4MiB"};
-  for (auto const& [command, options] : {std::pair<std::string, std::vector<std::string>>{"inspect", {"--slice", "a"}},
-                                         {"plan", budgets},
-                                         {"run", budgets},
-                                         {"verify", host}}) {
-    std::vector<std::string> options_last = {command, models[0], models[1], models[2]};
-    options_last.insert(options_last.end(), options.begin(), options.end());
-    std::vector<std::string> options_between = {command, models[0]};
-    options_between.insert(options_between.end(), options.begin(), options.end());
-    options_between.insert(options_between.end(), {models[1], models[2]});
-    for (auto arguments : {options_last, options_between}) {
-      if (command == "run") arguments.insert(arguments.end(), host.begin(), host.end());
-      outcome const ended = tierpager_command(arguments);
-      EXPECT_EQ(ended.exit_code, 0) << command << ": " << ended.errors;
-      EXPECT_THAT(ended.output, HasSubstr(command == "inspect" ? "5 tensors, 9 bytes" : "3 tensors")) << command;
-    }
-  }
-}
-
 /// A command that may have no more descriptors than told.
 outcome limited(int soft, int hard, std::string const& arguments) {
   std::string const limit = "ulimit -Sn " + std::to_string(soft) + " && ulimit -Hn " + std::to_string(hard);
