@@ -31,6 +31,7 @@ class category final : public std::error_category {
       case errc::would_wait: return "would wait";
       case errc::blocked_by_handles: return "blocked by handles";
       case errc::would_deadlock: return "would deadlock";
+      case errc::unknown_key: return "unknown metadata key";
     }
     return "unknown error " + std::to_string(code);
   }

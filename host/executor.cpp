@@ -23,13 +23,13 @@ void check_stream(std::optional<stream_ref> stream) {
 
 }  // namespace
 
-executor::executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on,
-                   pager_options const& options)
-    : tensors_(std::move(tensors)),
+executor::executor(model of, std::shared_ptr<device> on, pager_options const& options)
+    : tensors_(std::move(of.tensors)),
+      metadata_(std::move(of.file_metadata)),
       trace_(tensors_),
       record_events_(options.record_events),
       on_warning_(options.on_warning),
-      source_(std::move(from)),
+      source_(std::move(of.source)),
       device_(std::move(on)) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});

@@ -27,7 +27,7 @@ namespace tierpager {
 
 class executor {
  public:
-  executor(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options);
+  executor(model of, std::shared_ptr<device> on, pager_options const& options);
   executor(executor const&) = delete;
   executor& operator=(executor const&) = delete;
 
@@ -52,6 +52,7 @@ class executor {
   void retire_stream(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
 
   [[nodiscard]] catalog const& tensors() const { return tensors_; }
+  [[nodiscard]] tierpager::metadata const& metadata() const { return metadata_; }
   [[nodiscard]] device& on() const { return *device_; }
   [[nodiscard]] std::span<std::byte> scratch() const { return scratch_; }
   [[nodiscard]] bool resident(tensor_id id, tier where) const TIERPAGER_EXCLUDES(mutex_);
@@ -180,6 +181,7 @@ class executor {
 
   // Constant after construction.
   catalog const tensors_;
+  tierpager::metadata const metadata_;
   tracer const trace_;
   bool const record_events_;
   warning_callback const on_warning_;

@@ -71,6 +71,8 @@ ssize_t mmap_source::copy_out(std::byte const* from, std::span<std::byte> target
   return ::process_vm_readv(::getpid(), &local, 1, &remote, 1, 0);
 }
 
+std::optional<std::uint64_t> mmap_source::bytes_of(std::uint32_t file) const { return bytes_of_file(files_, file); }
+
 status mmap_source::read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) {
   if (status fits = check_extent(files_, file, offset, target.size()); !fits.ok()) return fits;
   open_file const& from = files_[file];

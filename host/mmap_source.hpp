@@ -24,6 +24,7 @@ class mmap_source final : public source {
   ~mmap_source() override;
 
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override;
+  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint32_t file) const override;
   /// The call in use: not `automatic`.
   [[nodiscard]] mapped_copy copies_by() const { return by_; }
 

@@ -38,7 +38,8 @@ model read_model(std::vector<std::string> const& paths, open_options const& opti
     opened.tensors = value_or_throw(opened.tensors.slice(asked.glob, asked.rows));
   }
   return {.tensors = std::move(opened.tensors),
-          .source = value_or_throw(open_source(std::move(opened.files), options.source))};
+          .source = value_or_throw(open_source(std::move(opened.files), options.source)),
+          .file_metadata = std::move(opened.file_metadata)};
 }
 
 std::shared_ptr<device> open_device(device_kind kind, int ordinal, warning_callback const& on_warning) {
@@ -53,8 +54,7 @@ std::shared_ptr<device> open_device(device_kind kind, int ordinal, warning_callb
 
 pager open(std::string const& path, pager_options const& options, open_options const& where) {
   model opened = read_model({path}, where);
-  return pager(std::move(opened.tensors), std::move(opened.source),
-               open_device(where.device, where.ordinal, options.on_warning), options);
+  return pager(std::move(opened), open_device(where.device, where.ordinal, options.on_warning), options);
 }
 
 }  // namespace tierpager

@@ -49,7 +49,10 @@ void handle::release(stream_ref stream) noexcept {
 }
 
 pager::pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)
-    : executor_(new executor(std::move(tensors), std::move(from), std::move(on), options)) {}
+    : pager(model{.tensors = std::move(tensors), .source = std::move(from)}, std::move(on), options) {}
+
+pager::pager(model of, std::shared_ptr<device> on, pager_options const& options)
+    : executor_(new executor(std::move(of), std::move(on), options)) {}
 
 pager::pager(pager&& other) noexcept : executor_(std::exchange(other.executor_, nullptr)) {}
 
@@ -103,6 +106,7 @@ void pager::pin(std::string_view glob_or_preset, tier where) { executor_->pin(gl
 void pager::unpin(std::span<tensor_id const> ids, tier where) { executor_->unpin(ids, where); }
 budget_report pager::set_budget(tier where, budget const& to) { return executor_->set_budget(where, to); }
 catalog const& pager::tensors() const { return executor_->tensors(); }
+metadata const& pager::metadata() const { return executor_->metadata(); }
 bool pager::resident(tensor_id id, tier where) const { return executor_->resident(id, where); }
 bool pager::pinned(tensor_id id, tier where) const { return executor_->pinned(id, where); }
 std::uint64_t pager::generation(tensor_id id) const { return executor_->generation(id); }

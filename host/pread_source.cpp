@@ -13,6 +13,8 @@ pread_source::pread_source(std::vector<open_file> files) : pread_source(std::mov
 pread_source::pread_source(std::vector<open_file> files, pread_function read_at)
     : files_(std::move(files)), read_at_(std::move(read_at)) {}
 
+std::optional<std::uint64_t> pread_source::bytes_of(std::uint32_t file) const { return bytes_of_file(files_, file); }
+
 status pread_source::read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) {
   if (status fits = check_extent(files_, file, offset, target.size()); !fits.ok()) return fits;
   open_file const& from = files_[file];

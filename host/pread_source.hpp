@@ -23,6 +23,7 @@ class pread_source final : public source {
   pread_source(std::vector<open_file> files, pread_function read_at);
 
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override;
+  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint32_t file) const override;
 
  private:
   std::vector<open_file> const files_;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <variant>
 
+#include <core/format/config.hpp>
 #include <core/format/detect.hpp>
 #include <core/format/gguf.hpp>
 #include <core/format/manifest.hpp>
@@ -72,8 +73,8 @@ result<std::string> read_text(open_file const& file) {
   return read_start(file, manifest_bytes_max + 1);
 }
 
-result<std::vector<tensor_info>> read_safetensors_header(open_file const& file, trailing_bytes trailing) {
-  return read_header<std::vector<tensor_info>>(
+result<safetensors_header> read_safetensors_header(open_file const& file, trailing_bytes trailing) {
+  return read_header<safetensors_header>(
       file, [&](auto prefix, auto bytes) { return read_safetensors(prefix, bytes, trailing); });
 }
 
@@ -98,6 +99,7 @@ std::optional<split_place> place_of(std::string const& path, gguf_split const& s
   return first;
 }
 
+constexpr std::string_view config_name = "config.json";
 constexpr std::string_view no_model = "is neither GGUF nor safetensors nor a JSON manifest";
 
 enum class manifest_data : std::uint8_t { opened, not_looked_at };
@@ -124,13 +126,29 @@ class model_loader {
   result<open_file> open_shard(std::string const& index_path, std::string const& path) const;
   status add_manifest(std::string const& manifest_path, manifest described);
   void keep(open_file file, std::vector<tensor_info> tensors);
+  void describe(char const* format, key_values values, std::string const& config_beside);
 
   trailing_bytes trailing_;
   manifest_data data_;
   std::vector<std::string> paths_;  // of all files, in the order of their numbers
   std::vector<open_file> files_;    // those that were opened, in the same order
   std::vector<tensor_info> tensors_;
+  metadata metadata_;  // of the first file
 };
+
+// Beside `config_beside` lies the config.json, if there is one: a file that is none, or too long, is not part of the model.
+void model_loader::describe(char const* format, key_values values, std::string const& config_beside) {
+  if (!metadata_.format.empty()) return;
+  metadata_.format = format;
+  metadata_.values = std::move(values);
+  if (config_beside.empty()) return;
+  auto const file = open_file::open(beside(name_with(config_beside, config_name), config_name));
+  if (!file.ok() || file->bytes() > config_bytes_max) return;
+  auto text = read_start(*file, config_bytes_max);
+  if (!text.ok()) return;
+  metadata_.config = read_config(*text);
+  metadata_.config_text = std::move(text).value();
+}
 
 void model_loader::keep(open_file file, std::vector<tensor_info> tensors) {
   auto const number = static_cast<std::uint32_t>(paths_.size());
@@ -190,6 +208,7 @@ status model_loader::add_gguf(open_file file) {
   auto header = read_gguf_header(file);
   if (!header.ok()) return header.error();
   if (header->split && header->split->count > 1) return add_gguf_parts(std::move(file), std::move(header).value());
+  describe("gguf", std::move(header->metadata), {});
   keep(std::move(file), std::move(header->tensors));
   return {};
 }
@@ -225,6 +244,7 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
                        : said.number + 1 != name.number ? said.number_byte
                                                         : said.tensors_byte);
     tensor_count += part_header->tensors.size();
+    describe("gguf", std::move(part_header->metadata), {});
     keep(std::move(part).value(), std::move(part_header->tensors));
   }
   if (whole.tensors && *whole.tensors != tensor_count)
@@ -235,9 +255,10 @@ status model_loader::add_gguf_parts(open_file file, gguf_header header) {
 }
 
 status model_loader::add_safetensors(open_file file) {
-  auto tensors = read_safetensors_header(file, trailing_);
-  if (!tensors.ok()) return tensors.error();
-  keep(std::move(file), std::move(tensors).value());
+  auto header = read_safetensors_header(file, trailing_);
+  if (!header.ok()) return header.error();
+  describe("safetensors", std::move(header->metadata), file.path());
+  keep(std::move(file), std::move(header->tensors));
   return {};
 }
 
@@ -263,15 +284,16 @@ status model_loader::add_shards(std::string const& index_path, shard_index const
   for (std::uint32_t number = 0; number < index.shards().size(); ++number) {
     auto shard = open_shard(index_path, beside(from, index.shards()[number]));
     if (!shard.ok()) return shard.error();
-    auto tensors = read_safetensors_header(*shard, trailing_);
-    if (!tensors.ok()) return tensors.error();
-    std::erase_if(*tensors, [&](tensor_info const& each) {
+    auto header = read_safetensors_header(*shard, trailing_);
+    if (!header.ok()) return header.error();
+    describe("safetensors", std::move(header->metadata), index_path);
+    std::erase_if(header->tensors, [&](tensor_info const& each) {
       auto const at = index.find(each.name);
       if (!at || index.shard(*at) != number) return true;
       seen[*at] = true;
       return false;
     });
-    keep(std::move(shard).value(), std::move(tensors).value());
+    keep(std::move(shard).value(), std::move(header->tensors));
   }
   auto const missing = std::find(seen.begin(), seen.end(), false);
   if (missing == seen.end()) return {};
@@ -281,6 +303,7 @@ status model_loader::add_shards(std::string const& index_path, shard_index const
 }
 
 status model_loader::add_manifest(std::string const& manifest_path, manifest described) {
+  describe("manifest", {}, {});
   auto const first_file = static_cast<std::uint32_t>(paths_.size());
   std::string const from = described.files.empty() ? manifest_path : name_with(manifest_path, described.files.front());
   std::vector<std::uint64_t> bytes;  // of each file
@@ -315,6 +338,7 @@ result<opened_model> model_loader::finish() && {
     if (auto const added = model.tensors.add(std::move(each)); !added.ok()) return added.error();
   }
   model.files = std::move(files_);
+  model.file_metadata = std::move(metadata_);
   return model;
 }
 

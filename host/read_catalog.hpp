@@ -9,12 +9,14 @@
 #include <host/open_file.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/error.hpp>
+#include <tierpager/metadata.hpp>
 
 namespace tierpager {
 
 struct opened_model {
   catalog tensors;               // by file, within a file by offset
   std::vector<open_file> files;  // one for each of tensors.files(), in that order
+  metadata file_metadata = {};   // of the first path
 };
 
 /// A path is a GGUF file (any part of a split model stands for all of it), a safetensors file, an index of safetensors

@@ -1,14 +1,20 @@
-// The checks that every source over files makes before and after it reads. Any thread. They ask the system about the
-// file, and read nothing.
+// What every source over files has in common: how long its files are, and the checks before and after it reads. Any thread.
+// They ask the system about the file, and read nothing.
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <span>
 
 #include <host/open_file.hpp>
 #include <tierpager/error.hpp>
 
 namespace tierpager {
+
+/// source::bytes_of.
+inline std::optional<std::uint64_t> bytes_of_file(std::span<open_file const> files, std::uint32_t file) {
+  return file < files.size() ? std::optional(files[file].bytes()) : std::nullopt;
+}
 
 /// Whether file number `file` exists and held [offset, offset + bytes) when it was opened.
 inline status check_extent(std::span<open_file const> files, std::uint32_t file, std::uint64_t offset,

@@ -4,29 +4,41 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <tierpager/open.hpp>
 
+#include <tools/metadata_report.hpp>
 #include <tools/report_files.hpp>
+#include <tools/report_json.hpp>
 #include <tools/slices.hpp>
 #include <tools/text.hpp>
 
 namespace tierpager::tools {
 
-std::string json_of(catalog const& tensors) {
-  using json = nlohmann::ordered_json;
+namespace {
+
+std::string_view name_of(dimension_order order) {
+  return order == dimension_order::outermost_first ? "outermost_first" : "innermost_first";
+}
+
+}  // namespace
+
+std::string json_of(model const& inspected) {
   json listed = json::array();
-  for (tensor_info const& tensor : tensors) {
+  for (tensor_info const& tensor : inspected.tensors) {
     listed.push_back({{"name", tensor.name},
                       {"dtype", tensor.dtype},
                       {"shape", tensor.shape},
+                      {"dimension_order", name_of(tensor.order)},
                       {"file", tensor.file},
                       {"offset", tensor.offset},
                       {"bytes", tensor.bytes}});
   }
-  json const all{{"files", tensors.files()}, {"tensors", std::move(listed)}};
-  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  metadata const& said = inspected.metadata();
+  json all{{"format", said.format}, {"files", inspected.tensors.files()}, {"metadata", json_of(said.values)}};
+  if (!said.config_text.empty()) all["config"] = config_json(said);
+  all["tensors"] = std::move(listed);
+  return text_of(all);
 }
 
 std::string text_of(catalog const& tensors) {
@@ -54,10 +66,11 @@ std::string text_of(catalog const& tensors) {
 
 void inspect(inspect_options const& options, temporary_files& temporaries) {
   report_files files(temporaries, {{"--json", options.json}}, options.models);
-  catalog const tensors = sliced(read_model(options.models).tensors, options.slice);
-  files.create(tensors);
-  if (output_file* const json = files.to("--json")) json->write(json_of(tensors));
-  files.publish(text_of(tensors));
+  model inspected = read_model(options.models);
+  inspected.tensors = sliced(std::move(inspected.tensors), options.slice);
+  files.create(inspected.tensors);
+  if (output_file* const report = files.to("--json")) report->write(json_of(inspected));
+  files.publish((options.metadata ? text_of(inspected.metadata()) : "") + text_of(inspected.tensors));
 }
 
 }  // namespace tierpager::tools

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include <tierpager/catalog.hpp>
+#include <tierpager/model.hpp>
 
 #include <tools/options.hpp>
 #include <tools/temporary_files.hpp>
@@ -15,7 +15,7 @@ namespace tierpager::tools {
 void inspect(inspect_options const& options, temporary_files& temporaries);
 
 /// The two forms it prints: JSON, whose keys are a contract, and a table.
-std::string json_of(catalog const& tensors);
+std::string json_of(model const& inspected);
 std::string text_of(catalog const& tensors);
 
 }  // namespace tierpager::tools

@@ -69,8 +69,10 @@ void add_choice(CLI::App& to, std::string const& name, Kind& into, std::map<std:
 }
 
 void add_models(CLI::App& to, std::vector<std::string>& into) {
-  to.add_option("MODEL", into,
-                "GGUF file, safetensors file, *.safetensors.index.json, directory that holds either, or raw manifest")
+  to.add_option(
+        "MODEL", into,
+        "GGUF file, safetensors file, index of safetensors shards, directory that holds one model, or raw manifest; "
+        "several make one")
       ->required()
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->type_name("");
@@ -111,7 +113,9 @@ void add_inspect(CLI::App& app, inspect_options& into) {
   CLI::App& inspect = *app.add_subcommand("inspect", "list a model's tensors; opens no device, reserves no memory");
   add_models(inspect, into.models);
   add_slice(inspect, into.slice);
-  add_output(inspect, "--json", into.json, "write JSON to FILE, or to standard output for -");
+  inspect.add_flag("--metadata", into.metadata,
+                   "list what else the files say: GGUF's keys, safetensors' __metadata__, the config.json beside them");
+  add_output(inspect, "--json", into.json, "write JSON, metadata included, to FILE, or to standard output for -");
 }
 
 void add_budgets(CLI::App& to, paging_options& into, std::string const& note) {

@@ -73,6 +73,7 @@ struct inspect_options {
   std::vector<std::string> models;
   std::vector<std::string> slice;
   std::string json;
+  bool metadata = false;  // in the text; JSON has it always
 };
 
 /// What `--help` and `--version` ask to be printed.

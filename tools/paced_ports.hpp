@@ -17,6 +17,9 @@ class paced_source final : public source {
       : real_(std::move(real)), bytes_per_second_(bytes_per_second), pacer_(std::move(stop)) {}
 
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override;
+  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint32_t file) const override {
+    return real_->bytes_of(file);
+  }
 
  private:
   std::shared_ptr<source> const real_;

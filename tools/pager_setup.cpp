@@ -30,8 +30,7 @@ pager_options paging(paging_options const& options, std::uint64_t scratch_bytes,
 paged_model::paged_model(model from, std::shared_ptr<device> on, paging_options const& options,
                          std::uint64_t scratch_bytes, held_warnings& warnings, bool record_events)
     : device_(std::move(on)),
-      pages_(std::move(from.tensors), std::move(from.source), device_,
-             paging(options, scratch_bytes, record_events, warnings.callback())) {
+      pages_(std::move(from), device_, paging(options, scratch_bytes, record_events, warnings.callback())) {
   if (pages_.stats().vram.present) stream_ = value_or_throw(device_->make_stream());
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <core/format/dtype.hpp>
+#include <core/format/key_values_builder.hpp>
 #include <core/format/names.hpp>
 
 namespace tierpager {
@@ -40,10 +41,13 @@ std::uint64_t count_full(std::span<std::uint64_t const> shape) {
 class gguf_parser {
  public:
   gguf_parser(std::span<std::byte const> prefix, std::uint64_t file_bytes)
-      : file_bytes_(file_bytes), start_(reinterpret_cast<char const*>(prefix.data())), in_(prefix, file_bytes) {}
+      : prefix_(prefix),
+        file_bytes_(file_bytes),
+        start_(reinterpret_cast<char const*>(prefix.data())),
+        in_(prefix, file_bytes) {}
 
   result<std::variant<gguf_header, more_needed>> parse() {
-    if (preamble() && metadata() && tensors() && extents())
+    if (preamble() && metadata() && tensors() && extents() && keep_metadata())
       return std::variant<gguf_header, more_needed>(std::move(out_));
     if (why_) return std::move(*why_);
     if (in_.needed_bytes() != 0) return std::variant<gguf_header, more_needed>(more_needed{in_.needed_bytes()});
@@ -84,6 +88,8 @@ class gguf_parser {
   bool metadata() {
     std::vector<std::string_view> keys;
     keys.reserve(std::min(metadata_count_, in_.at_hand() / metadata_entry_bytes_min));
+    values_.reserve(keys.capacity());
+    metadata_at_ = in_.position();
     for (std::uint64_t i = 0; i < metadata_count_; ++i) {
       std::uint64_t const at = in_.position();
       std::uint64_t bytes = 0;
@@ -97,6 +103,18 @@ class gguf_parser {
       if (!metadata_value(key)) return false;
     }
     if (auto const twice = find_duplicate(keys)) return fail("has a metadata key twice", byte_of(keys[*twice]));
+    metadata_end_ = in_.position();
+    return true;
+  }
+
+  bool keep_metadata() {
+    byte_reader section(prefix_, file_bytes_);
+    std::string_view text;
+    if (!section.skip(metadata_at_) || !section.read(text, metadata_end_ - metadata_at_)) {
+      in_ = section;
+      return false;
+    }
+    out_.metadata = std::move(values_).finish(text);
     return true;
   }
 
@@ -105,12 +123,20 @@ class gguf_parser {
     std::uint32_t type = 0;
     if (!in_.read(type)) return false;
     if (type >= value_type_count) return fail("has metadata of unknown type " + std::to_string(type), at);
+    std::uint64_t const value_at = in_.position() - metadata_at_;
+    metadata_type element_type = metadata_type::null;
+    if (!pass_value(key, type, at, element_type)) return false;
+    values_.place(byte_of(key) - metadata_at_, key.size(), value_at, static_cast<metadata_type>(type), element_type);
+    return true;
+  }
+
+  bool pass_value(std::string_view key, std::uint32_t type, std::uint64_t at, metadata_type& element_type) {
     if (key == "general.alignment") return alignment(type, at);
     if (key == "split.no") return split_value(type, at, split().number, split().number_byte);
     if (key == "split.count") return split_value(type, at, split().count, split().count_byte);
     if (key == "split.tensors.count") return split_value(type, at, split().tensors.emplace(), split().tensors_byte);
     if (type == string_value) return skip_string();
-    if (type == array_value) return skip_array();
+    if (type == array_value) return skip_array(element_type);
     return in_.skip(value_bytes[type]);
   }
 
@@ -147,12 +173,13 @@ class gguf_parser {
     return in_.skip(bytes);
   }
 
-  bool skip_array() {
+  bool skip_array(metadata_type& element_type) {
     std::uint64_t at = in_.position();
     std::uint32_t type = 0;
     if (!in_.read(type)) return false;
     if (type >= value_type_count) return fail("has an array of unknown type " + std::to_string(type), at);
     if (type == array_value) return fail("has an array of arrays", at);
+    element_type = static_cast<metadata_type>(type);
     at = in_.position();
     std::uint64_t count = 0;
     if (!in_.read(count)) return false;
@@ -284,12 +311,16 @@ class gguf_parser {
     return true;
   }
 
+  std::span<std::byte const> prefix_;
   std::uint64_t file_bytes_;
   char const* start_;
   byte_reader in_;
   gguf_header out_;
   std::uint64_t tensor_count_ = 0;
   std::uint64_t metadata_count_ = 0;
+  std::uint64_t metadata_at_ = 0;
+  std::uint64_t metadata_end_ = 0;
+  key_values_builder values_;
   std::uint64_t data_bytes_ = 0;  // of the tensors so far, padded
   bool end_is_open_ = false;      // of the last of them: where it ends is not known yet
   std::optional<failure> why_;

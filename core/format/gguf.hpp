@@ -1,6 +1,6 @@
-// GGUF versions 2 and 3, little-endian: a header's bytes to tensors and where they lie. Follows the GGUF specification
-// and, where that is silent, what ggml's own reader refuses. Pure; any thread. Reads no tensor bytes and stores no
-// metadata value but those it needs itself. Time is linear but for one sort; allocates for bytes at hand only.
+// GGUF versions 2 and 3, little-endian: a header's bytes to tensors, where they lie, and metadata. Follows the GGUF
+// specification and, where that is silent, what ggml's own reader refuses. Pure; any thread. Reads no tensor bytes. Time is
+// linear but for one sort; allocates for bytes at hand only.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <core/format/byte_reader.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/error.hpp>
+#include <tierpager/key_values.hpp>
 
 namespace tierpager {
 
@@ -32,6 +33,7 @@ struct gguf_header {
   std::uint64_t alignment = 32;
   std::uint64_t data_offset = 0;
   std::optional<gguf_split> split = std::nullopt;  // none where the file speaks of no split
+  key_values metadata = {};                        // all of it
   std::vector<tensor_info> tensors = {};           // by offset, which is from the file's start; innermost_first
 };
 

@@ -21,15 +21,17 @@ class event_receiver {
   event_receiver(std::string_view text, std::uint64_t first_byte, json_listener& listener)
       : text_(text), first_byte_(first_byte), listener_(listener) {}
 
-  bool null() { return word(json_kind::null); }
-  bool boolean(bool) { return word(); }
-  bool number_integer(nlohmann::json::number_integer_t) { return word(); }
-  bool number_unsigned(nlohmann::json::number_unsigned_t value) {
-    start_token();
-    skip_word();
-    return pass(json_kind::unsigned_integer, {}, value);
+  bool null() { return word({.kind = json_kind::null}); }
+  bool boolean(bool value) { return word({.kind = json_kind::boolean, .number = value ? 1U : 0U}); }
+  bool number_integer(nlohmann::json::number_integer_t value) {
+    return word({.kind = json_kind::negative_integer, .number = static_cast<std::uint64_t>(value)});
   }
-  bool number_float(nlohmann::json::number_float_t, std::string const&) { return word(); }
+  bool number_unsigned(nlohmann::json::number_unsigned_t value) {
+    return word({.kind = json_kind::unsigned_integer, .number = value});
+  }
+  bool number_float(nlohmann::json::number_float_t value, std::string const&) {
+    return word({.kind = json_kind::real, .real = value});
+  }
   bool string(std::string& text) { return quoted(json_kind::string, text); }
   bool binary(nlohmann::json::binary_t&) { return false; }  // not in JSON text
   bool start_object(std::size_t) { return open(json_kind::object_begin); }
@@ -52,12 +54,10 @@ class event_receiver {
     token_ = at_;
   }
 
-  void skip_word() { at_ = std::min(text_.find_first_of(" \t\r\n,]}", at_), text_.size()); }
-
-  bool word(json_kind kind = json_kind::other) {
+  bool word(json_token token) {
     start_token();
-    skip_word();
-    return pass(kind);
+    at_ = std::min(text_.find_first_of(" \t\r\n,]}", at_), text_.size());
+    return pass(token);
   }
 
   bool quoted(json_kind kind, std::string_view decoded) {
@@ -65,7 +65,7 @@ class event_receiver {
     for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_)
       if (text_[at_] == '\\') ++at_;
     ++at_;
-    return pass(kind, decoded);
+    return pass({.kind = kind, .text = decoded});
   }
 
   bool open(json_kind kind) {
@@ -75,18 +75,19 @@ class event_receiver {
       why_ = malformed("is nested too deep", first_byte_ + token_);
       return false;
     }
-    return pass(kind);
+    return pass({.kind = kind});
   }
 
   bool close(json_kind kind) {
     start_token();
     ++at_;
     --depth_;
-    return pass(kind);
+    return pass({.kind = kind});
   }
 
-  bool pass(json_kind kind, std::string_view decoded = {}, std::uint64_t number = 0) {
-    status outcome = listener_.on({.kind = kind, .text = decoded, .number = number, .byte = first_byte_ + token_});
+  bool pass(json_token token) {
+    token.byte = first_byte_ + token_;
+    status outcome = listener_.on(token);
     if (outcome.ok()) return true;
     why_ = outcome.error();
     return false;

@@ -1,6 +1,6 @@
 // Strict JSON as a stream of tokens, each with the byte it starts at; builds no tree. Pure; any thread.
-// Strict: UTF-8 without a byte order mark, no NUL, nothing after the value, nesting bounded, numbers told apart as unsigned
-// 64-bit integers and all others. Says nothing about duplicate keys: that is the listener's to know.
+// Strict: UTF-8 without a byte order mark, no NUL, nothing after the value, nesting bounded, numbers told apart as integers of
+// 64 bits and all others. Says nothing about duplicate keys: that is the listener's to know.
 #pragma once
 
 #include <cstdint>
@@ -18,15 +18,18 @@ enum class json_kind : std::uint8_t {
   key,
   string,
   unsigned_integer,
-  null,
-  other  // true, false, all other numbers
+  negative_integer,  // of at least -2^63
+  real,              // any other number
+  boolean,
+  null
 };
 
 struct json_token {
   json_kind kind;
-  std::string_view text;  // of a key or string, decoded; valid during the call only
-  std::uint64_t number;   // of an unsigned integer
-  std::uint64_t byte;     // where it starts, from the start of the file
+  std::string_view text = {};  // of a key or string, decoded; valid during the call only
+  std::uint64_t number = 0;    // of an integer, a negative one in two's complement; of a boolean 0 or 1
+  double real = 0;             // of a real
+  std::uint64_t byte = 0;      // where it starts, from the start of the file
 };
 
 class json_listener {

@@ -9,6 +9,7 @@
 
 #include <core/format/dtype.hpp>
 #include <core/format/json_events.hpp>
+#include <core/format/key_values_builder.hpp>
 #include <core/format/names.hpp>
 
 namespace tierpager {
@@ -25,6 +26,7 @@ class header_listener final : public json_listener {
   // Offsets are still from the start of the data. In the order of the header, with the byte of each name.
   std::vector<tensor_info> tensors;
   std::vector<std::uint32_t> name_bytes;
+  key_values_builder metadata;
 
   status on(json_token const& token) override {
     switch (state_) {
@@ -75,10 +77,17 @@ class header_listener final : public json_listener {
   }
 
   status on_metadata(json_token const& token) {
-    if (token.kind == json_kind::object_end)
+    if (token.kind == json_kind::object_end) {
       state_ = state::root;
-    else if (token.kind != json_kind::key && token.kind != json_kind::string)
+    } else if (token.kind == json_kind::key) {
+      name_ = token.text;
+    } else if (token.kind == json_kind::string) {
+      field_.clear();
+      append_text(field_, token.text);
+      metadata.add(name_, metadata_type::string, field_);
+    } else {
       return malformed("has __metadata__ with a value that is not a string", token.byte);
+    }
     return {};
   }
 
@@ -205,7 +214,7 @@ status refuse_duplicates(header_listener const& header) {
 }
 
 // Together the tensors must cover the data exactly, each byte once.
-result<std::vector<tensor_info>> place(header_listener header, std::uint64_t data_offset, std::uint64_t file_bytes,
+result<std::vector<tensor_info>> place(header_listener& header, std::uint64_t data_offset, std::uint64_t file_bytes,
                                        trailing_bytes trailing) {
   std::vector<tensor_info>& tensors = header.tensors;
   std::uint64_t const room = file_bytes - data_offset;
@@ -237,10 +246,10 @@ result<std::vector<tensor_info>> place(header_listener header, std::uint64_t dat
 
 }  // namespace
 
-result<std::variant<std::vector<tensor_info>, more_needed>> read_safetensors(std::span<std::byte const> prefix,
-                                                                             std::uint64_t file_bytes,
-                                                                             trailing_bytes trailing) {
-  using answer = std::variant<std::vector<tensor_info>, more_needed>;
+result<std::variant<safetensors_header, more_needed>> read_safetensors(std::span<std::byte const> prefix,
+                                                                       std::uint64_t file_bytes,
+                                                                       trailing_bytes trailing) {
+  using answer = std::variant<safetensors_header, more_needed>;
   std::string_view const text(reinterpret_cast<char const*>(prefix.data()), prefix.size());
   if (is_lfs_pointer(text)) return malformed("is a Git LFS pointer, not the model it stands for", 0);
   byte_reader in(prefix, file_bytes);
@@ -256,9 +265,10 @@ result<std::variant<std::vector<tensor_info>, more_needed>> read_safetensors(std
   header_listener header;
   if (status const outcome = read_json(json, 8, header); !outcome.ok()) return outcome.error();
   if (status const outcome = refuse_duplicates(header); !outcome.ok()) return outcome.error();
-  auto placed = place(std::move(header), in.position(), file_bytes, trailing);
+  auto placed = place(header, in.position(), file_bytes, trailing);
   if (!placed.ok()) return placed.error();
-  return answer(std::move(placed).value());
+  return answer(
+      safetensors_header{.tensors = std::move(placed).value(), .metadata = std::move(header.metadata).finish()});
 }
 
 }  // namespace tierpager

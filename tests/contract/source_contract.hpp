@@ -53,6 +53,14 @@ TYPED_TEST_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address) 
       }
 }
 
+TYPED_TEST_P(source_contract, knows_how_long_its_files_are) {
+  auto const from = this->make();
+  EXPECT_EQ(from->bytes_of(0), this->large_bytes);
+  EXPECT_EQ(from->bytes_of(1), 5U);
+  EXPECT_EQ(from->bytes_of(2), 0U);
+  EXPECT_EQ(from->bytes_of(3), std::nullopt);
+}
+
 TYPED_TEST_P(source_contract, tells_its_files_apart) {
   auto const from = this->make();
   std::vector<std::byte> got(5);
@@ -172,7 +180,8 @@ TYPED_TEST_P(source_contract, a_cut_under_running_reads_is_an_error_or_the_right
   EXPECT_EQ(truncated, 3);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address, tells_its_files_apart,
+REGISTER_TYPED_TEST_SUITE_P(source_contract, reads_exact_bytes_from_any_offset_to_any_address,
+                            knows_how_long_its_files_are, tells_its_files_apart,
                             reads_no_bytes_anywhere_in_a_file_and_at_its_end, names_the_first_byte_past_the_end,
                             refuses_a_file_it_does_not_have, serves_four_threads_at_once,
                             reports_a_file_cut_since_it_was_opened, reports_a_file_overwritten_since_it_was_opened,

@@ -10,18 +10,17 @@
 namespace tierpager::testing {
 namespace {
 
-using tensors = std::vector<tensor_info>;
 constexpr std::size_t length_bytes = 8;
 
-result<std::variant<tensors, more_needed>> read(std::span<std::byte const> prefix, std::uint64_t file_bytes,
-                                                trailing_bytes trailing) {
+result<std::variant<safetensors_header, more_needed>> read(std::span<std::byte const> prefix, std::uint64_t file_bytes,
+                                                           trailing_bytes trailing) {
   auto given = read_in_bounds(prefix.size(), [&] { return read_safetensors(prefix, file_bytes, trailing); });
   if (!given.ok()) {
     check_refusal(given.error(), file_bytes);
   } else if (auto const* const more = std::get_if<more_needed>(&*given)) {
     require(more->bytes > prefix.size() && more->bytes <= file_bytes, "asks for bytes that help nothing");
   } else {
-    check_tensors(std::get<tensors>(*given), length_bytes, file_bytes);
+    check_tensors(std::get<safetensors_header>(*given).tensors, length_bytes, file_bytes);
   }
   return given;
 }
@@ -34,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t byte
   using testing::require;
   auto const all = std::as_bytes(std::span(data, bytes));
   auto const whole = testing::read(all, bytes, trailing_bytes::refuse);
-  require(!whole.ok() || std::holds_alternative<testing::tensors>(*whole), "asks for more than the whole file");
+  require(!whole.ok() || std::holds_alternative<safetensors_header>(*whole), "asks for more than the whole file");
   if (whole.ok()) return 0;
   std::string const& why = whole.error().what;
   if (why.ends_with("behind its last tensor"))

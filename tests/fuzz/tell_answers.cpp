@@ -30,7 +30,7 @@ std::string answer(char format, std::string const& file) {
     return read.ok() ? listed(std::get<gguf_header>(*read).tensors) : refused(read.error());
   }
   auto const read = read_safetensors(bytes, bytes.size(), trailing_bytes::refuse);
-  return read.ok() ? listed(std::get<std::vector<tensor_info>>(*read)) : refused(read.error());
+  return read.ok() ? listed(std::get<safetensors_header>(*read).tensors) : refused(read.error());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <host/host_device.hpp>
 #include <tests/support/pattern_model.hpp>
 #include <tierpager/host_stream.hpp>
+#include <tierpager/open.hpp>
 
 namespace tierpager::test {
 namespace {
@@ -98,6 +99,24 @@ TEST(pager, handles_outlive_the_pager) {
   stream.synchronize();
   EXPECT_EQ(wrong, page);
   kept.release();
+}
+
+TEST(pager, keeps_the_metadata_of_the_model_that_it_pages) {
+  std::string const path = std::string(TIERPAGER_FIXTURES) + "/mixed.gguf";
+  pager const opened = open(path, {.vram = "100%", .ram = "100%"}, {.device = device_kind::host});
+  EXPECT_EQ(opened.metadata().format, "gguf");
+  EXPECT_EQ(opened.metadata().get<std::string>("general.architecture"), "llama");
+  auto read = read_model({path});
+  EXPECT_EQ(read.metadata().get<int>("test.uint8"), 200);
+  pager paged(std::move(read), jittery_device(), {.vram = "100%", .ram = "100%"});
+  metadata const& said = paged.metadata();
+  pager const moved = std::move(paged);
+  EXPECT_EQ(&moved.metadata(), &said);
+  EXPECT_EQ(said.get<std::vector<bool>>("test.flags"), (std::vector<bool>{true, false, true}));
+  pattern_model model = make_pattern_model(1, page);
+  pager const built(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+  EXPECT_EQ(built.metadata().format, "");
+  EXPECT_EQ(built.metadata().values.size(), 0U);
 }
 
 TEST(pager, that_was_refused_leaves_its_device_to_the_next) {

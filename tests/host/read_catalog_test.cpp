@@ -176,6 +176,47 @@ TEST(read_headers, numbers_the_files_of_several_models_like_read_catalog_does) {
   EXPECT_EQ(value_or_throw(read_catalog(paths)).tensors.files(), headers.files());
 }
 
+TEST(read_catalog, keeps_what_the_first_model_says_of_itself) {
+  temporary_folder const folder;
+  std::string const gguf = folder.write("m.gguf", gguf_of("a", {metadata("k", 4, u32(7))}));
+  std::string const other = folder.write("st/m.safetensors", safetensors_of({"b"}));
+  auto const said = value_or_throw(read_catalog({gguf, other})).file_metadata;
+  EXPECT_EQ(said.format, "gguf");
+  EXPECT_EQ(said.get<int>("k"), 7);
+  EXPECT_EQ(value_or_throw(read_catalog({other, gguf})).file_metadata.format, "safetensors");
+  auto part = [&](std::uint32_t number) {
+    return gguf_of("p" + std::to_string(number),
+                   {metadata("split.no", 4, u32(number)), metadata("split.count", 4, u32(2))});
+  };
+  folder.write("p-00001-of-00002.gguf", part(0));
+  std::string const second = folder.write("p-00002-of-00002.gguf", part(1));
+  EXPECT_EQ(value_or_throw(read_catalog({second})).file_metadata.get<int>("split.no"), 0);
+}
+
+TEST(read_catalog, keeps_the_config_that_lies_beside_safetensors) {
+  temporary_folder const folder;
+  folder.write("blobs/1", safetensors_of({"a"}));
+  folder.write("blobs/2", R"({"hidden_size":64})");
+  folder.write("m/x.safetensors.index.json", R"({"weight_map":{"a":"sub/1.safetensors"}})");
+  std::filesystem::create_directories(folder.path("m/sub"));
+  std::filesystem::create_symlink("../../blobs/1", folder.path("m/sub/1.safetensors"));
+  EXPECT_EQ(value_or_throw(read_catalog({folder.path("m")})).file_metadata.config_text, "");
+  std::filesystem::create_symlink("../blobs/2", folder.path("m/config.json"));
+  auto const said = value_or_throw(read_catalog({folder.path("m")})).file_metadata;
+  EXPECT_EQ(said.config_text, R"({"hidden_size":64})");
+  EXPECT_EQ(said.config.get<std::uint16_t>("hidden_size"), 64);
+  // What is no config, or an unreadable one, keeps nobody from the tensors.
+  for (std::string const& text : {std::string("{"), std::string("\xff"), std::string((1U << 20U) + 1, ' ')}) {
+    folder.write("blobs/2", text);
+    auto const other = value_or_throw(read_catalog({folder.path("m")})).file_metadata;
+    EXPECT_EQ(other.config.size(), 0U);
+    EXPECT_EQ(other.config_text, text.size() > 2 ? "" : text);
+  }
+  std::filesystem::remove(folder.path("m/config.json"));
+  std::filesystem::create_directory(folder.path("m/config.json"));
+  EXPECT_EQ(value_or_throw(read_catalog({folder.path("m")})).file_metadata.format, "safetensors");
+}
+
 TEST(read_catalog, says_that_the_system_is_short_of_descriptors) {
   temporary_folder const folder;
   std::string const path = folder.write("m.gguf", gguf_of("a"));

@@ -23,6 +23,9 @@ class faulty_source final : public source {
   [[nodiscard]] std::uint64_t failed() const { return faults_.failed(); }
 
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override;
+  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint32_t file) const override {
+    return real_->bytes_of(file);
+  }
 
  private:
   std::shared_ptr<source> const real_;

@@ -32,6 +32,10 @@ class gated_source final : public source {
   status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) override
       TIERPAGER_EXCLUDES(mutex_);
 
+  [[nodiscard]] std::optional<std::uint64_t> bytes_of(std::uint32_t file) const override {
+    return real_->bytes_of(file);
+  }
+
  private:
   std::shared_ptr<source> const real_;
 

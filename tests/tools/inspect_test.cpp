@@ -1,10 +1,13 @@
 // `tierpager inspect` against what the model writer wrote, and the writer's bytes against each other in both formats.
+#include <bit>
 #include <cstring>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <tests/core/format/format_bytes.hpp>
 #include <tests/tools/command_runner.hpp>
 #include <tierpager/catalog.hpp>
 #include <tools/inspect.hpp>
@@ -14,9 +17,10 @@
 namespace tierpager::tests {
 namespace {
 
+namespace testing_bytes = tierpager::testing;
 using json = nlohmann::ordered_json;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr std::uint64_t seed = 7;
 
@@ -104,18 +108,98 @@ TEST(inspect, lists_what_slices_make_of_a_model_of_either_format) {
 }
 
 TEST(inspect, keeps_any_name_in_json_and_commands_no_terminal_in_its_table) {
-  catalog tensors;
+  model inspected;
   std::string const name = "w\xc3\xb6rter \"\\\n\x1b[31m\x01 \xf0\x9f\xa6\x99";
-  tensors.add_file("directory/m\xff.gguf");
-  ASSERT_TRUE(tensors.add({.name = name, .dtype = "F32", .shape = {}, .file = 0, .offset = 64, .bytes = 4}).ok());
-  json const all = json::parse(tools::json_of(tensors));
-  EXPECT_THAT(std::vector<std::string>({all.begin().key(), std::next(all.begin()).key()}),
-              ElementsAre("files", "tensors"));
+  inspected.tensors.add_file("directory/m\xff.gguf");
+  ASSERT_TRUE(
+      inspected.tensors.add({.name = name, .dtype = "F32", .shape = {}, .file = 0, .offset = 64, .bytes = 4}).ok());
+  json const all = json::parse(tools::json_of(inspected));
   EXPECT_EQ(all["tensors"][0]["name"], name);
   EXPECT_EQ(all["tensors"][0]["shape"], json::array());
-  std::string const table = tools::text_of(tensors);
+  std::string const table = tools::text_of(inspected.tensors);
   EXPECT_THAT(table, HasSubstr("\\x0a\\x1b[31m\\x01"));
   EXPECT_EQ(table.find('\x1b'), std::string::npos);
+}
+
+std::vector<std::string> keys_of(json const& object) {
+  std::vector<std::string> keys;
+  for (auto const& member : object.items()) keys.push_back(member.key());
+  return keys;
+}
+
+TEST(inspect, has_the_keys_of_its_contract_in_json) {
+  scratch_directory const files;
+  for (std::string const format : {"safetensors", "gguf"}) {
+    std::string const path = files.path("model." + format);
+    make_model(small_model(format, path));
+    json const all = json::parse(tierpager_command({"inspect", path, "--json", "-"}).output);
+    EXPECT_THAT(keys_of(all), ElementsAre("format", "files", "metadata", "tensors"));
+    EXPECT_EQ(all["format"], format);
+    EXPECT_THAT(keys_of(all["tensors"][0]),
+                ElementsAre("name", "dtype", "shape", "dimension_order", "file", "offset", "bytes"));
+    EXPECT_EQ(all["tensors"][0]["dimension_order"], format == "gguf" ? "innermost_first" : "outermost_first");
+  }
+}
+
+std::string entry(std::string_view key, std::uint32_t type, std::string const& value) {
+  return testing_bytes::metadata(key, type, value);
+}
+
+std::string gguf_with_metadata(std::vector<std::string> entries) {
+  return testing_bytes::gguf_file{
+      .metadata = std::move(entries), .tensors = {{.name = "a", .shape = {8}}}, .data_bytes = 32}
+      .build();
+}
+
+TEST(inspect, spells_what_json_has_no_word_for) {
+  using testing_bytes::text, testing_bytes::u32, testing_bytes::u64;
+  scratch_directory const files;
+  auto const real = [](float value) { return u32(std::bit_cast<std::uint32_t>(value)); };
+  float const infinity = std::numeric_limits<float>::infinity();
+  write_file(files.path("m.gguf"),
+             gguf_with_metadata({entry("nan", 6, real(std::numeric_limits<float>::quiet_NaN())),
+                                 entry("infinities", 9, u32(6) + u64(2) + real(infinity) + real(-infinity)),
+                                 entry("not UTF-8", 8, text("a\xff")), entry("none", 9, u32(8) + u64(0)),
+                                 entry("largest", 10, u64(~std::uint64_t{0})), entry("negative", 11, u64(~0ULL)),
+                                 entry("flags", 9, u32(7) + u64(2) + std::string("\1\0", 2))}));
+  json const all = json::parse(tierpager_command({"inspect", files.path("m.gguf"), "--json", "-"}).output);
+  EXPECT_EQ(all["metadata"],
+            json::parse(R"({"nan":"NaN","infinities":["Infinity","-Infinity"],"not UTF-8":{"hex":"61ff"},)"
+                        R"("none":[],"largest":18446744073709551615,"negative":-1,"flags":[true,false]})"));
+}
+
+TEST(inspect, lists_metadata_a_line_a_key_and_cuts_what_is_long) {
+  using testing_bytes::text, testing_bytes::u32, testing_bytes::u64;
+  scratch_directory const files;
+  std::string numbers = u32(4) + u64(100);
+  for (std::uint32_t i = 0; i < 100; ++i) numbers += u32(i);
+  write_file(files.path("m.gguf"),
+             gguf_with_metadata({entry("general.name", 8, text("a\x1b[31m\nb")), entry("numbers", 9, numbers),
+                                 entry("long", 8, text(std::string(1000, 'x'))),
+                                 entry("eps", 6, u32(std::bit_cast<std::uint32_t>(1e-5F)))}));
+  outcome const inspected = tierpager_command({"inspect", files.path("m.gguf"), "--metadata"});
+  EXPECT_EQ(inspected.exit_code, 0) << inspected.errors;
+  EXPECT_THAT(inspected.output, HasSubstr("gguf, 4 metadata keys\n"));
+  EXPECT_THAT(inspected.output, HasSubstr("general.name  string    \"a\\x1b[31m\\x0ab\"\n"));
+  EXPECT_THAT(inspected.output, HasSubstr("numbers       uint32[]  [0, 1, 2, 3, 4, 5, 6, 7, ... (100 in all)]\n"));
+  EXPECT_THAT(inspected.output, HasSubstr("x\"... (1000 bytes)\n"));
+  EXPECT_THAT(inspected.output, HasSubstr("eps           float32   1e-05\n"));
+  EXPECT_THAT(tierpager_command({"inspect", files.path("m.gguf")}).output, ::testing::Not(HasSubstr("general.name")));
+}
+
+TEST(inspect, shows_the_config_beside_a_safetensors_model) {
+  scratch_directory const files;
+  make_model(small_model("safetensors", files.path("model.safetensors")));
+  std::string const config = R"({"hidden_size":64,"rope":{"factor":8.0},"eos":[1,2],"none":null})";
+  write_file(files.path("config.json"), config);
+  json const all = json::parse(tierpager_command({"inspect", files.path("model.safetensors"), "--json", "-"}).output);
+  EXPECT_EQ(all["config"], json::parse(config));
+  EXPECT_THAT(tierpager_command({"inspect", files.path("model.safetensors"), "--metadata"}).output,
+              HasSubstr("config.json: rope.factor  float64   8\n"));
+  write_file(files.path("config.json"), R"({"time_step_limit":[0.0,Infinity]})");
+  EXPECT_EQ(
+      json::parse(tierpager_command({"inspect", files.path("model.safetensors"), "--json", "-"}).output)["config"],
+      R"({"time_step_limit":[0.0,Infinity]})");
 }
 
 TEST(model_writer, gives_each_piece_the_bytes_of_the_whole) {

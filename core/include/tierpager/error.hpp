@@ -33,6 +33,7 @@ enum class errc {
   would_wait,          // the call may not wait, and would have to
   blocked_by_handles,  // there is room, but not in one piece beside what handles hold; the message names them
   would_deadlock,      // no room beside the handles of the acquire's own owner; the message names them
+  unknown_key,         // no metadata of that name
 };
 
 /// The category of errc, named "tierpager".

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include <tierpager/error.hpp>
@@ -24,6 +25,10 @@ class source {
   /// `read_failed` with `system_error` else. The failure names the file and the first byte that could not be had.
   /// After a failure the content of `target` is unspecified. Never raises a signal. An interrupted call is retried.
   virtual status read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) = 0;
+
+  /// How long a file is: what it was when it was opened, for a model's files. None where there is no such file, and where
+  /// the source does not know.
+  [[nodiscard]] virtual std::optional<std::uint64_t> bytes_of([[maybe_unused]] std::uint32_t file) const { return std::nullopt; }
 };
 
 }  // namespace tierpager

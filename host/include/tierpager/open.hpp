@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <tierpager/model.hpp>
 #include <tierpager/pager.hpp>
 
 namespace tierpager {
@@ -26,18 +27,12 @@ struct open_options {
   bool allow_trailing_bytes = false;            // accept a safetensors file with bytes behind its data
 };
 
-/// What the files of a model say, and a way to read them.
-struct model {
-  catalog tensors;                            // what there is, and where
-  std::shared_ptr<tierpager::source> source;  // reads its bytes; may serve several pagers
-};
-
-/// Reads headers only. A path is a GGUF file (the first of a split one stands for all), a safetensors file, an
-/// `*.safetensors.index.json`, a directory that holds either, or a raw manifest. Several paths make one catalog.
-/// Files are opened once, and kept open: what was checked is what is read. Throws what is wrong with
-/// them, with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others. Of
-/// open_options::slice: `unknown_tensor` where a glob matches nothing, `invalid_argument` for ROWS that are none, and
-/// where a match cannot be sliced.
+/// Reads headers only. A path is a GGUF file (any part of a split one stands for all), a safetensors file, an index of
+/// safetensors shards, a raw manifest, or a directory that holds one model. Several paths make one catalog; the metadata is
+/// that of the first. Files are opened once, and kept open: what was checked is what is read. Throws what is wrong with them,
+/// with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others;
+/// `invalid_argument` for a directory of several models, with what can be named. Of open_options::slice: `unknown_tensor`
+/// where a glob matches nothing, `invalid_argument` for ROWS that are none, and where a match cannot be sliced.
 [[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
 /// A device for a pager. Throws `unsupported` where `cuda` is asked for and there is none, `invalid_argument` for an ordinal
 /// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`, and

@@ -19,6 +19,7 @@
 #include <tierpager/catalog.hpp>
 #include <tierpager/device.hpp>
 #include <tierpager/event.hpp>
+#include <tierpager/model.hpp>
 #include <tierpager/source.hpp>
 #include <tierpager/statistics.hpp>
 #include <tierpager/transfer_rates.hpp>
@@ -148,6 +149,8 @@ class pager {
   /// A catalog and a source built in code, on a device: `file` and `offset` of each tensor are what `source` is asked
   /// for. `auto` budgets are resolved now.
   pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options = {});
+  /// The same for a model that was read from files (read_model), whose metadata it keeps.
+  pager(model of, std::shared_ptr<device> on, pager_options const& options = {});
   /// The other is left without a pager: it may be destroyed or assigned to, nothing else.
   pager(pager&&) noexcept;
   /// The same; what this was is closed first.
@@ -207,6 +210,8 @@ class pager {
 
   /// What is paged. Stays as it is, and valid as long as the pager.
   [[nodiscard]] catalog const& tensors() const;
+  /// What the model's files say besides the tensors; empty where it was made from a catalog. Valid as long as the pager.
+  [[nodiscard]] tierpager::metadata const& metadata() const;
   /// Whether the tensor is in that tier now, or its last copy is queued. Another thread may change that at any time: only a
   /// handle keeps it. Throws `unknown_tensor`.
   [[nodiscard]] bool resident(tensor_id id, tier where) const;

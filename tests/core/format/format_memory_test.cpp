@@ -2,6 +2,7 @@
 // header says. An executable of its own, because it replaces the global allocator.
 #include <gtest/gtest.h>
 
+#include <core/format/config.hpp>
 #include <core/format/gguf.hpp>
 #include <core/format/manifest.hpp>
 #include <core/format/safetensors.hpp>
@@ -49,7 +50,9 @@ void read_gguf_within_promise(std::string const& bytes, std::size_t header_bytes
       [&] {
         auto answer = read_gguf(bytes_of(bytes), bytes.size());
         ASSERT_EQ(answer.ok(), good) << what;
-        if (good) build_catalog(std::move(std::get<gguf_header>(*answer).tensors));
+        if (!good) return;
+        key_values const kept = std::move(std::get<gguf_header>(*answer).metadata);
+        build_catalog(std::move(std::get<gguf_header>(*answer).tensors));
       },
       what);
 }
@@ -64,6 +67,10 @@ TEST(format_memory, gguf_takes_at_most_16_times_its_header) {
   testing::gguf_file keys;
   for (std::size_t i = 0; i < 10 * many; ++i) keys.metadata.push_back(testing::metadata(short_name(i), 0, "v"));
   read_gguf_within_promise(keys.build(), keys.header().size(), true, "a million keys");
+  std::string tokens = testing::u32(8) + testing::u64(10 * many);
+  for (std::size_t i = 0; i < 10 * many; ++i) tokens += testing::u64(0);
+  testing::gguf_file const vocabulary{.metadata = {testing::metadata("k", 9, tokens)}};
+  read_gguf_within_promise(vocabulary.build(), vocabulary.header().size(), true, "a million strings");
   std::string const nested = testing::u32(9) + testing::u64(1);
   std::string bomb;
   for (std::size_t i = 0; i < 10 * many; ++i) bomb += nested;
@@ -85,7 +92,9 @@ void read_safetensors_within_promise(std::string const& json, std::uint64_t data
       [&] {
         auto answer = read_safetensors(bytes_of(bytes), bytes.size(), trailing_bytes::refuse);
         ASSERT_EQ(answer.ok(), good) << what;
-        if (good) build_catalog(std::get<std::vector<tensor_info>>(std::move(answer).value()));
+        if (!good) return;
+        key_values const kept = std::move(std::get<safetensors_header>(*answer).metadata);
+        build_catalog(std::move(std::get<safetensors_header>(*answer).tensors));
       },
       what);
 }
@@ -128,6 +137,18 @@ TEST(format_memory, safetensors_takes_at_most_16_times_its_header_for_bombs) {
   read_safetensors_within_promise("{" + std::string(huge, ' '), 0, false, "spaces");
   read_safetensors_within_promise(R"({"__metadata__":{"k":")" + std::string(huge, 'v') + "\"}}", 0, true,
                                   "a metadata value");
+}
+
+TEST(format_memory, a_config_takes_at_most_16_times_its_text) {
+  std::string members = "{";
+  for (std::size_t i = 0; i < many; ++i) members += (i == 0 ? "\"" : ",\"") + short_name(i) + "\":1";
+  std::string numbers = R"({"a":[1)";
+  for (std::size_t i = 0; i < many; ++i) numbers += ",1";
+  std::string long_path = "{\"" + std::string(many, 'n') + R"(":{"a":1)";
+  for (std::size_t i = 0; i < many / 8; ++i) long_path += ",\"" + short_name(i) + "\":1";
+  for (std::string const& text : {members + "}", numbers + "]}", long_path + "}}", R"({"a":)" + std::string(many, '[')})
+    expect_within_promise(
+        text.size(), [&] { (void)read_config(text); }, "config");
 }
 
 TEST(format_memory, a_shard_index_takes_at_most_16_times_its_text) {

@@ -74,6 +74,22 @@ TEST(gguf, reads_alignment_split_keys_scalars_and_empty_tensors) {
   EXPECT_EQ(header.tensors[1].offset, header.data_offset);
 }
 
+TEST(gguf, keeps_keys_and_values_with_their_types) {
+  key_values const values = header_of(two_tensors().build()).metadata;
+  EXPECT_EQ(values.get<std::string>("general.architecture"), "llama");
+  EXPECT_EQ(values.get<std::vector<std::string>>("tokens"), (std::vector<std::string>{"a", ""}));
+  EXPECT_EQ(values.find("scores")->element_type(), metadata_type::int32);
+  EXPECT_EQ(values.get<std::vector<std::int64_t>>("scores"), std::vector<std::int64_t>(3, 0x73737373));
+  EXPECT_EQ(values[0].key, "general.architecture");
+}
+
+TEST(gguf, asks_for_its_metadata_where_no_tensor_comes_behind_it) {
+  std::string const bytes = gguf_file{.metadata = {metadata("k", string_value, text(std::string(100, 'v')))}}.build();
+  auto const answer = value_or_throw(read_gguf(testing::bytes_of(bytes).first(60), bytes.size()));
+  ASSERT_TRUE(std::holds_alternative<more_needed>(answer));
+  EXPECT_EQ(header_of(bytes).metadata.get<std::string>("k"), std::string(100, 'v'));
+}
+
 TEST(gguf, asks_for_more_until_the_header_is_whole_and_reads_the_same_from_any_prefix) {
   std::string const bytes = two_tensors().build();
   std::uint64_t const header_bytes = two_tensors().header().size();

@@ -18,9 +18,22 @@ failure why_not(std::string const& bytes) {
   return answer.error();
 }
 
-std::vector<tensor_info> tensors_of(std::string const& bytes, trailing_bytes trailing = trailing_bytes::refuse) {
+safetensors_header header_of(std::string const& bytes, trailing_bytes trailing = trailing_bytes::refuse) {
   auto answer = value_or_throw(read_safetensors(testing::bytes_of(bytes), bytes.size(), trailing));
-  return std::get<std::vector<tensor_info>>(std::move(answer));
+  return std::get<safetensors_header>(std::move(answer));
+}
+
+std::vector<tensor_info> tensors_of(std::string const& bytes, trailing_bytes trailing = trailing_bytes::refuse) {
+  return header_of(bytes, trailing).tensors;
+}
+
+TEST(safetensors, keeps_the_strings_of_its_metadata_and_the_last_of_a_key_that_is_there_twice) {
+  key_values const metadata =
+      header_of(safetensors_file(R"({"__metadata__":{"format":"np","a":"\u00e9","format":"pt"}})", 0)).metadata;
+  ASSERT_EQ(metadata.size(), 2U);
+  EXPECT_EQ(metadata.get<std::string>("format"), "pt");
+  EXPECT_EQ(metadata.get<std::string>("a"), "\xc3\xa9");
+  EXPECT_EQ(header_of(safetensors_file(R"({"__metadata__":null})", 0)).metadata.size(), 0U);
 }
 
 TEST(safetensors, reads_tensors_by_offset_with_an_unaligned_begin) {
