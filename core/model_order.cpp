@@ -6,6 +6,7 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 #include <core/tensor_names.hpp>
 
@@ -54,29 +55,43 @@ std::vector<tensor_id> in_file_order(catalog const& tensors) {
   return ids;
 }
 
+// The tree of modules, with what is needed of each: which tensor of the file it begins with.
 class ranking {
  public:
   /// Tensors have to come in file order.
   ranked_tensor rank_of(tensor_id id, std::string_view name) {
     ranked_tensor made{.id = id, .parts = {}};
     bool in_layer = false;
-    std::string path;
+    std::uint32_t parent = root;
     for (std::string_view const part : parts_of(without_slice(name))) {
       auto const number = layer_number(part);
-      std::string const group =
-          path + "." + std::string(number ? part.substr(0, part.find_first_of("0123456789")) : part);
-      std::uint32_t const begins = begins_.try_emplace(group + (number ? "#" : ""), next_).first->second;
-      made.parts.push_back(
-          {.of = in_layer || number ? stage::middle : stage_of(part), .begins = begins, .number = number.value_or(0)});
+      std::string_view const spelling = number ? part.substr(0, part.find_first_of("0123456789")) : part;
+      made.parts.push_back({.of = in_layer || number ? stage::middle : stage_of(part),
+                            .begins = find(parent, number ? "numbered" : "named", spelling).begins,
+                            .number = number.value_or(0)});
       in_layer = in_layer || number.has_value();
-      path += "." + std::string(part);
+      parent = find(parent, "child", part).id;
     }
     ++next_;
     return made;
   }
 
  private:
-  std::unordered_map<std::string, std::uint32_t> begins_;
+  struct module {
+    std::uint32_t id;
+    std::uint32_t begins;
+  };
+  static constexpr std::uint32_t root = 0;
+
+  // A name may have thousands of parts, so that no key holds more than one of them.
+  module find(std::uint32_t parent, std::string_view kind, std::string_view spelling) {
+    std::string key = std::to_string(parent);
+    key.append(kind).append(" ").append(spelling);
+    module const made{.id = static_cast<std::uint32_t>(modules_.size() + 1), .begins = next_};
+    return modules_.try_emplace(std::move(key), made).first->second;
+  }
+
+  std::unordered_map<std::string, module> modules_;
   std::uint32_t next_ = 0;
 };
 

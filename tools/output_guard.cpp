@@ -1,6 +1,6 @@
 #include <tools/output_guard.hpp>
 
-#include <filesystem>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <sys/sysmacros.h>
@@ -39,7 +39,8 @@ bool is_json_of_a_model(open_file const& file) {
 
 // What kind of model the file is; empty for none.
 std::string kind_of_model(output_target const& target) {
-  auto const file = open_file::open(target.path);
+  bool const given = target.descriptor >= 0;
+  auto const file = open_file::open(given ? fmt::format("/proc/self/fd/{}", target.descriptor) : target.path);
   if (!file.ok()) return "";
   std::string first(std::min<std::uint64_t>(file->bytes(), detect_bytes), '\0');
   if (!file->read(0, std::as_writable_bytes(std::span(first))).ok()) return "";
@@ -82,7 +83,7 @@ void require_writable(std::vector<named_output> const& outputs) {
 
 void require_no_models(std::vector<named_output> const& outputs) {
   for (named_output const& each : outputs) {
-    if (each.target.descriptor >= 0 || !is_regular(each.target)) continue;
+    if (!is_regular(each.target)) continue;
     std::string const kind = kind_of_model(each.target);
     if (!kind.empty())
       refuse(each, "would overwrite " + kind + ": name another file to write, or remove this one first");

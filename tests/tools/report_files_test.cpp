@@ -127,6 +127,20 @@ TEST_F(an_output, is_no_model_though_none_that_is_read) {
     expect_refusal({"inspect", "--json", path(model), path("one.safetensors")}, {model, "--json"});
 }
 
+TEST_F(an_output, is_no_input_and_no_model_that_the_shell_has_opened) {
+  auto const before = contents();
+  for (std::string const open : {"3<>", "3>>"}) {
+    for (std::string const model : {"one.safetensors", "other.gguf"}) {
+      running_command shell("/bin/sh", {"-c", "exec \"$0\" inspect \"$1\" --json /dev/fd/3 " + open + " \"$2\"",
+                                        tierpager_path(), path("one.safetensors"), path(model)});
+      outcome const ended = shell.wait();
+      EXPECT_EQ(ended.exit_code, 1);
+      EXPECT_THAT(ended.errors, HasSubstr("would overwrite"));
+      EXPECT_TRUE(contents() == before);
+    }
+  }
+}
+
 TEST_F(an_output, may_be_an_earlier_report) {
   for (command_of const& command : commands) {
     std::vector<std::string> arguments{command.name, path("one.safetensors")};
