@@ -28,7 +28,9 @@ class source {
 
   /// How long a file is: what it was when it was opened, for a model's files. None where there is no such file, and where
   /// the source does not know.
-  [[nodiscard]] virtual std::optional<std::uint64_t> bytes_of([[maybe_unused]] std::uint32_t file) const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<std::uint64_t> bytes_of([[maybe_unused]] std::uint32_t file) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace tierpager
