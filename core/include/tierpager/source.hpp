@@ -9,11 +9,12 @@
 #include <span>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 
 namespace tierpager {
 
 /// Bytes of numbered files, by offset. A pager shares it, and so keeps it alive.
-class source {
+class TIERPAGER_EXPORT source {
  public:
   source() = default;
   source(source const&) = delete;
@@ -28,7 +29,9 @@ class source {
 
   /// How long a file is: what it was when it was opened, for a model's files. None where there is no such file, and where
   /// the source does not know.
-  [[nodiscard]] virtual std::optional<std::uint64_t> bytes_of([[maybe_unused]] std::uint32_t file) const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<std::uint64_t> bytes_of([[maybe_unused]] std::uint32_t file) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace tierpager
