@@ -1,17 +1,18 @@
-# What `cmake --install` puts where: the library, its public headers, the command, the licence, and what lets other
-# projects find all that: a CMake package and a pkg-config file. Everything is relative to the prefix, so that an installed
-# tree may be moved.
+# What `cmake --install` puts where: the library, its public headers, the command, the README with the pages and the examples
+# that it names, licences, and what lets other projects find all that: a CMake package and a pkg-config file. Everything is
+# relative to the prefix, so that an installed tree may be moved.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-set(tierpager_libraries tierpager_host tierpager_cuda tierpager_core)
-set(tierpager_abi ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # before 1.0 a minor version may break it
-set_target_properties(${tierpager_libraries} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${tierpager_abi})
+set(tierpager_libraries tierpager)
 if(BUILD_SHARED_LIBS)
-  set_target_properties(${tierpager_libraries} PROPERTIES INSTALL_RPATH "$ORIGIN")
+  set(tierpager_abi ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # before 1.0 a minor version may break it
+  set_target_properties(tierpager PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${tierpager_abi})
+else()
+  list(APPEND tierpager_libraries tierpager_host tierpager_cuda tierpager_core)
 endif()
 
-install(TARGETS tierpager ${tierpager_libraries} EXPORT tierpagerTargets
+install(TARGETS ${tierpager_libraries} EXPORT tierpagerTargets
   RUNTIME COMPONENT runtime
   LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
   ARCHIVE COMPONENT development
@@ -24,14 +25,14 @@ install(DIRECTORY ${tierpager_header_folders} DESTINATION "${CMAKE_INSTALL_INCLU
 
 if(TARGET tierpager_command)
   install(TARGETS tierpager_command COMPONENT runtime)
-  if(BUILD_SHARED_LIBS)
-    file(RELATIVE_PATH tierpager_libraries_from_bin "${CMAKE_INSTALL_FULL_BINDIR}" "${CMAKE_INSTALL_FULL_LIBDIR}")
-    set_target_properties(tierpager_command PROPERTIES INSTALL_RPATH "$ORIGIN/${tierpager_libraries_from_bin}")
-  endif()
 endif()
 
+install(FILES README.md CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
+install(DIRECTORY docs DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime FILES_MATCHING PATTERN "*.md" PATTERN doxygen EXCLUDE)
+install(DIRECTORY examples DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT development)
+
 # The licence, and those of the headers that are compiled in: as the distribution installed them.
-install(FILES LICENSE CHANGELOG.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
+install(FILES LICENSE THIRD_PARTY_NOTICES.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
 set(tierpager_compiled_in_packages nlohmann-json3-dev libcli11-dev)
 if(TIERPAGER_HAS_CUDA)  # CUB, by its toolkit's package
   list(APPEND tierpager_compiled_in_packages cuda-cccl-${CUDAToolkit_VERSION_MAJOR}-${CUDAToolkit_VERSION_MINOR})
@@ -60,8 +61,10 @@ install(EXPORT tierpagerTargets NAMESPACE tierpager:: DESTINATION "${tierpager_c
 set(tierpager_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 file(RELATIVE_PATH tierpager_prefix_from_pc "/${tierpager_pc_dir}" "/")
 string(REGEX REPLACE "/$" "" tierpager_prefix_from_pc "${tierpager_prefix_from_pc}")
+set(tierpager_pc_libraries "-ltierpager")
 set(tierpager_pc_requirements "")  # of archives, which bring nothing themselves
 if(NOT BUILD_SHARED_LIBS)
+  set(tierpager_pc_libraries "-ltierpager_host -ltierpager_cuda -ltierpager_core")
   if(TIERPAGER_HAS_CUDA)
     get_filename_component(tierpager_cudart_dir "${CUDA_cudart_LIBRARY}" DIRECTORY)
     set(tierpager_cudart_names "-lcudart_static")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 namespace tierpager {
@@ -12,7 +13,17 @@ constexpr std::uint64_t percent_scale = 1'000'000'000;
 
 __extension__ using wide = unsigned __int128;
 
+/// For errors.
+constexpr char const* units_text = "units are KiB, MiB, GiB, TiB (of 1024), KB, MB, GB, TB (of 1000) and %";
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view blanks = " \t";
+  std::size_t const first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
 
 std::string lower(std::string_view text) {
   std::string lowered(text);
@@ -49,7 +60,8 @@ std::optional<std::uint64_t> unit_bytes(std::string_view unit) {
     std::string_view name;
     std::uint64_t bytes;
   };
-  static constexpr std::array<named, 8> units{{{"kib", 1ULL << 10U},
+  static constexpr std::array<named, 9> units{{{"b", 1},
+                                               {"kib", 1ULL << 10U},
                                                {"mib", 1ULL << 20U},
                                                {"gib", 1ULL << 30U},
                                                {"tib", 1ULL << 40U},
@@ -62,14 +74,26 @@ std::optional<std::uint64_t> unit_bytes(std::string_view unit) {
   return at->bytes;
 }
 
+/// Whether it is `K`, `M`, `G` or `T` alone, which mean powers of 1000 to some programs and of 1024 to others.
+bool is_ambiguous(std::string_view unit) {
+  return unit.size() == 1 && std::string_view("KMGTkmgt").find(unit.front()) != std::string_view::npos;
+}
+
 failure refuse(std::string_view text, std::string const& why) {
   return {.code = errc::invalid_argument, .what = "budget '" + std::string(text) + "': " + why};
+}
+
+failure refuse_unit(std::string_view text, std::string_view unit) {
+  std::string const why =
+      (is_ambiguous(unit) ? "ambiguous unit '" : "unknown unit '") + std::string(unit) + "'; " + units_text;
+  return refuse(text, why);
 }
 
 }  // namespace
 
 result<budget> budget::parse(std::string_view text) {
-  std::string const lowered = lower(text);
+  std::string_view const trimmed = trim(text);
+  std::string const lowered = lower(trimmed);
   std::string_view rest = lowered;
   if (rest == "auto") return budget(kind::automatic, 0, 0);
   if (rest == "unlimited") return budget(kind::unlimited, unlimited_bytes, 0);
@@ -82,7 +106,9 @@ result<budget> budget::parse(std::string_view text) {
     return digits;
   };
   std::string_view const whole_digits = take_digits();
-  if (whole_digits.empty()) return refuse(text, "not a size such as 4096, 512MiB, 6GB, 40%, auto, unlimited or none");
+  if (whole_digits.empty())
+    return refuse(text,
+                  std::string("not a size such as 4096, 512MiB, 6GB, 40%, auto, unlimited or none; ") + units_text);
   auto const whole = parse_whole(whole_digits);
   if (!whole) return refuse(text, "more than 2^64-1");
   number value{.whole = *whole};
@@ -96,10 +122,12 @@ result<budget> budget::parse(std::string_view text) {
     for (std::size_t i = 0; i < digits.size(); ++i) value.denominator *= 10;
   }
 
-  if (rest.empty() && decimal) return refuse(text, "bytes have no decimals");
+  rest = trim(rest);
+  if (decimal && (rest.empty() || rest == "b"))
+    return refuse(text, std::string("bytes have no decimals; ") + units_text);
   bool const percent = rest == "%";
   auto const scale = rest.empty() ? 1 : percent ? percent_scale : unit_bytes(rest);
-  if (!scale) return refuse(text, "unknown unit '" + std::string(text.substr(text.size() - rest.size())) + "'");
+  if (!scale) return refuse_unit(text, trimmed.substr(trimmed.size() - rest.size()));
   auto const scaled = value.times(*scale);
   if (!scaled) return refuse(text, percent ? "too many percent" : "more than 2^64-1 bytes");
   if (!percent) return budget(kind::bytes, *scaled, 0);
@@ -107,11 +135,19 @@ result<budget> budget::parse(std::string_view text) {
   return budget(kind::percent, 0, *scaled);
 }
 
-budget::budget(char const* text) : budget(value_or_throw(parse(text))) {}
+budget::budget(char const* text)
+    : budget(text != nullptr ? std::string_view(text) : throw error(refuse("", "a null pointer"))) {}
 
-budget::budget(std::string const& text) : budget(value_or_throw(parse(text))) {}
+budget::budget(std::string const& text) : budget(std::string_view(text)) {}
 
-void budget::refuse_negative(std::int64_t bytes) { throw error(refuse(std::to_string(bytes), "negative")); }
+budget::budget(std::string_view text) : budget(value_or_throw(parse(text))) {}
+
+budget budget::of_percent(double share) {
+  double const billionths = std::round(share * static_cast<double>(percent_scale));
+  if (!(billionths >= 1)) throw error(refuse(std::to_string(share) + "%", "not above 0 percent"));
+  if (!(billionths < 0x1p64)) throw error(refuse(std::to_string(share) + "%", "too many percent"));
+  return budget(kind::percent, 0, static_cast<std::uint64_t>(billionths));
+}
 
 std::uint64_t budget::bytes_of(std::uint64_t whole_bytes) const {
   assert(kind_ != kind::automatic);

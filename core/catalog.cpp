@@ -101,6 +101,11 @@ status require_few_parts(std::vector<std::uint64_t> const& rows_of_each, std::ui
 
 }  // namespace
 
+block_geometry tensor_info::block() const {
+  dtype_info const* const known = find_dtype(dtype);
+  return known == nullptr ? block_geometry() : block_geometry{known->block_elements, known->block_bytes};
+}
+
 std::uint32_t catalog::add_file(std::string path) {
   files_.push_back(std::move(path));
   return static_cast<std::uint32_t>(files_.size() - 1);
@@ -155,15 +160,15 @@ result<tensor_id> catalog::add(tensor_info info) {
   return id;
 }
 
-std::optional<tensor_id> catalog::find(std::string_view name) const {
+std::optional<tensor_id> catalog::find(name_view name) const {
   if (by_name_.empty()) return std::nullopt;
   std::uint32_t const id_after = by_name_[place_of(name, hash_of(name))];
   return id_after == 0 ? std::nullopt : std::optional(tensor_id{id_after - 1});
 }
 
-std::vector<tensor_id> catalog::match(std::string_view glob) const {
+std::vector<tensor_id> catalog::match(name_view glob) const {
   if (auto const exact = find(glob)) return {*exact};
-  std::string const pattern(glob);
+  std::string const pattern{std::string_view(glob)};
   utf8_globs const characters;
   std::vector<tensor_id> ids;
   for (std::size_t i = 0; i < tensors_.size(); ++i)
@@ -171,11 +176,12 @@ std::vector<tensor_id> catalog::match(std::string_view glob) const {
   return ids;
 }
 
-result<catalog> catalog::slice(std::string_view glob, std::uint64_t rows) const {
+result<catalog> catalog::slice(name_view glob, std::uint64_t rows) const {
   if (rows == 0) return failure{.code = errc::invalid_argument, .what = "a slice has at least 1 row"};
   std::vector<tensor_id> const chosen = match(glob);
   if (chosen.empty())
-    return failure{.code = errc::unknown_tensor, .what = "no tensor matches '" + std::string(glob) + "'"};
+    return failure{.code = errc::unknown_tensor,
+                   .what = "no tensor matches '" + std::string(std::string_view(glob)) + "'"};
   std::vector<std::uint64_t> rows_of_each;
   rows_of_each.reserve(chosen.size());
   for (tensor_id const id : chosen) rows_of_each.push_back(tensors_[index_of(id)].rows());

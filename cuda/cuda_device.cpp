@@ -9,6 +9,14 @@ namespace {
 
 cudaStream_t cuda_stream(stream_ref stream) { return static_cast<cudaStream_t>(stream.get()); }
 
+/// For each call that is given a stream: why it may not go on.
+status may_use(call_guard const& guard, device_state const& state, stream_ref stream) {
+  if (!guard.entered().ok()) return guard.entered();
+  if (stream.kind() != stream_kind::cuda)
+    return state.refuse(errc::invalid_argument, "not a cudaStream_t, which is what this device takes");
+  return {};
+}
+
 bool aligned_to(void const* at, std::uintptr_t bytes) { return reinterpret_cast<std::uintptr_t>(at) % bytes == 0; }
 
 }  // namespace
@@ -123,20 +131,20 @@ result<fence> cuda_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
 
 result<bool> cuda_device::capturing(stream_ref stream) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered().error();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
   if (auto const known = parts_->streams.number_of(cuda_stream(stream)); !known.ok()) return known.error();
   return parts_->streams.capturing(cuda_stream(stream));
 }
 
 result<fence> cuda_device::record(stream_ref stream) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered().error();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
   return parts_->streams.record(cuda_stream(stream));
 }
 
 status cuda_device::wait(stream_ref stream, fence until) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   return parts_->streams.wait(cuda_stream(stream), until);
 }
 
@@ -148,7 +156,7 @@ result<bool> cuda_device::passed(fence which) {
 
 status cuda_device::retire(stream_ref stream) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   return parts_->streams.retire(cuda_stream(stream));
 }
 
@@ -181,7 +189,7 @@ status cuda_device::check_vram(std::byte const* at, std::uint64_t bytes, char co
 status cuda_device::checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
                                    std::span<std::byte> scratch) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   if (auto const known = parts_->streams.number_of(cuda_stream(stream)); !known.ok()) return known.error();
   if (status readable = check_vram(data.data(), data.size(), "what the checksum reads"); !readable.ok())
     return readable;
@@ -197,7 +205,7 @@ status cuda_device::checksum_async(stream_ref stream, std::span<std::byte const>
 
 result<std::uint64_t> cuda_device::read_back(stream_ref stream, std::byte const* from) {
   call_guard const guard(parts_->state);
-  if (!guard.entered().ok()) return guard.entered().error();
+  if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
   cudaStream_t const on = cuda_stream(stream);
   if (auto const known = parts_->streams.number_of(on); !known.ok()) return known.error();
   if (status may = parts_->streams.refuse_capturing(on); !may.ok()) return may.error();

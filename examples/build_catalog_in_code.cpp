@@ -39,9 +39,9 @@ tierpager::catalog make_catalog(std::uint64_t tensors) {
 int main() {
   bool right = true;
   tierpager::host_stream stream;
-  tierpager::pager pager(make_catalog(12), std::make_shared<computed_source>(),
-                         tierpager::open_device(tierpager::device_kind::host),
-                         {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes, .pin_vram = {"layer.0"}});
+  tierpager::pager pager(
+      make_catalog(12), std::make_shared<computed_source>(), tierpager::open_device(tierpager::device_kind::host),
+      {.vram = tierpager::bytes(4 * tensor_bytes), .ram = tierpager::bytes(6 * tensor_bytes), .pin_vram = {"layer.0"}});
   for (int pass = 0; pass < 2; ++pass) {
     for (std::uint32_t number = 0; number < pager.tensors().size(); ++number) {
       auto const layer = pager.acquire(tierpager::tensor_id{number}, stream);

@@ -42,7 +42,7 @@ std::vector<float> run(tierpager::budget const& vram) {
 }  // namespace
 
 int main() {
-  auto const paged = run(model.bytes() / 2);
+  auto const paged = run(tierpager::bytes(model.bytes() / 2));
   auto const resident = run("unlimited");
   bool const equal = paged == resident;
   std::printf("%s\n", equal ? "the results are equal, bit by bit" : "the results differ");

@@ -68,7 +68,7 @@ std::shared_ptr<tierpager::device> open_gpu() {
 
 int main() {
   try {
-    auto const paged = run(open_gpu(), model.bytes() / 2);
+    auto const paged = run(open_gpu(), tierpager::bytes(model.bytes() / 2));
     auto const resident = run(open_gpu(), "unlimited");  // a device of its own, since one serves one pager
     bool const equal = paged == resident;
     std::printf("%s\n", equal ? "the results are equal, bit by bit" : "the results differ");

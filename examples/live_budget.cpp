@@ -58,15 +58,16 @@ bool run_passes(tierpager::pager& pager, int passes) {
 int main() {
   tierpager::pager pager(make_catalog(), std::make_shared<numbered_source>(),
                          tierpager::open_device(tierpager::device_kind::host),
-                         {.vram = "unlimited", .ram = 4 * tensor_bytes});
+                         {.vram = "unlimited", .ram = tierpager::bytes(4 * tensor_bytes)});
   bool right = false;
   std::thread inference([&] { right = run_passes(pager, 50); });
-  for (std::uint64_t const room : {3U, 12U, 2U, 8U}) pager.set_budget(tierpager::tier::vram, room * tensor_bytes);
+  for (std::uint64_t const room : {3U, 12U, 2U, 8U})
+    pager.set_budget(tierpager::tier::vram, tierpager::bytes(room * tensor_bytes));
   inference.join();
 
   // What handles still hold drains as their last uses are known to be over; until then the old budget binds.
   constexpr std::uint64_t last_budget_bytes = 2 * tensor_bytes;
-  pager.set_budget(tierpager::tier::vram, last_budget_bytes);
+  pager.set_budget(tierpager::tier::vram, tierpager::bytes(last_budget_bytes));
   while (pager.stats().vram.effective_bytes > last_budget_bytes) std::this_thread::yield();
   tierpager::tier_statistics const vram = pager.stats().vram;
   std::printf("all bytes %s; VRAM held at the end: %llu bytes\n", right ? "right" : "WRONG",

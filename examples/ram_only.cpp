@@ -38,7 +38,7 @@ tierpager::catalog make_catalog() {
 int main() {
   tierpager::pager pager(make_catalog(), std::make_shared<experts_source>(),
                          tierpager::open_device(tierpager::device_kind::host),
-                         {.vram = "none", .ram = 3 * expert_bytes});
+                         {.vram = "none", .ram = tierpager::bytes(3 * expert_bytes)});
   bool right = true;
   for (std::uint32_t token = 0; token < 6; ++token) {
     // Two experts a token: the shared one, and one that changes.

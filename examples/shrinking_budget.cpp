@@ -103,7 +103,7 @@ int share_memory() {
   std::uint64_t const least_bytes = tierpager::round_up(scratch_bytes, granule_bytes);
   std::uint64_t const shared_bytes = least_bytes + 16 * tensor_bytes;
   tierpager::pager pager(make_catalog(tensor_bytes), std::make_shared<numbered_source>(tensor_bytes), on,
-                         {.vram = shared_bytes, .ram = "unlimited", .scratch_bytes = scratch_bytes});
+                         {.vram = tierpager::bytes(shared_bytes), .ram = "unlimited", .scratch_bytes = scratch_bytes});
   inference model(pager, tensor_bytes);
   std::jthread const thread([&](std::stop_token const& stop) { model.run(stop); });
   growing_buffer beside;
@@ -111,7 +111,7 @@ int share_memory() {
   for (std::uint64_t beside_bytes = 0; beside_bytes < 14 * tensor_bytes && !model.failed();) {
     model.wait_for_another_pass();
     beside_bytes += 2 * tensor_bytes;
-    pager.set_budget(tierpager::tier::vram, shared_bytes - beside_bytes);
+    pager.set_budget(tierpager::tier::vram, tierpager::bytes(shared_bytes - beside_bytes));
     // What is in use above the new budget drains as its last uses are over; until then the old budget binds.
     while (pager.stats().vram.effective_bytes > shared_bytes - beside_bytes && !model.failed())
       std::this_thread::yield();

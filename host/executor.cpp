@@ -9,20 +9,6 @@
 #include <host/auto_budget.hpp>
 
 namespace tierpager {
-namespace {
-
-stream_ref const no_stream(static_cast<void*>(nullptr));
-
-// A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
-void check_stream(std::optional<stream_ref> stream) {
-  if (!stream || !stream->names_no_one_stream()) return;
-  throw error({.code = errc::invalid_argument,
-               .what = "null and cudaStreamPerThread do not name one stream: pass one that was created, or "
-                       "cudaStreamLegacy"});
-}
-
-}  // namespace
-
 executor::executor(model of, std::shared_ptr<device> on, pager_options const& options)
     : tensors_(std::move(of.tensors)),
       metadata_(std::move(of.file_metadata)),
@@ -30,7 +16,8 @@ executor::executor(model of, std::shared_ptr<device> on, pager_options const& op
       record_events_(options.record_events),
       on_warning_(options.on_warning),
       source_(std::move(of.source)),
-      device_(std::move(on)) {
+      device_(std::move(on)),
+      streams_(device_ == nullptr ? stream_kind::own : device_->takes()) {
   if (source_ == nullptr || device_ == nullptr)
     throw error({.code = errc::invalid_argument, .what = "a pager needs a source and a device"});
   budget const vram = named_budget(tier::vram, options.vram);
@@ -204,7 +191,7 @@ std::optional<failure> executor::wait_for(request_id request, std::span<tensor_i
 std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where, std::optional<stream_ref> stream,
                                       wait_options const& wait) {
   trace_range const acquiring(trace_, trace_kind::acquire, ids);
-  check_stream(stream);
+  if (stream) check_stream(*stream);
   owner_id const owner = owner_for(wait);
   std::vector<handle> handles;
   handles.reserve(ids.size());
@@ -221,12 +208,12 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
       why = hit.error();
     } else if (!*hit) {
       if (stream) why = refuse_while_capturing(*stream);
-      if (!why) why = acquire_or_wait(ids, where, stream.value_or(no_stream), wait, waiting);
+      if (!why) why = acquire_or_wait(ids, where, stream.value_or(no_stream()), wait, waiting);
     }
     dispatch_and_plan();
     if (!why) {
       for (tensor_id id : ids) {
-        handles.push_back(handle_to(core_->place(id, where), id, where, stream ? stream->get() : nullptr, owner));
+        handles.push_back(handle_to(core_->place(id, where), id, where, stream.value_or(no_stream()), owner));
         if (where == tier::vram)
           if (auto const ready = core_->ready(id)) until = std::max(until.value_or(*ready), *ready);
       }
@@ -234,7 +221,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     last = leave();  // the handles count from here on
   }
   if (why) {  // without one there are handles, so this is not the last
-    if (last) delete this;
+    if (last) delete_this();
     throw error(std::move(*why));
   }
   if (stream) order_after(handles, *stream, until);
@@ -243,13 +230,13 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
 
 handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) {
   handle held;  // outlives the lock: to release it takes the lock
-  bool const plain = !trace_.attached() && (where == tier::ram || !stream.names_no_one_stream());
+  bool const plain = !trace_.attached() && (where == tier::ram || takes(stream));
   if (plain) {
     owner_id const owner = owner_for(wait);
     scoped_lock lock(mutex_, for_a_hit);
     records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
-      held = handle_to(*place, id, where, stream.get(), owner);
+      held = handle_to(*place, id, where, stream, owner);
       if (!core_->has_commands() && !place->copying) [[likely]]
         return held;
       dispatch_and_plan();
@@ -312,7 +299,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   {
     scoped_lock const lock(mutex_);
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, owner))) return std::nullopt;
-    one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream.get(), owner);
+    one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream, owner);
     dispatch_and_plan();
     until = core_->ready(id);
   }
@@ -324,7 +311,7 @@ handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
   owner_id const owner = is_thread(one.owner_) ? this_thread_owner() : one.owner_;
   core_->share(one.id_, one.tier_, owner);
-  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream_, owner);
+  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream(), owner);
   another.retirements_before_ = one.retirements_before_;
   return another;
 }
@@ -357,32 +344,6 @@ statistics executor::stats() const {
   now.waiting_acquires = blocked_.size();
   now.ram_is_page_locked = device_->ram_is_page_locked();
   return now;
-}
-
-void executor::close() noexcept {
-  {
-    scoped_lock const lock(mutex_);
-    if (closed_) return;
-    closed_ = true;
-    core_->close();
-    dispatch();
-    while (!idle_readers_.empty()) wake_reader();
-    for (condition* const each : resizers_) each->notify_one();
-    copier_wake_.notify_all();
-    waiter_wake_.notify_all();
-  }
-  for (thread& one : threads_) one.join();
-}
-
-void executor::abandon() noexcept {
-  close();
-  bool last = false;
-  {
-    scoped_lock const lock(mutex_);
-    abandoned_ = true;
-    last = outstanding_ == 0;
-  }
-  if (last) delete this;
 }
 
 }  // namespace tierpager

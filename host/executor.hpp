@@ -19,6 +19,7 @@
 
 #include <core/owner.hpp>
 #include <core/residency/residency.hpp>
+#include <host/host_stream_identity.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
 #include <tierpager/pager.hpp>
@@ -46,7 +47,7 @@ class executor {
   [[nodiscard]] std::vector<event> take_events() TIERPAGER_EXCLUDES(mutex_);
   void pin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
   /// By glob or preset; warns where it covers less than it seems to.
-  void pin(std::string_view glob_or_preset, tier where) TIERPAGER_EXCLUDES(mutex_);
+  void pin(std::vector<std::string> const& globs_or_presets, tier where) TIERPAGER_EXCLUDES(mutex_);
   void unpin(std::span<tensor_id const> ids, tier where) TIERPAGER_EXCLUDES(mutex_);
   budget_report set_budget(tier where, budget const& to) TIERPAGER_EXCLUDES(mutex_);
   void retire_stream(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
@@ -59,6 +60,8 @@ class executor {
   [[nodiscard]] bool pinned(tensor_id id, tier where) const TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] std::uint64_t generation(tensor_id id) const TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] statistics stats() const TIERPAGER_EXCLUDES(mutex_);
+  /// Throws invalid_argument for what is no stream of the device.
+  void check_stream(stream_ref stream) const;
   /// The id, or throws unknown_tensor.
   [[nodiscard]] tensor_id id_of(std::string_view name) const;
 
@@ -116,12 +119,17 @@ class executor {
   std::optional<failure> wait_for(request_id request, std::span<tensor_id const> ids, stream_ref stream,
                                   wait_options const& wait, trace_range& waiting) TIERPAGER_REQUIRES(mutex_);
   void note_last_work(blocked& caller, stream_ref stream) TIERPAGER_REQUIRES(mutex_);
-  handle handle_to(records::slot const& place, tensor_id id, tier where, void* stream, owner_id owner)
+  /// Whether it is one of the device's.
+  [[nodiscard]] bool takes(stream_ref stream) const {
+    return stream.kind() == streams_ && !stream.names_no_one_stream() && !host_stream_access::is_destroyed(stream);
+  }
+  static constexpr stream_ref no_stream() { return stream_ref(static_cast<void*>(nullptr)); }
+  handle handle_to(records::slot const& place, tensor_id id, tier where, stream_ref stream, owner_id owner)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
     std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;
     std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
-    if (data == nullptr) stream = nullptr;  // what is empty is used nowhere
+    if (data == nullptr) stream = no_stream();  // what is empty is used nowhere
     return {this, data, place.bytes, stream, owner, retirements_.load(std::memory_order_relaxed), id, where};
   }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
@@ -130,6 +138,8 @@ class executor {
     if (one.owner_ != this_thread_owner() && is_thread(one.owner_)) [[unlikely]]
       core_->released_elsewhere(one.owner_);
   }
+  /// Deletes this, on whatever thread: what waits for streams must not do so on the thread of one.
+  void delete_this() noexcept;
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
   [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
     if (--outstanding_ > 0) return false;
@@ -187,6 +197,7 @@ class executor {
   warning_callback const on_warning_;
   std::shared_ptr<source> const source_;
   std::shared_ptr<device> const device_;
+  stream_kind const streams_;                   // that the device takes
   std::array<std::uint64_t, 2> whole_bytes_{};  // by tier: what 100 % of it is
   std::byte* vram_base_ = nullptr;
   std::byte* ram_base_ = nullptr;

@@ -73,9 +73,9 @@ void executor::pin(std::span<tensor_id const> ids, tier where) {
   value_or_throw(done);
 }
 
-void executor::pin(std::string_view glob_or_preset, tier where) {
-  pin(value_or_throw(match_pins(tensors_, glob_or_preset)), where);
-  warn_of_pins({std::string(glob_or_preset)}, where);
+void executor::pin(std::vector<std::string> const& globs_or_presets, tier where) {
+  pin(value_or_throw(match_all_pins(tensors_, globs_or_presets)), where);
+  warn_of_pins(globs_or_presets, where);
 }
 
 void executor::unpin(std::span<tensor_id const> ids, tier where) {

@@ -1,11 +1,28 @@
-// The end of uses: fences of releases, of streams that are retired, and of the executor itself.
+// Streams and the end of uses: fences of releases, of streams that are retired, and of the executor itself.
 #include <algorithm>
 #include <cassert>
 #include <chrono>
 
 #include <host/executor.hpp>
+#include <host/stream_thread.hpp>
 
 namespace tierpager {
+
+void executor::check_stream(stream_ref stream) const {
+  if (takes(stream)) return;
+  auto const refuse = [](std::string what) { throw error({.code = errc::invalid_argument, .what = std::move(what)}); };
+  auto const name = [](stream_kind kind) {
+    if (kind == stream_kind::own) return "a stream_ref made of a void*";
+    return kind == stream_kind::host ? "a tierpager::host_stream" : "a CUDA stream";
+  };
+  if (stream.kind() != streams_)
+    refuse("the device '" + std::string(device_->name()) + "' does not take " + name(stream.kind()) + ": pass " +
+           name(streams_));
+  // A null stream would be taken for none, and cudaStreamPerThread names another stream on each thread.
+  if (stream.names_no_one_stream())
+    refuse("null and cudaStreamPerThread do not name one stream: pass one that was created, or cudaStreamLegacy");
+  refuse("the host_stream was destroyed: pass one that lives");
+}
 
 // What was left unproven on the stream under a key below `keys_before` was queued before this fence was recorded.
 void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_before) {
@@ -39,7 +56,7 @@ void executor::release(handle const& one, stream_ref stream) noexcept {
     dispatch();
     last = leave();
   }
-  if (last) delete this;
+  if (last) delete_this();
 }
 
 // Nothing was queued, or by the CPU: the use is over.
@@ -52,7 +69,7 @@ void executor::release_unfenced(handle const& one) noexcept {
     dispatch();
     last = leave();
   }
-  if (last) delete this;
+  if (last) delete_this();
 }
 
 void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
@@ -68,7 +85,7 @@ void executor::release_unproven(handle const& one, stream_ref stream, failure co
     dispatch();
     last = leave();
   }
-  if (last) delete this;
+  if (last) delete_this();
 }
 
 // Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
@@ -99,6 +116,7 @@ void executor::prove_uses_on(stream_ref stream) {
 }
 
 void executor::retire_stream(stream_ref stream) {
+  check_stream(stream);
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   fence const last = value_or_throw(device_->record(stream));
   auto const over = device_->passed(last);
@@ -117,6 +135,39 @@ void executor::retire_stream(stream_ref stream) {
 
 void executor::tell_if_lost(failure const& why) {
   if (why.code == errc::device_lost) core_->device_lost(why);
+}
+
+void executor::close() noexcept {
+  {
+    scoped_lock const lock(mutex_);
+    if (closed_) return;
+    closed_ = true;
+    core_->close();
+    dispatch();
+    while (!idle_readers_.empty()) wake_reader();
+    for (condition* const each : resizers_) each->notify_one();
+    copier_wake_.notify_all();
+    waiter_wake_.notify_all();
+  }
+  for (thread& one : threads_) one.join();
+}
+
+void executor::delete_this() noexcept {
+  if (this_stream_thread == nullptr)
+    delete this;
+  else  // its destructor waits for what was queued there, too
+    this_stream_thread->run_last([this] { delete this; });
+}
+
+void executor::abandon() noexcept {
+  close();
+  bool last = false;
+  {
+    scoped_lock const lock(mutex_);
+    abandoned_ = true;
+    last = outstanding_ == 0;
+  }
+  if (last) delete_this();
 }
 
 // Memory goes when the device does: not before the last use of every stream, and every copy, has run. What a failing

@@ -12,6 +12,12 @@ namespace {
 
 failure refuse(errc code, std::string what) { return {.code = code, .what = "host device: " + std::move(what)}; }
 
+status check_kind(stream_ref stream) {
+  if (stream.kind() != stream_kind::host || stream.get() == nullptr)
+    return refuse(errc::invalid_argument, "not a host_stream, which is what this device takes");
+  return {};
+}
+
 // From 1 on, so that a queue's 0 is nobody's. Streams outlive devices, and a later one may lie where an earlier one did.
 std::uint32_t next_serial() {
   static std::atomic<std::uint32_t> latest = 0;
@@ -49,22 +55,23 @@ result<std::uint64_t> host_device::free_vram_bytes() {
 }
 
 result<host_device::known_stream> host_device::find(stream_ref stream) {
-  if (stream.get() == nullptr) return refuse(errc::invalid_argument, "a null stream");
-  queue_ref const queue = static_cast<host_stream*>(stream.get())->queue_;
+  if (status const one = check_kind(stream); !one.ok()) return one.error();
+  host_stream_identity& identity = host_stream_access::identity_of(stream);
+  host_stream const* const real = identity.stream.load(std::memory_order_acquire);
   scoped_lock const lock(streams_mutex_);
-  auto const known = numbers_.find(queue);
+  auto const known = numbers_.find(&identity);
+  if (known != numbers_.end() && streams_[known->second].retired)
+    return refuse(errc::invalid_argument, "stream " + std::to_string(known->second) + " was retired");
+  if (real == nullptr) return refuse(errc::invalid_argument, "the host_stream was destroyed");
   if (known != numbers_.end()) {
-    if (streams_[known->second].retired)
-      return refuse(errc::invalid_argument, "stream " + std::to_string(known->second) + " was retired");
-    queue->known_as.store(name_of(known->second), std::memory_order_relaxed);
-    return known_stream{known->second, queue};
+    identity.known_as.store(name_of(known->second), std::memory_order_relaxed);
+    return known_stream{known->second, real->queue_};
   }
-  std::erase_if(numbers_, [](auto const& each) { return each.first.expired(); });
   auto const number = static_cast<std::uint32_t>(streams_.size());
-  streams_.push_back({.queue = queue});
-  numbers_.emplace(queue, number);
-  if (options_.jitter_seed != 0) queue->set_jitter(options_.jitter_seed + number);
-  return known_stream{number, queue};
+  streams_.push_back({.identity = real->identity_, .queue = real->queue_});
+  numbers_.emplace(&identity, number);
+  if (options_.jitter_seed != 0) real->queue_->set_jitter(options_.jitter_seed + number);
+  return known_stream{number, real->queue_};
 }
 
 result<host_device::queue_ref> host_device::queue_of(fence which) const {
@@ -93,23 +100,36 @@ result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
     jitter(seed, point);
     std::memcpy(to, from, half);
   };
-  return fence{.stream = 0, .sequence = copies_.queue_->push(copy)};
+  return fence{.stream = 0, .sequence = copies_.queue_->push_work(copy)};
+}
+
+result<bool> host_device::capturing(stream_ref stream) {
+  if (status const one = check_kind(stream); !one.ok()) return one.error();
+  return false;
 }
 
 // Every release of a handle comes here, so a stream that was seen before is found without a lock.
 result<fence> host_device::record(stream_ref stream) {
-  if (stream.get() != nullptr) {
-    host_stream::queue const& queue = *static_cast<host_stream*>(stream.get())->queue_;
-    std::uint64_t const name = queue.known_as.load(std::memory_order_relaxed);
-    if (name >> 32U == serial_) return fence{.stream = static_cast<std::uint32_t>(name), .sequence = queue.pushed()};
+  if (stream.kind() == stream_kind::host) {
+    host_stream_identity const& identity = host_stream_access::identity_of(stream);
+    std::uint64_t const name = identity.known_as.load(std::memory_order_relaxed);
+    if (name >> 32U == serial_)
+      return fence{.stream = static_cast<std::uint32_t>(name),
+                   .sequence = identity.pushed.load(std::memory_order_acquire)};
   }
   return record_elsewhere(stream);
 }
 
+// On a stream that was destroyed everything has run: its last fence is there, though nothing can be queued any more.
 [[gnu::noinline]] result<fence> host_device::record_elsewhere(stream_ref stream) {
   auto const known = find(stream);
-  if (!known.ok()) return known.error();
-  return fence{.stream = known->number, .sequence = known->queue->pushed()};
+  if (known.ok()) return fence{.stream = known->number, .sequence = known->queue->pushed()};
+  if (!check_kind(stream).ok() || !host_stream_access::is_destroyed(stream)) return known.error();
+  host_stream_identity const& identity = host_stream_access::identity_of(stream);
+  scoped_lock const lock(streams_mutex_);
+  auto const seen = numbers_.find(&identity);
+  if (seen == numbers_.end() || streams_[seen->second].retired) return known.error();
+  return fence{.stream = seen->second, .sequence = identity.pushed.load(std::memory_order_acquire)};
 }
 
 status host_device::wait(stream_ref stream, fence until) {
@@ -119,7 +139,7 @@ status host_device::wait(stream_ref stream, fence until) {
   if (!other.ok()) return other.error();
   queue_ref const& awaited = *other;
   if (!awaited || awaited == waiting->queue || awaited->has_run(until.sequence)) return {};
-  (void)waiting->queue->push([awaited, sequence = until.sequence] { awaited->wait_until_run(sequence); });
+  (void)waiting->queue->push_work([awaited, sequence = until.sequence] { awaited->wait_until_run(sequence); });
   return {};
 }
 
@@ -135,7 +155,7 @@ status host_device::retire(stream_ref stream) {
   if (known->number == 0) return refuse(errc::invalid_argument, "the copy stream cannot be retired");
   scoped_lock const lock(streams_mutex_);
   streams_[known->number].retired = true;
-  known->queue->known_as.store(0, std::memory_order_relaxed);
+  host_stream_access::identity_of(stream).known_as.store(0, std::memory_order_relaxed);
   return {};
 }
 
@@ -153,7 +173,7 @@ status host_device::checksum_async(stream_ref stream, std::span<std::byte const>
   if (status readable = check_vram(data.data(), data.size(), "what the checksum reads"); !readable.ok())
     return readable;
   if (status writable = check_vram(result, 8, "where the checksum goes"); !writable.ok()) return writable;
-  (void)known->queue->push([data, result] {
+  (void)known->queue->push_work([data, result] {
     std::uint64_t const value = host_checksum(data);
     std::memcpy(result, &value, sizeof value);
   });
@@ -165,7 +185,7 @@ result<std::uint64_t> host_device::read_back(stream_ref stream, std::byte const*
   if (!known.ok()) return known.error();
   if (status readable = check_vram(from, 8, "what is read back"); !readable.ok()) return readable.error();
   std::uint64_t value = 0;
-  known->queue->wait_until_run(known->queue->push([from, &value] { std::memcpy(&value, from, sizeof value); }));
+  known->queue->wait_until_run(known->queue->push_work([from, &value] { std::memcpy(&value, from, sizeof value); }));
   return value;
 }
 

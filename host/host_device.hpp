@@ -32,6 +32,7 @@ class host_device final : public device {
   ~host_device() override;
 
   [[nodiscard]] std::string_view name() const override { return "host"; }
+  [[nodiscard]] stream_kind takes() const override { return stream_kind::host; }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override {
     bool const own = where == tier::vram && options_.vram_granule_bytes != 0;
     return own ? options_.vram_granule_bytes : options_.granule_bytes;
@@ -50,7 +51,7 @@ class host_device final : public device {
 
   result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override;
   [[nodiscard]] stream_ref copy_stream() override { return copies_; }
-  result<bool> capturing(stream_ref) override { return false; }
+  result<bool> capturing(stream_ref stream) override;
   result<fence> record(stream_ref stream) override;
   status wait(stream_ref stream, fence until) override;
   result<bool> passed(fence which) override;
@@ -63,10 +64,11 @@ class host_device final : public device {
   result<stream_ref> make_stream() override;
 
  private:
-  using queue_ref = std::shared_ptr<host_stream::queue>;
-  using weak_queue = std::weak_ptr<host_stream::queue>;
+  using queue_ref = std::shared_ptr<host_stream_queue>;
+  using weak_queue = std::weak_ptr<host_stream_queue>;
   struct seen_stream {
-    weak_queue queue;  // gone: the stream was destroyed, and everything on it has run
+    std::shared_ptr<host_stream_identity> identity;  // kept, so that no other stream is taken for it
+    weak_queue queue;                                // gone: the stream was destroyed, and everything on it has run
     bool retired = false;
   };
   struct known_stream {
@@ -77,7 +79,7 @@ class host_device final : public device {
   host_arena& arena(tier where) { return where == tier::vram ? vram_ : ram_; }
   /// What a queue is known as here: the device and the number.
   [[nodiscard]] std::uint64_t name_of(std::uint32_t number) const { return std::uint64_t{serial_} << 32U | number; }
-  /// The stream's number, minted at first sight; an error for a retired one.
+  /// The stream's number, minted at first sight; an error for a retired one, a destroyed one and what is no host_stream.
   result<known_stream> find(stream_ref stream) TIERPAGER_EXCLUDES(streams_mutex_);
   result<fence> record_elsewhere(stream_ref stream) TIERPAGER_EXCLUDES(streams_mutex_);
   /// Null for a fence whose stream is gone; an error for one that was never minted here.
@@ -93,7 +95,7 @@ class host_device final : public device {
 
   mutable annotated_mutex streams_mutex_;
   std::vector<seen_stream> streams_ TIERPAGER_GUARDED_BY(streams_mutex_);  // by number
-  std::map<weak_queue, std::uint32_t, std::owner_less<weak_queue>> numbers_ TIERPAGER_GUARDED_BY(streams_mutex_);
+  std::map<host_stream_identity const*, std::uint32_t> numbers_ TIERPAGER_GUARDED_BY(streams_mutex_);
   std::vector<std::unique_ptr<host_stream>> made_ TIERPAGER_GUARDED_BY(streams_mutex_);
 
   host_stream copies_;

@@ -21,28 +21,28 @@ void jitter(std::uint64_t seed, std::uint64_t point) {
   }
 }
 
-std::uint64_t host_stream::queue::push(std::function<void()> work) {
+std::uint64_t host_stream_queue::push(std::unique_ptr<host_stream::task> work) {
   scoped_lock const lock(mutex_);
   work_.push_back(std::move(work));
   queued_.notify_one();
-  return pushed_.fetch_add(1, std::memory_order_release) + 1;
+  return identity_->pushed.fetch_add(1, std::memory_order_release) + 1;
 }
 
-void host_stream::queue::wait_until_run(std::uint64_t sequence) const {
+void host_stream_queue::wait_until_run(std::uint64_t sequence) const {
   scoped_lock lock(mutex_);
   while (!has_run(sequence)) progressed_.wait(lock);
 }
 
-void host_stream::queue::set_jitter(std::uint64_t seed) {
+void host_stream_queue::set_jitter(std::uint64_t seed) {
   scoped_lock const lock(mutex_);
   jitter_seed_ = seed;
 }
 
-void host_stream::queue::start() {
+void host_stream_queue::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void host_stream::queue::finish() {
+void host_stream_queue::finish() {
   assert(thread_.get_id() != std::this_thread::get_id());
   {
     scoped_lock const lock(mutex_);
@@ -52,30 +52,39 @@ void host_stream::queue::finish() {
   thread_.join();
 }
 
-void host_stream::queue::run() noexcept {
+void host_stream_queue::run() noexcept {
+  this_stream_thread = this;
   scoped_lock lock(mutex_);
   while (true) {
     while (work_.empty() && !ending_) queued_.wait(lock);
     if (work_.empty()) return;
-    std::function<void()> next = std::move(work_.front());
+    std::unique_ptr<host_stream::task> next = std::move(work_.front());
     work_.pop_front();
     std::uint64_t const seed = jitter_seed_;
     std::uint64_t const point = run_;
     lock.unlock();
     jitter(seed, point);
-    next();
-    next = nullptr;  // what it held is let go before anyone sees it as done
+    next->run();
+    next.reset();  // what it held is let go before anyone sees it as done
     lock.lock();
     run_.fetch_add(1, std::memory_order_release);
     progressed_.notify_all();
   }
 }
 
-host_stream::host_stream() : queue_(std::make_shared<queue>()) { queue_->start(); }
+host_stream::host_stream()
+    : identity_(std::make_shared<host_stream_identity>()), queue_(std::make_shared<host_stream_queue>(identity_)) {
+  identity_->stream.store(this, std::memory_order_release);
+  queue_->start();
+}
 
-host_stream::~host_stream() { queue_->finish(); }
+host_stream::~host_stream() {
+  queue_->finish();
+  identity_->known_as.store(0, std::memory_order_relaxed);
+  identity_->stream.store(nullptr, std::memory_order_release);
+}
 
-void host_stream::submit(std::function<void()> work) { (void)queue_->push(std::move(work)); }
+void host_stream::push(std::unique_ptr<task> work) { (void)queue_->push(std::move(work)); }
 
 void host_stream::synchronize() { queue_->wait_until_run(queue_->pushed()); }
 

@@ -7,44 +7,49 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <thread>
+#include <utility>
 
+#include <host/host_stream_identity.hpp>
+#include <host/stream_thread.hpp>
 #include <host/threading.hpp>
 #include <tierpager/host_stream.hpp>
 
 namespace tierpager {
 
-struct host_stream::queue {
+class host_stream_queue final : private stream_thread {
  public:
-  queue() = default;
-  queue(queue const&) = delete;
-  queue& operator=(queue const&) = delete;
+  explicit host_stream_queue(std::shared_ptr<host_stream_identity> of) : identity_(std::move(of)) {}
 
   /// Queues an operation; returns how many were queued by then: the sequence a fence behind it has.
-  std::uint64_t push(std::function<void()> work) TIERPAGER_EXCLUDES(mutex_);
-  [[nodiscard]] std::uint64_t pushed() const { return pushed_.load(std::memory_order_acquire); }
+  std::uint64_t push(std::unique_ptr<host_stream::task> work) TIERPAGER_EXCLUDES(mutex_);
+  /// The same of anything that can be called.
+  template <class Work>
+  std::uint64_t push_work(Work work) TIERPAGER_EXCLUDES(mutex_) {
+    return push(std::make_unique<host_stream::task_of<Work>>(std::move(work)));
+  }
+  [[nodiscard]] std::uint64_t pushed() const { return identity_->pushed.load(std::memory_order_acquire); }
   [[nodiscard]] bool has_run(std::uint64_t sequence) const { return run_.load(std::memory_order_acquire) >= sequence; }
   /// Waits until that many operations have run.
   void wait_until_run(std::uint64_t sequence) const TIERPAGER_EXCLUDES(mutex_);
   /// From the next operation on the thread pauses at points that follow from the seed; 0 ends that.
   void set_jitter(std::uint64_t seed) TIERPAGER_EXCLUDES(mutex_);
 
-  /// What the device that looked it up last knows it by, to find it again at once; 0: nothing.
-  std::atomic<std::uint64_t> known_as = 0;
-
  private:
   friend class host_stream;
   void start();
   void finish() TIERPAGER_EXCLUDES(mutex_);  // runs what was queued, then joins the thread
   void run() noexcept TIERPAGER_EXCLUDES(mutex_);
+  void run_last(std::function<void()> what) override TIERPAGER_EXCLUDES(mutex_) { (void)push_work(std::move(what)); }
 
+  std::shared_ptr<host_stream_identity> const identity_;
   std::thread thread_;  // touched by start and finish only
 
   mutable annotated_mutex mutex_;
   mutable std::condition_variable_any queued_, progressed_;
-  std::deque<std::function<void()>> work_ TIERPAGER_GUARDED_BY(mutex_);
-  std::atomic<std::uint64_t> pushed_ = 0;  // both written under the lock
-  std::atomic<std::uint64_t> run_ = 0;
+  std::deque<std::unique_ptr<host_stream::task>> work_ TIERPAGER_GUARDED_BY(mutex_);
+  std::atomic<std::uint64_t> run_ = 0;  // written under the lock
   std::uint64_t jitter_seed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool ending_ TIERPAGER_GUARDED_BY(mutex_) = false;
 };

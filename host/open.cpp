@@ -53,8 +53,16 @@ std::shared_ptr<device> open_device(device_kind kind, int ordinal, warning_callb
 }
 
 pager open(std::string const& path, pager_options const& options, open_options const& where) {
-  model opened = read_model({path}, where);
+  return open(std::vector{path}, options, where);
+}
+
+pager open(std::vector<std::string> const& paths, pager_options const& options, open_options const& where) {
+  model opened = read_model(paths, where);
   return pager(std::move(opened), open_device(where.device, where.ordinal, options.on_warning), options);
+}
+
+pager open(std::initializer_list<std::string> paths, pager_options const& options, open_options const& where) {
+  return open(std::vector(paths), options, where);
 }
 
 }  // namespace tierpager

@@ -28,22 +28,46 @@ handle& handle::operator=(handle&& other) noexcept {
   retirements_before_ = other.retirements_before_;
   id_ = other.id_;
   tier_ = other.tier_;
+  stream_kind_ = other.stream_kind_;
   return *this;
 }
 
 handle handle::share() const { return executor_ == nullptr ? handle() : executor_->share(*this); }
 
+tensor_info const& handle::info() const {
+  if (executor_ == nullptr)
+    throw error(
+        {.code = errc::invalid_argument, .what = "an empty handle holds no tensor: it was released or moved from"});
+  return executor_->tensors()[id_];
+}
+
+void handle::check_span(std::size_t element_bytes, std::size_t align_bytes) const {
+  tensor_info const& held = info();
+  auto const refuse = [&](std::string what) {
+    throw error({.code = errc::invalid_argument, .what = std::move(what), .tensor = held.name});
+  };
+  if (bytes_ % element_bytes != 0)
+    refuse("its " + std::to_string(bytes_) + " bytes (" + held.dtype + ") are no whole number of elements of " +
+           std::to_string(element_bytes) + " bytes");
+  if (reinterpret_cast<std::uintptr_t>(data_) % align_bytes != 0)
+    refuse("it lies at a multiple of " + std::to_string(vram_align_bytes) + " bytes, and the elements of a span of " +
+           std::to_string(align_bytes));
+}
+
 void handle::release() noexcept {
   if (executor_ == nullptr) return;
-  executor_->release(*this, stream_ref(stream_));
+  executor_->release(*this, stream());
   executor_ = nullptr;
   data_ = nullptr;
 }
 
-void handle::release(stream_ref stream) noexcept {
-  assert(!stream.names_no_one_stream());
+void handle::release(stream_ref stream) {
   if (executor_ == nullptr) return;
-  if (tier_ == tier::vram && bytes_ > 0) stream_ = stream.get();
+  executor_->check_stream(stream);
+  if (tier_ == tier::vram && bytes_ > 0) {
+    stream_ = stream.get();
+    stream_kind_ = stream.kind();
+  }
   retirements_before_ = ~std::uint64_t{0};  // it exists, whatever was retired at that address
   release();
 }
@@ -67,8 +91,8 @@ pager::~pager() {
   if (executor_ != nullptr) executor_->abandon();
 }
 
-handle pager::acquire(std::string_view name, stream_ref stream, wait_options const& wait) {
-  return acquire(executor_->id_of(name), stream, wait);
+handle pager::acquire(name_view name, stream_ref stream, wait_options const& wait) {
+  return acquire(id_of(name), stream, wait);
 }
 
 handle pager::acquire(tensor_id id, stream_ref stream, wait_options const& wait) {
@@ -81,9 +105,7 @@ std::vector<handle> pager::acquire(std::span<tensor_id const> ids, stream_ref st
 
 std::optional<handle> pager::try_acquire(tensor_id id, stream_ref stream) { return executor_->try_acquire(id, stream); }
 
-handle pager::acquire_host(std::string_view name, wait_options const& wait) {
-  return acquire_host(executor_->id_of(name), wait);
-}
+handle pager::acquire_host(name_view name, wait_options const& wait) { return acquire_host(id_of(name), wait); }
 
 handle pager::acquire_host(tensor_id id, wait_options const& wait) {
   return executor_->acquire_one(id, tier::ram, stream_ref(static_cast<void*>(nullptr)), wait);
@@ -101,7 +123,15 @@ void pager::prefetch(std::span<tensor_id const> ids) { executor_->prefetch(ids);
 
 void pager::pin(std::span<tensor_id const> ids, tier where) { executor_->pin(ids, where); }
 
-void pager::pin(std::string_view glob_or_preset, tier where) { executor_->pin(glob_or_preset, where); }
+std::vector<tensor_id> pager::matches_of(std::vector<std::string> const& globs_or_presets) const {
+  return value_or_throw(match_all_pins(tensors(), globs_or_presets));
+}
+
+void pager::pin_all(std::vector<std::string> const& globs_or_presets, tier where) {
+  executor_->pin(globs_or_presets, where);
+}
+
+tensor_id pager::id_of(name_view name) const { return executor_->id_of(name); }
 
 void pager::unpin(std::span<tensor_id const> ids, tier where) { executor_->unpin(ids, where); }
 budget_report pager::set_budget(tier where, budget const& to) { return executor_->set_budget(where, to); }

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <tierpager/eviction_policy.hpp>
+#include <tierpager/version.hpp>
 
 #include <core/slice_option.hpp>
 #include <tools/option_values.hpp>
@@ -288,10 +289,10 @@ command_line parse_command_line(int count, char const* const* arguments) {
   run_options run;
   plan_options plan;
   verify_options verify;
-  verify.paging.ram = std::uint64_t{0};
+  verify.paging.ram = bytes(0);
   CLI::App app("Pages the tensors of a model file through two memory tiers, VRAM and page-locked RAM.", "tierpager");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "tierpager " TIERPAGER_VERSION);
+  app.set_version_flag("--version", "tierpager " + std::string(library_version()));
   add_inspect(app, inspect);
   add_run(app, run);
   add_plan(app, plan);

@@ -1,15 +1,9 @@
 #include <tools/paced_ports.hpp>
 
-#include <tierpager/host_stream.hpp>
+#include <host/host_stream_identity.hpp>
 #include <tools/virtual_machine.hpp>
 
 namespace tierpager::tools {
-
-namespace {
-
-host_stream& host_stream_of(stream_ref stream) { return *static_cast<host_stream*>(stream.get()); }
-
-}  // namespace
 
 status paced_source::read(std::uint32_t file, std::uint64_t offset, std::span<std::byte> target) {
   auto const due = pacer_.claim(seconds_for(target.size(), bytes_per_second_));
@@ -20,7 +14,7 @@ status paced_source::read(std::uint32_t file, std::uint64_t offset, std::span<st
 
 // The stream itself claims the time once it gets there, and spends what the copy has left of it.
 result<fence> paced_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
-  host_stream& copies = host_stream_of(real().copy_stream());
+  host_stream& copies = host_stream_access::stream_of(real().copy_stream());
   copies.submit([on = link_, seconds = seconds_for(bytes, bytes_per_second_)] { on->due = on->pace.claim(seconds); });
   auto queued = real().copy_async(vram_offset, ram_offset, bytes);
   if (!queued.ok()) return queued;
@@ -33,7 +27,7 @@ std::uint64_t paced_device::copied_bytes(pacer::clock::time_point until) const {
 }
 
 void queue_work(stream_ref stream, std::shared_ptr<pacer> const& pace, double seconds) {
-  host_stream_of(stream).submit([pace, seconds] { pace->wait_until(pace->claim(seconds)); });
+  host_stream_access::stream_of(stream).submit([pace, seconds] { pace->wait_until(pace->claim(seconds)); });
 }
 
 }  // namespace tierpager::tools

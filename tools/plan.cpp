@@ -39,7 +39,7 @@ budget resolved(tier where, budget const& asked) {
   if (where == tier::vram)
     throw usage_error(
         "--vram: 'auto' would ask a device what is free, and plan opens none: give a size, or set TIERPAGER_VRAM");
-  return auto_ram_bytes();
+  return bytes(auto_ram_bytes());
 }
 
 // Of all devices RAM comes in blocks of 4 KiB.
@@ -197,7 +197,7 @@ class planner {
   // None for a budget that is too small for this order.
   std::optional<sweep_report> swept(std::uint64_t vram_bytes) {
     virtual_pager_options with = paging_;
-    with.core.vram = tier_for(tier::vram, vram_bytes, tensors_);
+    with.core.vram = tier_for(tier::vram, bytes(vram_bytes), tensors_);
     with.record_events = false;
     try {
       steady_pass const pass = simulate_steady(tensors_, with, schedule_);

@@ -23,7 +23,7 @@ budget modest_vram(catalog const& tensors, device& on) {
   std::uint64_t const one_bytes = round_up(largest_bytes, vram_align_bytes);
   std::uint64_t const scratch_bytes = round_up(tensor_checker::scratch_bytes(on), vram_align_bytes);
   bool const two_fit = scratch_bytes + 2 * one_bytes <= value_or_throw(on.free_vram_bytes());
-  return round_up(scratch_bytes + (two_fit ? 2 : 1) * one_bytes, granule_bytes);
+  return bytes(round_up(scratch_bytes + (two_fit ? 2 : 1) * one_bytes, granule_bytes));
 }
 
 }  // namespace

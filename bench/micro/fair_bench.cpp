@@ -17,7 +17,7 @@ enum class beside : std::uint8_t { nothing, work, hits };
 
 void miss(benchmark::State& state, beside what) {
   pager pages(make_catalog(tensors, bytes_each), std::make_shared<no_source>(), make_instant_device(),
-              {.vram = budget(tensors / 4 * bytes_each), .ram = budget(tensors / 8 * bytes_each), .policy = "lru"});
+              {.vram = bytes(tensors / 4 * bytes_each), .ram = bytes(tensors / 8 * bytes_each), .policy = "lru"});
   for (std::uint32_t i = 0; i < kept; ++i) {
     pages.pin(tensor_id{i}, tier::vram);
     (void)pages.acquire(tensor_id{i}, instant_stream(1));

@@ -33,7 +33,7 @@ struct world {
   world(std::size_t tensors, program what) : what_(what), on_(std::make_shared<host_device>()) {
     pager_options options;
     options.vram = what == program::host_tier ? "none" : "unlimited";
-    options.ram = what == program::host_tier ? budget("unlimited") : budget(64U << 20U);
+    options.ram = what == program::host_tier ? budget("unlimited") : budget(bytes(64U << 20U));
     options.policy = what == program::lru_random || what == program::host_tier ? "lru" : "auto";
     pager_ = std::make_unique<pager>(make_catalog(tensors, bytes_each), std::make_shared<no_source>(), on_, options);
     bool const cycle = what == program::cycle_with_plan;

@@ -30,7 +30,7 @@ struct crowd {
     std::vector<tensor_id> const ids = random_ids(tensors, 4 * tensors, 9);
     for (std::size_t i = 0; !stop.stop_requested(); ++i) {
       pages.set_order(std::span(ids).subspan(i % 4 * tensors, tensors));
-      (void)pages.set_budget(tier::vram, budget((tensors / 2 + i % 8 * 100) * bytes_each));
+      (void)pages.set_budget(tier::vram, bytes((tensors / 2 + i % 8 * 100) * bytes_each));
       ++plans;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
@@ -42,8 +42,8 @@ struct crowd {
 
 void hit_beside_others(benchmark::State& state) {
   pager_options options;
-  options.vram = budget(tensors / 2 * bytes_each);
-  options.ram = budget(tensors / 4 * bytes_each);
+  options.vram = bytes(tensors / 2 * bytes_each);
+  options.ram = bytes(tensors / 4 * bytes_each);
   pager pages(make_catalog(tensors, bytes_each), std::make_shared<no_source>(), make_instant_device(), options);
   stream_ref const stream = instant_stream(1);
   for (std::uint32_t i = 0; i < kept; ++i) {

@@ -63,8 +63,8 @@ void miss(benchmark::State& state) {
   std::size_t const tensors = tensors_of(bytes);
   model_file file(tensors, bytes);
   pager_options options;
-  options.vram = budget(bytes);
-  options.ram = budget(2 * bytes);
+  options.vram = tierpager::bytes(bytes);
+  options.ram = tierpager::bytes(2 * bytes);
   options.policy = "lru";
   pager from(make_catalog(tensors, bytes), file.reader(), make_instant_device(), options);
   stream_ref const stream = instant_stream(1);

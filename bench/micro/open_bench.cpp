@@ -18,8 +18,8 @@ std::uint64_t heap_bytes() {
 void open_pager(benchmark::State& state, char const* policy) {
   auto const tensors = static_cast<std::size_t>(state.range(0));
   pager_options options;
-  options.vram = budget(1U << 30U);
-  options.ram = budget(1U << 30U);
+  options.vram = bytes(1U << 30U);
+  options.ram = bytes(1U << 30U);
   options.policy = policy;
   double bytes = 0;
   // All memory is the system's again once it is freed, or a smaller pager would be built in what an earlier one had touched.

@@ -1,13 +1,14 @@
 #include <tests/contract/device_contract.hpp>
 
 #include <host/host_device.hpp>
+#include <host/host_stream_identity.hpp>
 #include <tests/support/faulty_device.hpp>
 
 namespace tierpager::tests {
 namespace {
 
 void submit_to_host_stream(stream_ref stream, std::function<void()> work) {
-  static_cast<host_stream*>(stream.get())->submit(std::move(work));
+  host_stream_access::stream_of(stream).submit(std::move(work));
 }
 
 template <std::uint64_t JitterSeed, std::uint64_t GranuleBytes = 4096>

@@ -111,7 +111,8 @@ TEST_F(cuda_device_whole, a_pager_opened_on_it_reads_every_tensor_right_and_call
     auto on = std::shared_ptr<device>(open_device(device_kind::cuda));
     stream_ref const mine = value_or_throw(on->make_stream());
     cuda_standin::reset_counts();
-    pager pages(model.tensors, model.source, on, {.vram = 6 * on->granule_bytes(tier::vram), .ram = 20 * tensor_bytes});
+    pager pages(model.tensors, model.source, on,
+                {.vram = bytes(6 * on->granule_bytes(tier::vram)), .ram = bytes(20 * tensor_bytes)});
     for (std::uint32_t pass = 0; pass < 3; ++pass) {
       for (std::uint32_t i = 0; i < model.tensors.size(); ++i) {
         handle const one = pages.acquire(static_cast<tensor_id>(i), mine);

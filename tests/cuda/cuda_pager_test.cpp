@@ -101,7 +101,8 @@ TEST_F(cuda_pager, makes_no_call_for_a_hit_and_one_record_for_its_release) {
 }
 
 TEST_F(cuda_pager, makes_no_call_that_waits_on_any_thread_while_it_pages) {
-  pager paged(model_.tensors, model_.source, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  pager paged(model_.tensors, model_.source, open_cuda(),
+              {.vram = bytes(4 * tensor_bytes), .ram = bytes(6 * tensor_bytes)});
   stream_ref const stream = stream_of(paged);
   for (auto& each : all_) each = 0;
   for (std::uint32_t i = 0; i < 5 * tensors; ++i) {
@@ -151,7 +152,7 @@ TEST_F(cuda_pager, maps_and_page_locks_nothing_after_the_first_pass) {
   pattern_model const mixed = make_pattern_model(sizes);
   for (char const* const policy : {"lru", "auto"}) {
     pager paged(mixed.tensors, mixed.source, open_cuda(),
-                {.vram = mixed.tensors.bytes() / 2, .ram = mixed.tensors.bytes() / 3, .policy = policy});
+                {.vram = bytes(mixed.tensors.bytes() / 2), .ram = bytes(mixed.tensors.bytes() / 3), .policy = policy});
     stream_ref const stream = stream_of(paged);
     auto const scan = [&] {
       for (std::uint32_t i = 0; i < sizes.size(); ++i) (void)paged.acquire(tensor_id{i}, stream);
@@ -170,7 +171,8 @@ TEST_F(cuda_pager, maps_and_page_locks_nothing_after_the_first_pass) {
 }
 
 TEST_F(cuda_pager, gives_a_capturing_stream_what_is_there_and_refuses_what_is_not) {
-  pager paged(model_.tensors, model_.source, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  pager paged(model_.tensors, model_.source, open_cuda(),
+              {.vram = bytes(4 * tensor_bytes), .ram = bytes(6 * tensor_bytes)});
   stream_ref const stream = stream_of(paged);
   handle const kept = paged.acquire(tensor_id{0}, stream);
   ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
@@ -190,7 +192,8 @@ TEST_F(cuda_pager, gives_a_capturing_stream_what_is_there_and_refuses_what_is_no
 }
 
 TEST_F(cuda_pager, keeps_a_held_handle_where_it_is_while_a_graph_is_replayed) {
-  pager paged(model_.tensors, model_.source, open_cuda(), {.vram = 4 * tensor_bytes, .ram = 6 * tensor_bytes});
+  pager paged(model_.tensors, model_.source, open_cuda(),
+              {.vram = bytes(4 * tensor_bytes), .ram = bytes(6 * tensor_bytes)});
   stream_ref const stream = stream_of(paged);
   handle const held = paged.acquire(tensor_id{3}, stream);
   std::uint64_t const generation = paged.generation(tensor_id{3});
@@ -205,8 +208,10 @@ TEST_F(cuda_pager, keeps_a_held_handle_where_it_is_while_a_graph_is_replayed) {
 }
 
 TEST_F(cuda_pager, works_beside_another_on_another_device) {
-  pager first(model_.tensors, model_.source, open_cuda(0), {.vram = 3 * tensor_bytes, .ram = 4 * tensor_bytes});
-  pager second(model_.tensors, model_.source, open_cuda(1), {.vram = 2 * tensor_bytes, .ram = 5 * tensor_bytes});
+  pager first(model_.tensors, model_.source, open_cuda(0),
+              {.vram = bytes(3 * tensor_bytes), .ram = bytes(4 * tensor_bytes)});
+  pager second(model_.tensors, model_.source, open_cuda(1),
+               {.vram = bytes(2 * tensor_bytes), .ram = bytes(5 * tensor_bytes)});
   stream_ref const on_first = stream_of(first);
   stream_ref const on_second = stream_of(second);
   for (std::uint32_t i = 0; i < 4 * tensors; ++i) {

@@ -24,7 +24,7 @@ TEST(thrust_ranges, a_tensor_is_reduced_where_it_lies_in_the_order_of_its_stream
   constexpr std::uint64_t tensor_bytes = 40'000;
   auto const model = test::make_pattern_model(6, tensor_bytes);
   auto const on = std::make_shared<host_device>(host_device_options{.jitter_seed = 7, .poison = true});
-  pager pages(model.tensors, model.source, on, {.vram = 100'000, .ram = 100'000});
+  pager pages(model.tensors, model.source, on, {.vram = bytes(100'000), .ram = bytes(100'000)});
   host_stream stream;
   std::uint64_t total = 0;
   std::uint64_t expected = 0;

@@ -63,7 +63,7 @@ class gpu_pager : public testing::Test {
 
 TEST_F(gpu_pager, four_threads_get_the_right_bytes_of_a_model_four_times_the_budget) {
   watchdog const limit("four threads on a GPU");
-  pager paged = open(room_for(tensors / 4), tensors / 2 * footprint_bytes);
+  pager paged = open(bytes(room_for(tensors / 4)), bytes(tensors / 2 * footprint_bytes));
   {
     std::vector<std::jthread> threads;
     for (std::uint32_t caller = 0; caller < callers; ++caller) {
@@ -81,7 +81,7 @@ TEST_F(gpu_pager, four_threads_get_the_right_bytes_of_a_model_four_times_the_bud
 TEST_F(gpu_pager, a_smaller_budget_gives_memory_back_to_the_driver_under_load) {
   if (!gpu_->can_remap(tier::vram)) GTEST_SKIP() << "this driver cannot give back memory piece by piece";
   watchdog const limit("a shrinking budget on a GPU");
-  pager paged = open(room_for(tensors), "unlimited");
+  pager paged = open(bytes(room_for(tensors)), "unlimited");
   stream_ref const stream = value_or_throw(gpu_->make_stream());
   pass(paged, stream, 0, 1);
   std::uint64_t const free_before = value_or_throw(gpu_->free_vram_bytes());
@@ -90,19 +90,19 @@ TEST_F(gpu_pager, a_smaller_budget_gives_memory_back_to_the_driver_under_load) {
       stream_ref const mine = value_or_throw(gpu_->make_stream());
       while (!over.stop_requested()) pass(paged, mine, 1, 5);
     });
-    paged.set_budget(tier::vram, room_for(tensors / 2));
+    paged.set_budget(tier::vram, bytes(room_for(tensors / 2)));
     eventually([&] { return paged.stats().vram.effective_bytes <= room_for(tensors / 2); });
   }
   // Others may use the GPU too, so half of what went back is what this asks for.
   EXPECT_GE(value_or_throw(gpu_->free_vram_bytes()), free_before + tensors / 4 * footprint_bytes);
-  paged.set_budget(tier::vram, room_for(tensors));
+  paged.set_budget(tier::vram, bytes(room_for(tensors)));
   pass(paged, stream, 0, 1);
   EXPECT_EQ(wrong_, 0U);
 }
 
 TEST_F(gpu_pager, a_stream_that_is_held_up_does_not_hold_up_another_s_acquire) {
   watchdog const limit("an acquire beside a stream that is held up");
-  pager paged = open(room_for(4), "unlimited");
+  pager paged = open(bytes(room_for(4)), "unlimited");
   stream_ref const blocked = value_or_throw(gpu_->make_stream());
   stream_ref const other = value_or_throw(gpu_->make_stream());
   pass(paged, other, 0, 1);
@@ -120,7 +120,7 @@ TEST_F(gpu_pager, a_stream_that_is_held_up_does_not_hold_up_another_s_acquire) {
 }
 
 TEST_F(gpu_pager, a_capturing_stream_gets_what_is_resident_and_is_refused_a_miss) {
-  pager paged = open(room_for(2), "unlimited");
+  pager paged = open(bytes(room_for(2)), "unlimited");
   cudaStream_t stream = nullptr;
   ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
   sum(paged, paged.acquire(tensor_id{0}, stream), stream, 0);

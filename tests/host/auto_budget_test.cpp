@@ -274,11 +274,11 @@ TEST(auto_budget, both_tiers_of_the_host_device_take_no_more_together_than_is_sp
   statistics const both = budgets("auto", "auto");
   EXPECT_LE(both.vram.budget_bytes + both.ram.budget_bytes, spare + noise_bytes);
   EXPECT_GE(both.vram.budget_bytes + both.ram.budget_bytes, spare - spare / 8 - noise_bytes);
-  statistics const given_vram = budgets(spare / 2, "auto");
+  statistics const given_vram = budgets(bytes(spare / 2), "auto");
   EXPECT_LE(given_vram.vram.budget_bytes + given_vram.ram.budget_bytes, spare + noise_bytes);
-  statistics const given_ram = budgets("auto", spare - spare / 16);
+  statistics const given_ram = budgets("auto", bytes(spare - spare / 16));
   EXPECT_LE(given_ram.vram.budget_bytes + given_ram.ram.budget_bytes, spare + noise_bytes);
-  EXPECT_LE(budgets(spare, "auto").ram.budget_bytes, noise_bytes);
+  EXPECT_LE(budgets(bytes(spare), "auto").ram.budget_bytes, noise_bytes);
 }
 
 TEST(auto_budget, takes_what_the_environment_names_for_auto_and_an_empty_variable_for_none) {

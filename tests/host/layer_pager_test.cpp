@@ -118,7 +118,7 @@ TEST_P(layer_pager, is_built_from_a_source_and_a_map_of_offsets_and_sizes) {
        {entry{"late", 9 * page + 17, 100}, {"early", 5, page}, {"overlapping", 50, 2 * page}, {"empty", 3, 0}})
     value_or_throw(
         tensors.add({.name = one.name, .dtype = "U8", .shape = {one.bytes}, .offset = one.offset, .bytes = one.bytes}));
-  pager paged = open(tensors, std::make_shared<test::pattern_source>(10 * page), options(3 * page, {"early"}));
+  pager paged = open(tensors, std::make_shared<test::pattern_source>(10 * page), options(bytes(3 * page), {"early"}));
   for (char const* name : {"early", "late", "empty", "overlapping", "early", "late"}) {
     handle const one = acquire(paged, paged.tensors().find(name).value());
     EXPECT_TRUE(right(paged, one)) << name;
@@ -130,7 +130,7 @@ TEST_P(layer_pager, evicts_the_least_recently_acquired_and_counts_hits_as_use) {
   constexpr std::uint32_t tensors = 8;
   constexpr std::size_t room = 3;
   pattern_model const model = make_pattern_model(tensors, page);
-  pager paged = open(model.tensors, model.source, with_lru(room * page));
+  pager paged = open(model.tensors, model.source, with_lru(bytes(room * page)));
   std::list<std::uint32_t> expected;  // the latest first
   std::uint64_t evicted = 0;
   std::mt19937 random(20);
@@ -163,7 +163,7 @@ TEST_P(layer_pager, an_unlimited_budget_evicts_nothing) {
 
 TEST_P(layer_pager, best_effort_pins_may_exceed_the_budget_and_stay) {
   pattern_model const model = make_pattern_model(6, page);
-  pager_options with = options(2 * page, {"t0", "t1", "t2", "t3"});
+  pager_options with = options(bytes(2 * page), {"t0", "t1", "t2", "t3"});
   EXPECT_EQ(failure_of([&] { return open(model.tensors, model.source, with); }).code, errc::budget_too_small);
   with.overcommit_pins = true;
   pager paged = open(model.tensors, model.source, with);
@@ -176,7 +176,7 @@ TEST_P(layer_pager, best_effort_pins_may_exceed_the_budget_and_stay) {
 
 TEST_P(layer_pager, shared_uses_keep_the_bytes_until_the_last_is_released) {
   pattern_model const model = make_pattern_model(5, page);
-  pager paged = open(model.tensors, model.source, options(2 * page));
+  pager paged = open(model.tensors, model.source, options(bytes(2 * page)));
   handle first = acquire(paged, 0);
   handle const second = first.share();
   first.release();
@@ -190,7 +190,7 @@ TEST_P(layer_pager, the_bytes_outlive_the_pager) {
   pattern_model const model = make_pattern_model(2, page);
   handle kept;
   {
-    pager paged = open(model.tensors, model.source, options(page));
+    pager paged = open(model.tensors, model.source, options(bytes(page)));
     kept = acquire(paged, 1);
   }
   EXPECT_TRUE(right(model.tensors[tensor_id{1}], kept, stream_));
@@ -199,7 +199,7 @@ TEST_P(layer_pager, the_bytes_outlive_the_pager) {
 TEST_P(layer_pager, tells_resident_bytes_and_count_budget_residence_and_pins) {
   std::array<std::uint64_t, 3> const sizes = {100, 5000, 3 * page};
   pattern_model const model = make_pattern_model(sizes);
-  pager paged = open(model.tensors, model.source, options(6 * page, {"t1"}));
+  pager paged = open(model.tensors, model.source, options(bytes(6 * page), {"t1"}));
   EXPECT_EQ(home_stats(paged).resident_bytes, 0U);
   for (std::uint32_t i = 0; i < 2; ++i) EXPECT_TRUE(acquire(paged, i));
   tier_statistics const stats = home_stats(paged);
@@ -231,7 +231,7 @@ TEST_P(layer_pager, tells_an_unknown_tensor_a_read_past_the_end_and_an_io_error_
     errno = EIO;
     return -1;
   };
-  pager paged = open(tensors, std::make_shared<pread_source>(std::move(files), read_at), options(4 * page));
+  pager paged = open(tensors, std::make_shared<pread_source>(std::move(files), read_at), options(bytes(4 * page)));
   EXPECT_EQ(failure_of([&] { return acquire(paged, 3); }).code, errc::unknown_tensor);
   failure const short_read = failure_of([&] { return acquire(paged, past); });
   EXPECT_EQ(short_read.code, errc::file_truncated);
@@ -253,7 +253,7 @@ TEST_P(layer_pager_defects, threads_that_want_one_absent_tensor_read_it_once) {
   pattern_model const model = make_pattern_model(2, page);
   auto const gate = std::make_shared<gated_source>(model.source);
   std::array<host_stream, callers> streams;
-  pager paged = open(model.tensors, gate, options(page));
+  pager paged = open(model.tensors, gate, options(bytes(page)));
   gate->hold();
   std::jthread const opener([&] {
     while (paged.stats().acquires < callers) std::this_thread::yield();
@@ -271,7 +271,7 @@ TEST_P(layer_pager_defects, races_for_absent_tensors_leak_nothing_from_the_budge
   constexpr std::uint32_t tensors = 8;
   pattern_model const model = make_pattern_model(tensors, page);
   std::array<host_stream, 2> streams;
-  pager_options exact = options(4 * page);
+  pager_options exact = options(bytes(4 * page));
   exact.policy = "lru";
   pager paged = open(model.tensors, model.source, exact);
   std::barrier together(2);
@@ -294,7 +294,7 @@ TEST_P(layer_pager_defects, threads_on_small_tensors_all_finish) {
   constexpr unsigned callers = 4;
   pattern_model const model = make_pattern_model(16, 64);
   std::array<host_stream, callers> streams;
-  pager paged = open(model.tensors, model.source, options(callers * page));
+  pager paged = open(model.tensors, model.source, options(bytes(callers * page)));
   std::atomic<unsigned> rights = 0;
   in_threads(callers, [&](unsigned i) {
     std::mt19937 random(i);
@@ -310,7 +310,7 @@ TEST_P(layer_pager_defects, threads_on_small_tensors_all_finish) {
 TEST_P(layer_pager_defects, threads_that_want_each_others_tensors_all_finish) {
   pattern_model const model = make_pattern_model(3, 64);
   std::array<host_stream, 2> streams;
-  pager paged = open(model.tensors, model.source, options(2 * page));
+  pager paged = open(model.tensors, model.source, options(bytes(2 * page)));
   std::atomic<unsigned> granted = 0;
   in_threads(2, [&](unsigned i) {
     for (std::uint32_t step = 0; step < 300; ++step) {
@@ -325,7 +325,7 @@ TEST_P(layer_pager_defects, threads_that_want_each_others_tensors_all_finish) {
 TEST_P(layer_pager_defects, a_budget_of_one_tensor_holds_one) {
   pattern_model const model = make_pattern_model(2, page);
   std::array<host_stream, 2> streams;
-  pager paged = open(model.tensors, model.source, options(page));
+  pager paged = open(model.tensors, model.source, options(bytes(page)));
   std::atomic<int> held = 0;
   in_threads(2, [&](unsigned i) {
     for (int step = 0; step < 200; ++step) {
@@ -344,21 +344,21 @@ TEST_P(layer_pager_defects, refuses_a_tensor_larger_than_the_budget_at_once) {
   std::array<std::uint64_t, 2> const sizes = {page, 3 * page};
   pattern_model const model = make_pattern_model(sizes);
   auto const counted = std::make_shared<gated_source>(model.source);
-  pager paged = open(model.tensors, counted, options(3 * page - 1));
+  pager paged = open(model.tensors, counted, options(bytes(3 * page - 1)));
   EXPECT_TRUE(acquire(paged, 0));
   failure const refused = failure_of([&] { return acquire(paged, 1); });
   EXPECT_EQ(refused.code, errc::budget_too_small);
   EXPECT_THAT(refused.what, testing::HasSubstr("needs at least " + std::to_string(3 * page) + " bytes"));
   EXPECT_EQ(counted->reads(), 1U);
   EXPECT_TRUE(paged.resident(tensor_id{0}, home()));
-  (void)paged.set_budget(home(), 3 * page);
+  (void)paged.set_budget(home(), bytes(3 * page));
   EXPECT_TRUE(right(paged, acquire(paged, 1)));
 }
 
 TEST_P(layer_pager_defects, a_failed_load_throws_nothing_out_where_there_was_room) {
   pattern_model const model = make_pattern_model(3, page);
   auto const faulty = std::make_shared<faulty_source>(model.source);
-  pager paged = open(model.tensors, faulty, options(3 * page));
+  pager paged = open(model.tensors, faulty, options(bytes(3 * page)));
   for (std::uint32_t i = 0; i < 2; ++i) EXPECT_TRUE(acquire(paged, i));
   faulty->fail({.for_ever = true});
   for (int tries = 0; tries < 3; ++tries)
@@ -373,7 +373,7 @@ TEST_P(layer_pager_defects, a_failed_load_throws_nothing_out_where_there_was_roo
 TEST_P(layer_pager_defects, a_failed_load_into_a_full_tier_throws_out_only_what_its_reads_need) {
   pattern_model const model = make_pattern_model(4, page);
   auto const faulty = std::make_shared<faulty_source>(model.source);
-  pager paged = open(model.tensors, faulty, with_lru(3 * page));
+  pager paged = open(model.tensors, faulty, with_lru(bytes(3 * page)));
   for (std::uint32_t i = 0; i < 3; ++i) EXPECT_TRUE(acquire(paged, i));
   faulty->fail({.for_ever = true});
   for (int tries = 0; tries < 3; ++tries)

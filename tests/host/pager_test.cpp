@@ -26,7 +26,7 @@ std::uint64_t wrong_byte(pager const& from, handle const& one, host_stream& stre
 
 TEST(pager, refuses_streams_that_name_no_one_stream) {
   pattern_model model = make_pattern_model(1, page);
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = bytes(page)});
   for (std::uintptr_t const value : {0U, 2U}) {  // null, cudaStreamPerThread
     stream_ref const nobody(reinterpret_cast<void*>(value));
     EXPECT_THROW((void)paged.acquire(tensor_id{0}, nobody), error);
@@ -37,7 +37,8 @@ TEST(pager, refuses_streams_that_name_no_one_stream) {
 
 TEST(pager, pages_a_model_through_both_tiers) {
   pattern_model model = make_pattern_model(8, 3 * page);
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = 9 * page, .ram = 12 * page, .policy = "lru"});
+  pager paged(model.tensors, model.source, jittery_device(),
+              {.vram = bytes(9 * page), .ram = bytes(12 * page), .policy = "lru"});
   host_stream stream;
   for (int pass = 0; pass < 3; ++pass) {
     for (std::uint32_t i = 0; i < 8; ++i) {
@@ -58,7 +59,8 @@ TEST(pager, pages_a_model_through_both_tiers) {
 TEST(pager, moves_a_tensor_larger_than_ram_through_a_ring) {
   std::uint64_t const sizes[] = {40 * page + 5, page, 30 * page};
   pattern_model model = make_pattern_model(sizes);
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = 41 * page, .ram = 0, .chunk_bytes = 4 * page});
+  pager paged(model.tensors, model.source, jittery_device(),
+              {.vram = bytes(41 * page), .ram = bytes(0), .chunk_bytes = 4 * page});
   host_stream stream;
   for (int pass = 0; pass < 4; ++pass) {
     for (std::uint32_t i = 0; i < 3; ++i) {
@@ -73,7 +75,7 @@ TEST(pager, moves_a_tensor_larger_than_ram_through_a_ring) {
 
 TEST(pager, without_a_device_tier_hands_out_host_pointers) {
   pattern_model model = make_pattern_model(6, 2 * page);
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = 6 * page});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = bytes(6 * page)});
   for (int pass = 0; pass < 2; ++pass) {
     for (std::uint32_t i = 0; i < 6; ++i) {
       handle const one = paged.acquire_host(tensor_id{i});
@@ -91,7 +93,7 @@ TEST(pager, handles_outlive_the_pager) {
   handle kept;
   catalog const tensors = model.tensors;
   {
-    pager paged(model.tensors, model.source, jittery_device(), {.vram = 2 * page, .ram = 2 * page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(2 * page), .ram = bytes(2 * page)});
     kept = paged.acquire(tensor_id{1}, stream);
   }
   std::uint64_t wrong = 0;
@@ -122,9 +124,11 @@ TEST(pager, keeps_the_metadata_of_the_model_that_it_pages) {
 TEST(pager, that_was_refused_leaves_its_device_to_the_next) {
   pattern_model model = make_pattern_model(4, page);
   std::shared_ptr<device> const device = jittery_device();
-  EXPECT_THROW(pager(model.tensors, model.source, device, {.vram = page, .ram = page, .pin_vram = {"t0"}}), error);
-  EXPECT_THROW(pager(model.tensors, model.source, device, {.vram = page, .ram = page, .policy = "best"}), error);
-  pager paged(model.tensors, model.source, device, {.vram = 2 * page, .ram = page, .pin_vram = {"t0"}});
+  EXPECT_THROW(
+      pager(model.tensors, model.source, device, {.vram = bytes(page), .ram = bytes(page), .pin_vram = {"t0"}}), error);
+  EXPECT_THROW(pager(model.tensors, model.source, device, {.vram = bytes(page), .ram = bytes(page), .policy = "best"}),
+               error);
+  pager paged(model.tensors, model.source, device, {.vram = bytes(2 * page), .ram = bytes(page), .pin_vram = {"t0"}});
   host_stream stream;
   handle const one = paged.acquire("t3", stream);
   EXPECT_EQ(wrong_byte(paged, one, stream), page);

@@ -68,8 +68,8 @@ std::string suggested_slice(failure const& refused) {
 
 TEST(sliced_paging, works_as_the_refusal_of_the_whole_table_suggests) {
   pattern_model const model = small_norm_and_large_table();
-  pager_options const options{.vram = budget_bytes, .ram = 0, .pin_vram = {"norm"}};
-  pager_options const unpinned{.vram = budget_bytes, .ram = 0};
+  pager_options const options{.vram = bytes(budget_bytes), .ram = bytes(0), .pin_vram = {"norm"}};
+  pager_options const unpinned{.vram = bytes(budget_bytes), .ram = bytes(0)};
   pager whole(model.tensors, model.source, jittery_device(), unpinned);
   host_stream stream;
   failure const refused = failure_of([&] { return whole.acquire("table", stream); }).value();
@@ -92,7 +92,7 @@ TEST(sliced_paging, suggests_no_more_than_scratch_memory_leaves_and_nothing_for_
   host_stream stream;
   for (auto const& [scratch_bytes, slice] : {std::pair{page, "table:64"}, std::pair{2 * page + 1, "table:32"}}) {
     pager paged(model.tensors, model.source, jittery_device(),
-                {.vram = 5 * page, .ram = 0, .scratch_bytes = scratch_bytes});
+                {.vram = bytes(5 * page), .ram = bytes(0), .scratch_bytes = scratch_bytes});
     EXPECT_EQ(suggested_slice(failure_of([&] { return paged.acquire("table", stream); }).value()), slice);
     auto const set = [&] { return paged.acquire(std::array{tensor_id{0}, tensor_id{1}}, stream); };
     EXPECT_EQ(failure_of(set)->what.find("--slice"), std::string::npos);
@@ -101,7 +101,7 @@ TEST(sliced_paging, suggests_no_more_than_scratch_memory_leaves_and_nothing_for_
 
 TEST(sliced_paging, works_as_the_refusal_of_pins_that_leave_no_room_suggests) {
   pattern_model const model = small_norm_and_large_table();
-  pager_options const pinned{.vram = budget_bytes, .ram = 0, .pin_vram = {"norm"}};
+  pager_options const pinned{.vram = bytes(budget_bytes), .ram = bytes(0), .pin_vram = {"norm"}};
   auto const open_with = [&](catalog const& tensors) { return pager(tensors, model.source, jittery_device(), pinned); };
   failure const refused = failure_of([&] { return open_with(model.tensors).tensors().size(); }).value();
   EXPECT_EQ(refused.code, errc::budget_too_small);
@@ -112,7 +112,8 @@ TEST(sliced_paging, works_as_the_refusal_of_pins_that_leave_no_room_suggests) {
 
   pattern_model const alike = make_pattern_model(3, 6 * page);  // of which no slice of one would do
   auto const none = [&] {
-    pager const two(alike.tensors, alike.source, jittery_device(), {.vram = 8 * page, .ram = 0, .pin_vram = {"t0"}});
+    pager const two(alike.tensors, alike.source, jittery_device(),
+                    {.vram = bytes(8 * page), .ram = bytes(0), .pin_vram = {"t0"}});
     return two.tensors().size();
   };
   EXPECT_EQ(failure_of(none)->what.find("--slice"), std::string::npos);
@@ -120,11 +121,11 @@ TEST(sliced_paging, works_as_the_refusal_of_pins_that_leave_no_room_suggests) {
 
 TEST(sliced_paging, without_a_device_tier_suggests_what_fits_into_ram) {
   pattern_model const model = small_norm_and_large_table();
-  pager whole(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = budget_bytes});
+  pager whole(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = bytes(budget_bytes)});
   failure const refused = failure_of([&] { return whole.acquire_host("table"); }).value();
   slice_option const asked = value_or_throw(parse_slice(suggested_slice(refused), model.tensors));
   catalog const blocks = value_or_throw(model.tensors.slice(asked.glob, asked.rows));
-  pager paged(blocks, model.source, jittery_device(), {.vram = "none", .ram = budget_bytes});
+  pager paged(blocks, model.source, jittery_device(), {.vram = "none", .ram = bytes(budget_bytes)});
   stream_reader reader(blocks);
   for (std::uint32_t i = 0; i < 2 * blocks.size(); ++i)
     reader.read_now(paged.acquire_host(static_cast<tensor_id>(i % blocks.size())));
@@ -142,7 +143,9 @@ TEST(sliced_paging, opens_a_file_by_blocks_and_pins_one_by_its_name) {
       R"({"name":"norm","file":"data.bin","offset":0,"bytes":4096,"dtype":"U8","shape":[4096]},)"
       R"({"name":"table","file":"data.bin","offset":4096,"bytes":100000,"dtype":"U8","shape":[500,200]}]})");
   open_options const by_blocks{.device = device_kind::host, .slice = {"table:250", "table[250:500]:125"}};
-  pager paged = open(manifest, {.vram = 20 * page, .ram = 0, .pin_vram = {"table[0:250]"}}, by_blocks);
+  pager paged =
+      open(manifest, {.vram = tierpager::bytes(20 * page), .ram = tierpager::bytes(0), .pin_vram = {"table[0:250]"}},
+           by_blocks);
   std::vector<std::string> names;
   for (tensor_info const& each : paged.tensors()) names.push_back(each.name);
   EXPECT_THAT(names, ElementsAre("norm", "table[0:250]", "table[250:500][0:125]", "table[250:500][125:250]"));

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <host/host_device.hpp>
+#include <host/host_stream_identity.hpp>
 #include <host/pread_source.hpp>
 #include <tests/contract/device_contract.hpp>
 #include <tests/contract/source_contract.hpp>
@@ -20,7 +21,7 @@ constexpr double no_time_to_speak_of = 1e18;  // bytes a second
 struct made_paced_device {
   device& port() { return paced_; }
   void submit(stream_ref stream, std::function<void()> work) {
-    static_cast<host_stream*>(stream.get())->submit(std::move(work));
+    host_stream_access::stream_of(stream).submit(std::move(work));
   }
   paced_device paced_{std::make_shared<host_device>(host_device_options{.jitter_seed = 7}), no_time_to_speak_of, {}};
 };

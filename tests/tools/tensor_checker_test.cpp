@@ -53,7 +53,7 @@ struct counts {
 counts check_all(budget const& vram, std::optional<std::uint64_t> altered) {
   paging_options options;
   options.vram = vram;
-  options.ram = 4 * 16384;
+  options.ram = bytes(4 * 16384);
   std::shared_ptr<device> const on = open_device(device_kind::host);
   tools::held_warnings warnings;
   paged_model pages(a_model(altered), on, options, tensor_checker::scratch_bytes(*on), warnings);

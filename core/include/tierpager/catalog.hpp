@@ -11,6 +11,8 @@
 #include <vector>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
+#include <tierpager/name_view.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -18,8 +20,16 @@ namespace tierpager {
 /// Which end of `shape` is the outermost dimension: safetensors lists it first, GGUF last.
 enum class dimension_order : std::uint8_t { outermost_first, innermost_first };
 
+/// The smallest group of elements of a type that fills whole bytes, and quantised types are stored in: Q4_K has blocks of 256
+/// elements in 144 bytes, F32 of 1 in 4.
+struct block_geometry {
+  std::uint32_t elements = 0;  // in a block
+  std::uint32_t bytes = 0;     // that it takes
+  friend bool operator==(block_geometry, block_geometry) = default;
+};
+
 /// One tensor, or a part of one, as the file describes it.
-struct tensor_info {
+struct TIERPAGER_EXPORT tensor_info {
   std::string name;                                          // unique in its catalog; parts: NAME[i], NAME[a:b]
   std::string dtype;                                         // as the format spells it: "BF16", "Q4_K"
   std::vector<std::uint64_t> shape;                          // elements, in the file's order; empty for a scalar
@@ -28,6 +38,8 @@ struct tensor_info {
   std::uint64_t offset = 0;                                  // from the file's start
   std::uint64_t bytes = 0;                                   // that lie there one behind the other
 
+  /// Of its dtype; 0 elements in 0 bytes where that is a type which neither GGUF nor safetensors has.
+  [[nodiscard]] block_geometry block() const;
   /// The outermost dimension: how many rows there are to slice. 0 for a scalar.
   [[nodiscard]] std::uint64_t rows() const {
     if (shape.empty()) return 0;
@@ -36,7 +48,7 @@ struct tensor_info {
 };
 
 /// All tensors of a model, in a fixed order: an id is an index into it. Names are unique.
-class catalog {
+class TIERPAGER_EXPORT catalog {
  public:
   /// How many parts one call of slice makes at most.
   static constexpr std::uint64_t slices_max = 1'000'000;
@@ -62,12 +74,12 @@ class catalog {
   /// The paths that tensor_info::file counts.
   [[nodiscard]] std::vector<std::string> const& files() const { return files_; }
   /// The tensor of that name, if there is one. Takes the same time however many there are.
-  [[nodiscard]] std::optional<tensor_id> find(std::string_view name) const;
+  [[nodiscard]] std::optional<tensor_id> find(name_view name) const;
   /// The one tensor of exactly that name, if there is one: so the name of a slice can be written as it is. Else the ids
   /// whose names match a shell glob (`*`, `?`, `[...]`, of whole characters in
   /// UTF-8; '/' and a leading '.' are ordinary), in id order. In a glob the
   /// bracket of a slice is written `[[]`: `*_exps.weight[[]0]`.
-  [[nodiscard]] std::vector<tensor_id> match(std::string_view glob) const;
+  [[nodiscard]] std::vector<tensor_id> match(name_view glob) const;
   /// Sum of all tensors' bytes.
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
@@ -78,7 +90,7 @@ class catalog {
   /// are those of the part, NAME[3][0:128]. Fails with `unknown_tensor` where nothing matches, `invalid_argument` for 0
   /// rows, a scalar, bytes that do not divide evenly into rows, or more than `slices_max` parts in all: the message says
   /// how many there would be, and with how many rows each there would be few enough.
-  [[nodiscard]] result<catalog> slice(std::string_view glob, std::uint64_t rows = 1) const;
+  [[nodiscard]] result<catalog> slice(name_view glob, std::uint64_t rows = 1) const;
 
  private:
   [[nodiscard]] std::size_t place_of(std::string_view name, std::uint32_t hash) const;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include <tierpager/export.hpp>
+
 #if defined(__CUDACC__)
 #define TIERPAGER_HOST_DEVICE __host__ __device__
 #else
@@ -32,7 +34,7 @@ TIERPAGER_HOST_DEVICE constexpr std::uint64_t checksum_term(std::uint64_t word, 
 }
 
 /// Sums a stream of bytes on the CPU, piece by piece, in order: what the file is held against.
-class checksum_accumulator {
+class TIERPAGER_EXPORT checksum_accumulator {
  public:
   /// Adds the bytes that follow those added so far. Pieces of any size.
   void add(std::span<std::byte const> piece);

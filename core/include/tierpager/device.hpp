@@ -12,12 +12,13 @@
 #include <string_view>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
 
 /// Memory, copies and fences of one device, as the pager needs them. A pager and its handles share one.
-class device {
+class TIERPAGER_EXPORT device {
  public:
   device() = default;
   device(device const&) = delete;
@@ -25,6 +26,9 @@ class device {
   virtual ~device() = default;  // every stream must have passed its last fence, or be retired
 
   [[nodiscard]] virtual std::string_view name() const = 0;  // "host", "cuda"
+  /// The streams that this device takes; a pager refuses others with `invalid_argument`, and so must every call here that is given
+  /// one. `own`, as it is here, is for streams that are made of a `void*`.
+  [[nodiscard]] virtual stream_kind takes() const { return stream_kind::own; }
   /// Memory of a tier is committed in multiples of this, at multiples of this. A power of two, at least 256.
   [[nodiscard]] virtual std::uint64_t granule_bytes(tier where) const = 0;
   /// Whether committed RAM is page-locked; false where the system refused and pageable memory is used instead.
@@ -82,6 +86,6 @@ class device {
 
 /// The CUDA device of that ordinal, or `unsupported` where this build or machine has none. Defined once per build, in
 /// cuda/open_device.cpp or its twin for builds without a toolkit.
-result<std::unique_ptr<device>> open_cuda_device(int ordinal);
+TIERPAGER_EXPORT result<std::unique_ptr<device>> open_cuda_device(int ordinal);
 
 }  // namespace tierpager

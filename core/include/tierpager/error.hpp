@@ -10,6 +10,8 @@
 #include <utility>
 #include <variant>
 
+#include <tierpager/export.hpp>
+
 namespace tierpager {
 
 /// What kind of failure; each comment says what the caller may conclude.
@@ -37,12 +39,12 @@ enum class errc {
 };
 
 /// The category of errc, named "tierpager".
-std::error_category const& error_category() noexcept;
+TIERPAGER_EXPORT std::error_category const& error_category() noexcept;
 /// For std::error_code; found by argument-dependent lookup.
 inline std::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
 
 /// What went wrong and where. Fields that do not apply are empty.
-struct failure {
+struct TIERPAGER_EXPORT failure {
   errc code = errc::invalid_argument;                // what kind
   std::string what;                                  // "cut off inside the header": no file name, no byte, no full stop
   std::string file = {};                             // as the user named it
@@ -56,7 +58,7 @@ struct failure {
 };
 
 /// Thrown by the facade; `code()` compares equal to an `errc`.
-class error : public std::system_error {
+class TIERPAGER_EXPORT error : public std::system_error {
  public:
   /// what() is failure::describe of it.
   explicit error(failure what);

@@ -11,12 +11,13 @@
 #include <string_view>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
 
 /// Ranks what is in one tier. A user of the pager chooses one by name (pager_options::policy).
-class eviction_policy {
+class TIERPAGER_EXPORT eviction_policy {
  public:
   eviction_policy() = default;
   eviction_policy(eviction_policy const&) = delete;
@@ -43,9 +44,10 @@ class eviction_policy {
 /// "lru", or "auto": a use rate that learns how fast to forget, and passes over what is still in use on a stream. It is
 /// told what each tensor takes of the tier, and learns nothing until `resized` says how large that is.
 /// `invalid_argument` for any other name.
-result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name,
-                                                              std::span<std::uint64_t const> tensor_bytes);
+TIERPAGER_EXPORT result<std::unique_ptr<eviction_policy>> make_eviction_policy(
+    std::string_view name, std::span<std::uint64_t const> tensor_bytes);
 /// The same where no size is known: "auto" ranks like LRU.
-result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name, std::size_t tensors);
+TIERPAGER_EXPORT result<std::unique_ptr<eviction_policy>> make_eviction_policy(std::string_view name,
+                                                                               std::size_t tensors);
 
 }  // namespace tierpager

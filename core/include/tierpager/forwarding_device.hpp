@@ -7,13 +7,15 @@
 #include <utility>
 
 #include <tierpager/device.hpp>
+#include <tierpager/export.hpp>
 
 namespace tierpager {
 
 /// Derive from it and override what is to be done otherwise; `real()` does what the call stands for.
-class forwarding_device : public device {
+class TIERPAGER_EXPORT forwarding_device : public device {
  public:
   [[nodiscard]] std::string_view name() const override { return real_->name(); }
+  [[nodiscard]] stream_kind takes() const override { return real_->takes(); }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override { return real_->granule_bytes(where); }
   [[nodiscard]] bool ram_is_page_locked() const override { return real_->ram_is_page_locked(); }
   [[nodiscard]] std::optional<failure> page_lock_failure() const override { return real_->page_lock_failure(); }

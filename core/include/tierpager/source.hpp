@@ -9,11 +9,12 @@
 #include <span>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 
 namespace tierpager {
 
 /// Bytes of numbered files, by offset. A pager shares it, and so keeps it alive.
-class source {
+class TIERPAGER_EXPORT source {
  public:
   source() = default;
   source(source const&) = delete;

@@ -48,18 +48,25 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) {
 /// The greatest multiple of `multiple` that is at most `value`.
 constexpr std::uint64_t round_down(std::uint64_t value, std::uint64_t multiple) { return value / multiple * multiple; }
 
+/// What a stream_ref was made from, and what a device takes: a CUDA stream, a host_stream, or what only that device knows.
+enum class stream_kind : std::uint8_t { cuda, host, own };
+
 /// A stream of the device in use, not owned. Converts from a `cudaStream_t`; a `host_stream` of the host device
-/// converts to it. `0` and `nullptr` do not convert, so the legacy default stream cannot be passed by accident.
+/// converts to it. `0` and `nullptr` do not convert, so the legacy default stream cannot be passed by accident. It knows its
+/// kind: a pager refuses a stream that is not one of its device's.
 class stream_ref {
  public:
   /// From a `cudaStream_t`, which is a pointer to this type.
-  constexpr stream_ref(CUstream_st* stream) : value_(stream) {}  // NOLINT(google-explicit-constructor)
-  /// From whatever the device in use takes for a stream.
-  constexpr explicit stream_ref(void* stream) : value_(stream) {}
+  constexpr stream_ref(CUstream_st* stream)  // NOLINT(google-explicit-constructor)
+      : value_(stream), kind_(stream_kind::cuda) {}
+  /// From what a device of your own takes for a stream; the devices of this library refuse it.
+  constexpr explicit stream_ref(void* stream) : value_(stream), kind_(stream_kind::own) {}
   stream_ref(int) = delete;
   stream_ref(std::nullptr_t) = delete;
-  /// What it was made from.
+  /// What it was made from; of a host_stream, an address that is its alone.
   [[nodiscard]] constexpr void* get() const { return value_; }
+  /// What it was made from.
+  [[nodiscard]] constexpr stream_kind kind() const { return kind_; }
   /// Null, or `cudaStreamPerThread`, whose value CUDA fixes at 2.
   [[nodiscard]] bool names_no_one_stream() const {
     auto const value = reinterpret_cast<std::uintptr_t>(value_);
@@ -68,7 +75,12 @@ class stream_ref {
   friend constexpr bool operator==(stream_ref, stream_ref) = default;
 
  private:
+  friend class handle;
+  friend class host_stream;
+  constexpr stream_ref(void* stream, stream_kind kind) : value_(stream), kind_(kind) {}
+
   void* value_;
+  stream_kind kind_;
 };
 
 /// A point in one stream's order. Minted by the device; on one stream a higher sequence passes later, and a fence that

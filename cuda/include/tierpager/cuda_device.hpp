@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <tierpager/device.hpp>
+#include <tierpager/export.hpp>
 
 namespace tierpager {
 
@@ -23,7 +24,7 @@ struct cuda_device_options {
 };
 
 /// One GPU.
-class cuda_device final : public device {
+class TIERPAGER_EXPORT cuda_device final : public device {
  public:
   /// `unsupported` where there is no GPU, no driver, or one older than the toolkit of this build; `invalid_argument`
   /// for an ordinal that no GPU has.
@@ -31,6 +32,7 @@ class cuda_device final : public device {
   ~cuda_device() override;
 
   [[nodiscard]] std::string_view name() const override { return "cuda"; }
+  [[nodiscard]] stream_kind takes() const override { return stream_kind::cuda; }
   [[nodiscard]] std::uint64_t granule_bytes(tier where) const override;
   [[nodiscard]] bool ram_is_page_locked() const override;
   [[nodiscard]] std::optional<failure> page_lock_failure() const override;
@@ -59,7 +61,7 @@ class cuda_device final : public device {
   result<stream_ref> make_stream() override;
 
  private:
-  struct parts;
+  struct TIERPAGER_NO_EXPORT parts;
 
   explicit cuda_device(std::unique_ptr<parts> all);
   [[nodiscard]] status check_vram(std::byte const* at, std::uint64_t bytes, char const* what) const;

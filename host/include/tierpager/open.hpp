@@ -2,10 +2,12 @@
 // Reads headers only; no tensor bytes before the first acquire.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <tierpager/export.hpp>
 #include <tierpager/model.hpp>
 #include <tierpager/pager.hpp>
 
@@ -33,15 +35,23 @@ struct open_options {
 /// with file, tensor and byte: `file_not_found`, `malformed_file`, `out_of_range`, `unsupported` and others;
 /// `invalid_argument` for a directory of several models, with what can be named. Of open_options::slice: `unknown_tensor`
 /// where a glob matches nothing, `invalid_argument` for ROWS that are none, and where a match cannot be sliced.
-[[nodiscard]] model read_model(std::vector<std::string> const& paths, open_options const& options = {});
+[[nodiscard]] TIERPAGER_EXPORT model read_model(std::vector<std::string> const& paths,
+                                                open_options const& options = {});
 /// A device for a pager. Throws `unsupported` where `cuda` is asked for and there is none, `invalid_argument` for an ordinal
 /// that no GPU has, and what the driver reports; `automatic` falls back to the host device only for `unsupported`, and
 /// tells `on_warning` so, and why, on the calling thread.
-[[nodiscard]] std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0,
-                                                  warning_callback const& on_warning = write_warning);
+[[nodiscard]] TIERPAGER_EXPORT std::shared_ptr<device> open_device(device_kind kind, int ordinal = 0,
+                                                                   warning_callback const& on_warning = write_warning);
 
 /// A pager over one model: read_model, open_device and the constructor of pager in one. Throws what these throw; no tensor is
 /// read before it is acquired.
-[[nodiscard]] pager open(std::string const& path, pager_options const& options = {}, open_options const& where = {});
+[[nodiscard]] TIERPAGER_EXPORT pager open(std::string const& path, pager_options const& options = {},
+                                          open_options const& where = {});
+/// The same for a model of several files.
+[[nodiscard]] TIERPAGER_EXPORT pager open(std::vector<std::string> const& paths, pager_options const& options = {},
+                                          open_options const& where = {});
+/// The same, written out: `{"a.safetensors", "b.safetensors"}`.
+[[nodiscard]] TIERPAGER_EXPORT pager open(std::initializer_list<std::string> paths, pager_options const& options = {},
+                                          open_options const& where = {});
 
 }  // namespace tierpager

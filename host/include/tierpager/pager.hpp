@@ -4,22 +4,29 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/device.hpp>
 #include <tierpager/event.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/model.hpp>
+#include <tierpager/name_view.hpp>
 #include <tierpager/source.hpp>
 #include <tierpager/statistics.hpp>
 #include <tierpager/transfer_rates.hpp>
@@ -60,7 +67,7 @@ struct pager_options {
 };
 
 /// A token for wait_options::owner that no thread and no other token equals. Any thread.
-[[nodiscard]] owner_id new_owner();
+[[nodiscard]] TIERPAGER_EXPORT owner_id new_owner();
 
 /// How long an acquire may wait for room, and for whom.
 struct wait_options {
@@ -81,7 +88,7 @@ struct wait_options {
 /// One use of one resident tensor. Move-only; released on destruction.
 /// The bytes are right in the order of the stream it was acquired on, and stay so until the work queued there before
 /// the release has run.
-class handle {
+class TIERPAGER_EXPORT handle {
  public:
   handle() = default;
   /// The use goes over; `other` is empty.
@@ -103,26 +110,40 @@ class handle {
   [[nodiscard]] T const* data() const {
     return reinterpret_cast<T const*>(data_);
   }
+  /// The same as an array of T: on the CUDA device, device memory. Throws `invalid_argument` where the tensor's bytes are no whole
+  /// number of T or not aligned for it, or the handle is empty. What a T has to be is for info() to say.
+  template <class T>
+  requires std::is_trivially_copyable_v<T>
+  [[nodiscard]] std::span<T const> span() const {
+    check_span(sizeof(T), alignof(T));
+    return {data<T>(), static_cast<std::size_t>(bytes_ / sizeof(T))};
+  }
+  /// Name, dtype, shape, dimension order, and the block of a quantised type. Valid as long as the handle, whatever becomes of the
+  /// pager. Throws `invalid_argument` for an empty handle.
+  [[nodiscard]] tensor_info const& info() const;
   /// Another use of the same tensor, with a release of its own. It counts for the same token, or for the calling thread.
   [[nodiscard]] handle share() const;
   /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Does not wait.
   void release() noexcept;
   /// Ends the use of a device handle that was last used on `stream`, which the caller has ordered after the acquiring
-  /// one. Does not wait.
-  void release(stream_ref stream) noexcept;
+  /// one. Does not wait. Throws `invalid_argument`, and releases nothing, for what is no stream of the pager's device.
+  void release(stream_ref stream);
 
  private:
   friend class executor;
-  handle(executor* from, std::byte const* data, std::uint64_t bytes, void* stream, owner_id owner,
+  handle(executor* from, std::byte const* data, std::uint64_t bytes, stream_ref stream, owner_id owner,
          std::uint64_t retirements_before, tensor_id id, tier where)
       : executor_(from),
         data_(data),
         bytes_(bytes),
-        stream_(stream),
+        stream_(stream.get()),
         owner_(owner),
         retirements_before_(retirements_before),
         id_(id),
-        tier_(where) {}
+        tier_(where),
+        stream_kind_(stream.kind()) {}
+  [[nodiscard]] stream_ref stream() const { return {stream_, stream_kind_}; }
+  void check_span(std::size_t element_bytes, std::size_t align_bytes) const;
 
   executor* executor_ = nullptr;
   std::byte const* data_ = nullptr;
@@ -132,7 +153,13 @@ class handle {
   std::uint64_t retirements_before_ = 0;  // streams retired when the use began
   tensor_id id_{};
   tier tier_ = tier::vram;
+  stream_kind stream_kind_ = stream_kind::own;
 };
+
+/// Names one behind the other: a vector or a view of strings, of views, of literals.
+template <class Names>
+concept name_range = std::ranges::input_range<Names> &&
+    std::convertible_to<std::ranges::range_reference_t<Names>, name_view> && !std::convertible_to<Names, name_view>;
 
 /// What became of a new budget, when set_budget returned; statistics have the same figures at any time.
 struct budget_report {
@@ -144,7 +171,7 @@ struct budget_report {
 };
 
 /// Pages the tensors of one model. See the head of this file for threads, failures and life.
-class pager {
+class TIERPAGER_EXPORT pager {
  public:
   /// A catalog and a source built in code, on a device: `file` and `offset` of each tensor are what `source` is asked
   /// for. `auto` budgets are resolved now.
@@ -161,44 +188,125 @@ class pager {
   /// only behind requests that already wait for room; a miss waits until every copy is queued. Throws `unknown_tensor`,
   /// `budget_too_small`, `would_deadlock`, `blocked_by_handles`, `cancelled`, `timed_out`, `closed`, or what the source or the
   /// device reported; `would_wait` for a miss on a stream that captures a graph; `invalid_argument` for null and
-  /// cudaStreamPerThread. See wait_options for whom the handle counts for and how long the call may wait.
-  [[nodiscard]] handle acquire(std::string_view name, stream_ref stream, wait_options const& wait = {});
+  /// cudaStreamPerThread, and for what is no stream of the device: a CUDA stream for the host device, a host_stream for the CUDA
+  /// device, a host_stream that was destroyed (which the device can tell only of one that it has seen). See wait_options for
+  /// whom the handle counts for and how long the call may wait.
+  [[nodiscard]] handle acquire(name_view name, stream_ref stream, wait_options const& wait = {});
   /// The same by id, which looks up no name.
   [[nodiscard]] handle acquire(tensor_id id, stream_ref stream, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
   [[nodiscard]] std::vector<handle> acquire(std::span<tensor_id const> ids, stream_ref stream,
                                             wait_options const& wait = {});
+  /// The same, written out: `{id, id}`.
+  [[nodiscard]] std::vector<handle> acquire(std::initializer_list<tensor_id> ids, stream_ref stream,
+                                            wait_options const& wait = {}) {
+    return acquire(std::span(ids), stream, wait);
+  }
+  /// By name: `{"a", "b"}`. Braces make a set of one name, too.
+  [[nodiscard]] std::vector<handle> acquire(std::initializer_list<name_view> names, stream_ref stream,
+                                            wait_options const& wait = {}) {
+    return acquire(std::span<tensor_id const>(ids_of(names)), stream, wait);
+  }
+  /// By name, in whatever holds the names.
+  template <name_range Names>
+  [[nodiscard]] std::vector<handle> acquire(Names&& names, stream_ref stream, wait_options const& wait = {}) {
+    return acquire(std::span<tensor_id const>(ids_of(names)), stream, wait);
+  }
   /// A handle where the tensor is resident, or its copy queued; else nothing, at once, and no load is started. It counts for
   /// the calling thread.
   [[nodiscard]] std::optional<handle> try_acquire(tensor_id id, stream_ref stream);
+  /// The same by name.
+  [[nodiscard]] std::optional<handle> try_acquire(name_view name, stream_ref stream) {
+    return try_acquire(id_of(name), stream);
+  }
   /// The same for page-locked host RAM: a host pointer, right when the call returns.
-  [[nodiscard]] handle acquire_host(std::string_view name, wait_options const& wait = {});
+  [[nodiscard]] handle acquire_host(name_view name, wait_options const& wait = {});
   /// The same by id.
   [[nodiscard]] handle acquire_host(tensor_id id, wait_options const& wait = {});
   /// All of a set or nothing, in its order.
   [[nodiscard]] std::vector<handle> acquire_host(std::span<tensor_id const> ids, wait_options const& wait = {});
+  /// The same, written out: `{id, id}`.
+  [[nodiscard]] std::vector<handle> acquire_host(std::initializer_list<tensor_id> ids, wait_options const& wait = {}) {
+    return acquire_host(std::span(ids), wait);
+  }
+  /// By name: `{"a", "b"}`.
+  [[nodiscard]] std::vector<handle> acquire_host(std::initializer_list<name_view> names,
+                                                 wait_options const& wait = {}) {
+    return acquire_host(std::span<tensor_id const>(ids_of(names)), wait);
+  }
+  /// By name, in whatever holds the names.
+  template <name_range Names>
+  [[nodiscard]] std::vector<handle> acquire_host(Names&& names, wait_options const& wait = {}) {
+    return acquire_host(std::span<tensor_id const>(ids_of(names)), wait);
+  }
 
   /// How tensors will be acquired for the device, cycle after cycle: one at a time, each released before the next, or in
   /// sets that are held together. An empty order is taken back: then it is learned. A hint: acquires that depart from it
   /// are served all the same. Takes effect before it returns; no effect with an exact policy. Throws `unknown_tensor`.
   void set_order(std::span<tensor_id const> ids);
+  /// The same, written out: `{id, id}`.
+  void set_order(std::initializer_list<tensor_id> ids) { set_order(std::span(ids)); }
+  /// By name: `{"a", "b"}`.
+  void set_order(std::initializer_list<name_view> names) { set_order(std::span<tensor_id const>(ids_of(names))); }
+  /// By name, in whatever holds the names.
+  template <name_range Names>
+  void set_order(Names&& names) {
+    set_order(std::span<tensor_id const>(ids_of(names)));
+  }
   /// The same for sets: each is acquired as one, and released before the next is.
   void set_order(std::span<std::vector<tensor_id> const> sets);
   /// Starts loading into VRAM, as far as there is room that neither handles nor the plan nor other loads ahead need, and
   /// after all that is being acquired. Does not wait, and does not say what was passed over. Throws `unknown_tensor`.
   void prefetch(std::span<tensor_id const> ids);
+  /// The same for one tensor.
+  void prefetch(tensor_id id) { prefetch(std::span(&id, 1)); }
+  /// By name.
+  void prefetch(name_view name) { prefetch(id_of(name)); }
+  /// The same, written out: `{id, id}`.
+  void prefetch(std::initializer_list<tensor_id> ids) { prefetch(std::span(ids)); }
+  /// By name: `{"a", "b"}`.
+  void prefetch(std::initializer_list<name_view> names) { prefetch(std::span<tensor_id const>(ids_of(names))); }
+  /// By name, in whatever holds the names.
+  template <name_range Names>
+  void prefetch(Names&& names) {
+    prefetch(std::span<tensor_id const>(ids_of(names)));
+  }
 
   /// Adds to a tier's pin set. Lazy: a pinned tensor is loaded by its first acquire and from then on is no victim.
   /// Throws `budget_too_small`, and pins nothing, where the pins would leave no room for the largest unpinned tensor.
   void pin(std::span<tensor_id const> ids, tier where);
   /// The same for one tensor.
   void pin(tensor_id id, tier where) { pin(std::span(&id, 1), where); }
+  /// The same, written out: `{id, id}`.
+  void pin(std::initializer_list<tensor_id> ids, tier where) { pin(std::span(ids), where); }
   /// By glob or preset; throws `unknown_tensor` where nothing matches.
-  void pin(std::string_view glob_or_preset, tier where);
+  void pin(name_view glob_or_preset, tier where) { pin({glob_or_preset}, where); }
+  /// By several, all or none of them: `{"output*", "*_norm*"}`.
+  void pin(std::initializer_list<name_view> globs_or_presets, tier where) {
+    pin_all(strings_of(globs_or_presets), where);
+  }
+  /// By several, in whatever holds them.
+  template <name_range Names>
+  void pin(Names&& globs_or_presets, tier where) {
+    pin_all(strings_of(globs_or_presets), where);
+  }
   /// Takes from a tier's pin set: the tensors may be evicted again. No effect on what is not in. Throws `unknown_tensor`.
   void unpin(std::span<tensor_id const> ids, tier where);
   /// The same for one tensor.
   void unpin(tensor_id id, tier where) { unpin(std::span(&id, 1), where); }
+  /// The same, written out: `{id, id}`.
+  void unpin(std::initializer_list<tensor_id> ids, tier where) { unpin(std::span(ids), where); }
+  /// By glob or preset, as they are pinned.
+  void unpin(name_view glob_or_preset, tier where) { unpin({glob_or_preset}, where); }
+  /// By several: `{"output*", "*_norm*"}`.
+  void unpin(std::initializer_list<name_view> globs_or_presets, tier where) {
+    unpin(std::span<tensor_id const>(matches_of(strings_of(globs_or_presets))), where);
+  }
+  /// By several, in whatever holds them.
+  template <name_range Names>
+  void unpin(Names&& globs_or_presets, tier where) {
+    unpin(std::span<tensor_id const>(matches_of(strings_of(globs_or_presets))), where);
+  }
 
   /// Changes a tier's budget; `auto` is resolved anew. Waits while memory is mapped for a higher budget, or given back for a
   /// lower one as far as nothing uses it: the report is final where no handle is held, no stream is at work and nothing is being
@@ -230,13 +338,32 @@ class pager {
   /// The device that was passed in, valid as long as the pager.
   [[nodiscard]] device& on() const;
   /// To be called before a stream that was ever passed to this pager is destroyed, by the thread that queued the last
-  /// work there. A handle of that stream released later counts as last used now. Does not wait.
+  /// work there. A handle of that stream released later counts as last used now. Does not wait. Throws `invalid_argument` for what
+  /// is no stream of the device.
   void retire_stream(stream_ref stream);
 
   /// Refuses every later call, fails every waiting one with `closed`, stops the threads. Handles stay right.
   void close() noexcept;
 
  private:
+  /// Throws `unknown_tensor`.
+  [[nodiscard]] tensor_id id_of(name_view name) const;
+  template <class Names>
+  [[nodiscard]] std::vector<tensor_id> ids_of(Names&& names) const {
+    std::vector<tensor_id> ids;
+    for (auto&& name : names) ids.push_back(id_of(name));
+    return ids;
+  }
+  template <class Names>
+  [[nodiscard]] static std::vector<std::string> strings_of(Names&& names) {
+    std::vector<std::string> texts;
+    for (auto&& name : names) texts.emplace_back(std::string_view(name_view(name)));
+    return texts;
+  }
+  void pin_all(std::vector<std::string> const& globs_or_presets, tier where);
+  /// What these globs and presets match; throws `unknown_tensor` where one matches nothing.
+  [[nodiscard]] std::vector<tensor_id> matches_of(std::vector<std::string> const& globs_or_presets) const;
+
   executor* executor_;
 };
 

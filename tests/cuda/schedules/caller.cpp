@@ -232,7 +232,8 @@ void caller::change_budget() {
   std::uint64_t const before = where == tier::vram ? stage_.in.vram_bytes : stage_.in.ram_bytes;
   std::uint64_t const bytes = before * (40 + chooser_.choose(100)) / 100;
   cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);
-  stage_.attempt("set_budget", {errc::budget_too_small}, [&] { stage_.paged->set_budget(where, bytes); });
+  stage_.attempt("set_budget", {errc::budget_too_small},
+                 [&] { stage_.paged->set_budget(where, tierpager::bytes(bytes)); });
   stage_.follow_budgets();
 }
 

@@ -28,7 +28,8 @@ class device_stress : public testing::Test {
   void open(std::uint64_t vram_bytes, std::uint64_t ram_bytes) {
     paged_.emplace(
         model_.tensors, model_.source, value_or_throw(cuda_device::open({.vram_granule_bytes_min = granule_bytes})),
-        pager_options{.vram = vram_bytes, .ram = ram_bytes, .chunk_bytes = granule_bytes, .reader_threads = 2});
+        pager_options{
+            .vram = bytes(vram_bytes), .ram = bytes(ram_bytes), .chunk_bytes = granule_bytes, .reader_threads = 2});
   }
 
   static cudaStream_t make_stream() {
@@ -84,7 +85,7 @@ TEST_F(device_stress, gives_memory_back_when_a_budget_shrinks_under_load_and_tak
   for (std::uint64_t round = 1; round <= 3; ++round) {
     while (kernels_ < 20 * round) std::this_thread::yield();
     for (std::uint64_t const bytes : {full_bytes / 2, full_bytes}) {
-      budget_report const told = paged_->set_budget(tier::vram, bytes);
+      budget_report const told = paged_->set_budget(tier::vram, tierpager::bytes(bytes));
       EXPECT_TRUE(told.effective_bytes <= full_bytes && told.pending_bytes <= full_bytes - bytes);
       while (paged_->stats().vram.effective_bytes != bytes) std::this_thread::yield();
       if (bytes < full_bytes) {

@@ -44,8 +44,8 @@ class performance {
     bool const opened = stage_.attempt("open", {stage_.calls_may_fail ? errc::unsupported : errc::closed}, [&] {
       stage_.on = value_or_throw(cuda_device::open(stage_.in.device));
       stage_.paged.emplace(stage_.tensors, stage_.from, stage_.on,
-                           pager_options{.vram = stage_.in.vram_bytes,
-                                         .ram = stage_.in.ram_bytes,
+                           pager_options{.vram = bytes(stage_.in.vram_bytes),
+                                         .ram = bytes(stage_.in.ram_bytes),
                                          .chunk_bytes = stage_.in.chunk_bytes,
                                          .reader_threads = stage_.in.readers,
                                          .scratch_bytes = stage_.in.scratch_bytes,
@@ -119,8 +119,8 @@ class performance {
     stage_.ended = true;
     cuda_standin::limit_bytes(unlimited_bytes, unlimited_bytes);
     if (stage_.in.runtime.vmm)
-      stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::vram, stage_.in.vram_bytes); });
-    stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::ram, stage_.in.ram_bytes); });
+      stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::vram, bytes(stage_.in.vram_bytes)); });
+    stage_.attempt("set_budget", {}, [&] { stage_.paged->set_budget(tier::ram, bytes(stage_.in.ram_bytes)); });
     stage_.follow_budgets();
     test_stream* const on = stage_.make_stream();
     for (std::uint32_t i = 0; i < stage_.tensors.size(); ++i) {
@@ -150,8 +150,9 @@ class performance {
     for (std::uint32_t i = 0; i < stage_.tensors.size(); ++i)
       for (tier where : {tier::vram, tier::ram}) paged.unpin(tensor_id{i}, where);
     std::uint64_t const scratch_bytes = round_up(stage_.in.scratch_bytes, stage_.in.runtime.granule_bytes);
-    if (stage_.in.runtime.vmm) stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::vram, scratch_bytes); });
-    stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::ram, 0); });
+    if (stage_.in.runtime.vmm)
+      stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::vram, bytes(scratch_bytes)); });
+    stage_.attempt("set_budget", {}, [&] { paged.set_budget(tier::ram, bytes(0)); });
     auto const drained = [&] {
       statistics const now = paged.stats();
       return now.vram.pending_bytes == 0 && now.ram.pending_bytes == 0 && now.vram.quarantined_bytes == 0 &&

@@ -52,8 +52,8 @@ class fault_run {
   void work() {
     attempt([&] {
       paged_.emplace(model_.tensors, source_, device_,
-                     pager_options{.vram = vram_bytes,
-                                   .ram = ram_bytes,
+                     pager_options{.vram = bytes(vram_bytes),
+                                   .ram = bytes(ram_bytes),
                                    .pin_vram = {"t6"},
                                    .chunk_bytes = page,
                                    .reader_threads = 2,
@@ -69,10 +69,10 @@ class fault_run {
     for (std::uint32_t i = 0; i < small_tensors; i += 2) use_host(id(i));
     hold(id(4), 1);
     for (std::uint32_t i = 0; i < 4; ++i) use({id(i)}, (i / 2) % 2);
-    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes_later).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes_later)).effective_bytes; });
     use({id(5), id(6), id(7)}, 0);
     use({ring_tensor, empty_tensor}, 1);
-    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes)).effective_bytes; });
     held_.release(streams_[0]);
     attempt([&] { return paged_->pin(id(2), tier::ram), 0; });
     for (std::uint32_t i = small_tensors; i-- > 0;) use({id(i)}, i % 2);
@@ -82,10 +82,10 @@ class fault_run {
       if (auto const one = paged_->try_acquire(id(0), streams_[0])) read(*one, 0);
       return 0;
     });
-    attempt([&] { return paged_->set_budget(tier::ram, 0).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::ram, bytes(0)).effective_bytes; });
     use({id(1)}, 0);
     use({ring_tensor}, 1);
-    attempt([&] { return paged_->set_budget(tier::ram, ram_bytes).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::ram, bytes(ram_bytes)).effective_bytes; });
     use({id(7), id(0)}, 1);
     check_budgets();
   }
@@ -108,8 +108,8 @@ class fault_run {
     check_budgets();
     // Nothing is left behind: both tiers can be emptied.
     paged_->unpin(id(6), tier::vram);
-    paged_->set_budget(tier::vram, page);  // the scratch memory
-    paged_->set_budget(tier::ram, 0);
+    paged_->set_budget(tier::vram, bytes(page));  // the scratch memory
+    paged_->set_budget(tier::ram, bytes(0));
     eventually([&] {
       return metered_->committed_bytes(tier::vram) <= page && metered_->committed_bytes(tier::ram) <= 2 * page;
     });
@@ -151,17 +151,17 @@ class fault_run {
     pass(0, 4);
     hold(id(4), 0);
     pass(5, count);
-    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes_later).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes_later)).effective_bytes; });
     pass(0, 3);
     attempt([&] { return paged_->prefetch(std::array{id(7), id(2), ring_tensor}), 0; });
     held_.release(streams_[0]);
     use_host(id(5));
-    attempt([&] { return paged_->set_budget(tier::vram, vram_bytes).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes)).effective_bytes; });
     pass(3, count);
     attempt([&] { return paged_->unpin(id(6), tier::vram), 0; });
-    attempt([&] { return paged_->set_budget(tier::ram, 0).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::ram, bytes(0)).effective_bytes; });
     pass(0, count / 2);
-    attempt([&] { return paged_->set_budget(tier::ram, ram_bytes).effective_bytes; });
+    attempt([&] { return paged_->set_budget(tier::ram, bytes(ram_bytes)).effective_bytes; });
     pass(count / 2, count);
     check_budgets();
   }

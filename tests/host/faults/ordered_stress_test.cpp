@@ -48,7 +48,7 @@ struct stress {
   pager paged{model,
               std::make_shared<pattern_source>(model.infos().back().offset + model.infos().back().bytes),
               device,
-              {.vram = vram_most, .ram = ram_most, .chunk_bytes = page, .reader_threads = 2}};
+              {.vram = bytes(vram_most), .ram = bytes(ram_most), .chunk_bytes = page, .reader_threads = 2}};
 
   void allow(std::function<void()> const& call) {  // pins and budgets change meanwhile
     auto const why = failure_of([&] { return call(), 0; });
@@ -84,8 +84,8 @@ class actor {
   void change() {
     pager& paged = shared_.paged;
     switch (draw(6)) {
-      case 0: shared_.allow([&] { paged.set_budget(tier::vram, vram_most - draw(10) * page); }); break;
-      case 1: shared_.allow([&] { paged.set_budget(tier::ram, draw(11) * page); }); break;
+      case 0: shared_.allow([&] { paged.set_budget(tier::vram, bytes(vram_most - draw(10) * page)); }); break;
+      case 1: shared_.allow([&] { paged.set_budget(tier::ram, bytes(draw(11) * page)); }); break;
       case 2: shared_.allow([&] { paged.pin(any(), draw(2) == 0 ? tier::vram : tier::ram); }); break;
       case 3: unpin_all(); break;
       case 4: change_order(); break;
@@ -127,8 +127,8 @@ class actor {
 void expect_full_passes(stress& shared) {
   actor one(shared, 0);
   one.unpin_all();
-  shared.paged.set_budget(tier::vram, vram_most);
-  shared.paged.set_budget(tier::ram, ram_most);
+  shared.paged.set_budget(tier::vram, bytes(vram_most));
+  shared.paged.set_budget(tier::ram, bytes(ram_most));
   shared.paged.set_order(actor::all());
   shared.position = 0;
   for (std::uint32_t i = 0; i < 3 * tensors; ++i) one.follow(shared.streams[0]);
@@ -159,7 +159,7 @@ TEST(thread_stress, under_an_order_that_changes_ends_with_right_bytes_and_no_bud
     EXPECT_EQ(now.failed_loads, 0U);
     EXPECT_LE(shared.device->peak_bytes(tier::vram), vram_most);
     EXPECT_LE(shared.device->peak_bytes(tier::ram), ram_most);
-    shared.paged.set_budget(tier::vram, 0);
+    shared.paged.set_budget(tier::vram, bytes(0));
     eventually([&] { return shared.device->committed_bytes(tier::vram) == 0; });
   }
 }

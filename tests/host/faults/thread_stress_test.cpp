@@ -34,7 +34,7 @@ struct stress {
   pager paged{model.tensors,
               model.source,
               device,
-              {.vram = 24 * page, .ram = 8 * page, .chunk_bytes = page, .reader_threads = 2}};
+              {.vram = bytes(24 * page), .ram = bytes(8 * page), .chunk_bytes = page, .reader_threads = 2}};
 };
 
 /// One thread's random acts. Holds no handle while it asks for more but by try_acquire, so nobody waits for ever.
@@ -49,8 +49,8 @@ class actor {
       case 0: allow({}, [&] { paged.pin(any(), draw(0, 1) == 0 ? tier::vram : tier::ram); }); break;
       case 1:
       case 2: unpin_all(); break;
-      case 3: allow({}, [&] { paged.set_budget(tier::vram, (20 + draw(0, 12)) * page); }); break;
-      case 4: allow({}, [&] { paged.set_budget(tier::ram, draw(0, 12) * page); }); break;
+      case 3: allow({}, [&] { paged.set_budget(tier::vram, bytes((20 + draw(0, 12)) * page)); }); break;
+      case 4: allow({}, [&] { paged.set_budget(tier::ram, bytes(draw(0, 12) * page)); }); break;
       case 5: allow({errc::timed_out}, [&] { use_device({any(), any()}, no_wait()); }); break;
       case 6: cancelled(); break;
       case 7: try_one(); break;
@@ -118,8 +118,8 @@ void expect_a_full_pass(stress& shared) {
   for (std::uint32_t i = 0; i < tensors; ++i) all.push_back(tensor_id{i});
   shared.paged.unpin(all, tier::vram);
   shared.paged.unpin(all, tier::ram);
-  shared.paged.set_budget(tier::vram, 24 * page);
-  shared.paged.set_budget(tier::ram, 8 * page);
+  shared.paged.set_budget(tier::vram, bytes(24 * page));
+  shared.paged.set_budget(tier::ram, bytes(8 * page));
   for (tensor_id each : all) {
     shared.reader.read(shared.paged.acquire(each, shared.streams[0]), shared.streams[0]);
     ++shared.granted;
@@ -152,7 +152,7 @@ TEST(thread_stress, ends_with_right_bytes_a_full_pass_and_statistics_that_add_up
     EXPECT_LE(shared.device->peak_bytes(tier::vram), 32 * page);
     EXPECT_LE(shared.device->peak_bytes(tier::ram), 12 * page);
     EXPECT_EQ(now.vram.quarantined_bytes + now.ram.quarantined_bytes, 0U);
-    shared.paged.set_budget(tier::vram, 0);
+    shared.paged.set_budget(tier::vram, bytes(0));
     eventually([&] { return shared.device->committed_bytes(tier::vram) == 0; });
   }
 }

@@ -19,8 +19,8 @@ struct large_plans : testing::Test {
 
   static pager_options options() {
     pager_options made;
-    made.vram = in_vram * page;
-    made.ram = tensors / 2 * page;
+    made.vram = bytes(in_vram * page);
+    made.ram = bytes(tensors / 2 * page);
     made.chunk_bytes = page;
     made.reader_threads = 2;
     return made;
@@ -73,7 +73,7 @@ TEST_F(large_plans, are_made_beside_hits_and_misses_of_others) {
     });
     for (std::uint64_t i = 0; i < rounds; ++i) {
       pages.set_order(i % 3 == 2 ? std::vector<tensor_id>() : all());
-      (void)pages.set_budget(tier::vram, (in_vram - i % 4 * 50) * page);
+      (void)pages.set_budget(tier::vram, bytes((in_vram - i % 4 * 50) * page));
     }
     eventually([&] { return pages.stats().acquires > 4 * tensors; });
   }

@@ -40,8 +40,8 @@ struct plans : testing::Test {
   std::optional<pager> paged;
 
   pager& open(std::uint64_t vram_tensors, std::uint64_t ram_tensors, pager_options options = {}) {
-    options.vram = vram_tensors * tensor_bytes;
-    options.ram = ram_tensors * tensor_bytes;
+    options.vram = bytes(vram_tensors * tensor_bytes);
+    options.ram = bytes(ram_tensors * tensor_bytes);
     options.chunk_bytes = page;
     options.reader_threads = 2;
     return paged.emplace(model.tensors, gated, metered, options);
@@ -92,7 +92,7 @@ TEST_F(plans, say_why_a_tensor_left) {
   EXPECT_GE(evicted(now.ram, eviction_reason::promoted), 1U);
   EXPECT_EQ(evicted(now.ram, eviction_reason::plan), 0U);
   EXPECT_EQ(evicted(now.vram, eviction_reason::budget), 0U);
-  paged->set_budget(tier::vram, 3 * tensor_bytes);
+  paged->set_budget(tier::vram, bytes(3 * tensor_bytes));
   EXPECT_GE(evicted(paged->stats().vram, eviction_reason::budget), 1U);
   expect_right(3 * tensors);
 }
@@ -102,7 +102,7 @@ TEST_F(plans, load_ahead_what_streams_and_nothing_else) {
   open(6, 4);
   paged->set_order(from_to(0, tensors));
   for (std::uint64_t const vram_tensors : {6U, 8U}) {
-    paged->set_budget(tier::vram, vram_tensors * tensor_bytes);
+    paged->set_budget(tier::vram, bytes(vram_tensors * tensor_bytes));
     for (int i = 0; i < 3; ++i) pass();
     statistics const before = paged->stats();
     constexpr std::uint64_t passes = 4;

@@ -23,7 +23,7 @@ struct promise_1_budget_reports : testing::Test {
     stream_.synchronize();
   }
   void expect_final(pager& paged, tier where, std::uint64_t asked) {
-    budget_report const report = paged.set_budget(where, asked);
+    budget_report const report = paged.set_budget(where, bytes(asked));
     EXPECT_EQ(report.asked_bytes, asked);
     EXPECT_EQ(report.effective_bytes, std::max(asked, report.least_bytes));
     EXPECT_EQ(report.pending_bytes, 0U);
@@ -65,7 +65,7 @@ TEST_F(promise_1_budget_reports, become_final_by_themselves_beside_loads_ahead) 
     use_all(paged, tier::vram);
     for (tier const where : {tier::vram, tier::ram}) {
       std::uint64_t const asked = 2 * granule + random() % (40 * tensor_bytes);
-      (void)paged.set_budget(where, asked);
+      (void)paged.set_budget(where, bytes(asked));
       eventually([&] {
         statistics const now = paged.stats();
         tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
@@ -92,7 +92,7 @@ TEST_F(promise_1_budget_reports, say_what_a_handle_above_the_cut_keeps_until_it_
   std::uint64_t const before = paged.stats().vram.effective_bytes;
   use_all(paged, tier::vram);
   handle last = paged.acquire(tensor_id{39}, stream_);  // in the last two granules
-  budget_report const report = paged.set_budget(tier::vram, 4 * granule);
+  budget_report const report = paged.set_budget(tier::vram, bytes(4 * granule));
   EXPECT_EQ(report.asked_bytes, 4 * granule);
   EXPECT_EQ(report.effective_bytes, before);
   EXPECT_GE(report.pending_bytes, granule);
@@ -117,18 +117,19 @@ TEST_F(promise_1_budget_reports, do_not_wait_for_a_stream_at_work) {
   use_all(paged, tier::vram);
   gate.block(stream);
   (void)paged.acquire(tensor_id{39}, stream);  // released before its work is over
-  EXPECT_GT(paged.set_budget(tier::vram, 4 * granule).pending_bytes, 0U);
+  EXPECT_GT(paged.set_budget(tier::vram, bytes(4 * granule)).pending_bytes, 0U);
   gate.open();
   eventually([&] { return paged.stats().vram.pending_bytes == 0; });
 }
 
 TEST_F(promise_1_budget_reports, name_the_least_that_works_where_that_is_more) {
   pager paged(model_.tensors, model_.source, device_, {.vram = "100%", .ram = "100%"});
-  budget_report const report = paged.set_budget(tier::ram, 1);
+  budget_report const report = paged.set_budget(tier::ram, bytes(1));
   EXPECT_EQ(report.asked_bytes, 1U);
   EXPECT_EQ(report.least_bytes, 6 * page);  // the largest tensor, as it is smaller than two chunks
   EXPECT_EQ(report.effective_bytes, 6 * page);
-  EXPECT_EQ(paged.set_budget(tier::vram, 1).effective_bytes, 1U);  // and every acquire is refused with the figure
+  EXPECT_EQ(paged.set_budget(tier::vram, bytes(1)).effective_bytes,
+            1U);  // and every acquire is refused with the figure
   EXPECT_EQ(code_of([&] { return paged.acquire(tensor_id{0}, stream_); }), errc::budget_too_small);
 }
 

@@ -43,8 +43,8 @@ class random_run {
     tight_ = draw(0, 1) == 0;
     vram_bytes_ = random_vram();
     paged_.emplace(model_.tensors, model_.source, device_,
-                   pager_options{.vram = vram_bytes_,
-                                 .ram = draw(0, 3) == 0 ? 0 : draw(0, 40 * page),
+                   pager_options{.vram = bytes(vram_bytes_),
+                                 .ram = bytes(draw(0, 3) == 0 ? 0 : draw(0, 40 * page)),
                                  .chunk_bytes = 2 * page,
                                  .reader_threads = 2,
                                  .scratch_bytes = scratch_bytes_});
@@ -98,10 +98,10 @@ class random_run {
     if (draw(0, 1) == 0) {
       held_.clear();
       vram_bytes_ = random_vram();
-      (void)paged_->set_budget(tier::vram, vram_bytes_);
+      (void)paged_->set_budget(tier::vram, bytes(vram_bytes_));
     } else {
       // Refused where RAM pins no longer fit; then the old budget stays.
-      (void)code_of([&] { return paged_->set_budget(tier::ram, draw(0, 40 * page)); });
+      (void)code_of([&] { return paged_->set_budget(tier::ram, bytes(draw(0, 40 * page))); });
     }
   }
 
@@ -186,7 +186,8 @@ TEST_F(promise_1_hard_budgets, a_ram_budget_of_nothing_becomes_the_smallest_ring
   stream_reader reader(model.tensors);
   host_stream stream;
   auto device = std::make_shared<metered_device>(jittery_device());
-  pager paged(model.tensors, model.source, device, {.vram = 20 * page, .ram = 0, .chunk_bytes = 3 * page});
+  pager paged(model.tensors, model.source, device,
+              {.vram = bytes(20 * page), .ram = bytes(0), .chunk_bytes = 3 * page});
   for (std::uint32_t i = 0; i < 6; ++i) reader.read(paged.acquire(tensor_id{i % 3}, stream), stream);
   stream.synchronize();
   EXPECT_EQ(reader.wrong(), 0U);
@@ -200,7 +201,7 @@ TEST_F(promise_1_hard_budgets, the_smallest_ring_is_the_largest_tensor_where_tha
   pattern_model model = make_pattern_model(sizes);
   stream_reader reader(model.tensors);
   host_stream stream;
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = 3 * page, .ram = 0});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(3 * page), .ram = bytes(0)});
   EXPECT_EQ(paged.stats().ram.effective_bytes, 3 * page);
   for (std::uint32_t i = 0; i < 4; ++i) reader.read(paged.acquire(tensor_id{i % 2}, stream), stream);
   stream.synchronize();
@@ -233,71 +234,77 @@ void expect_exact_figure(attempt const& with_budget, std::uint64_t expected_byte
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_one_tensor_works_and_one_byte_less_is_refused) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = page}, {tensor_id{0}}); },
-                      6 * page);
+  expect_exact_figure(
+      [&](std::uint64_t with) { return acquire({.vram = bytes(with), .ram = bytes(page)}, {tensor_id{0}}); }, 6 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_counts_a_tensor_named_twice_once) {
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{2}, tensor_id{0}, tensor_id{3}};
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0}, ids); }, 9 * page);
+  expect_exact_figure([&](std::uint64_t with) { return acquire({.vram = bytes(with), .ram = bytes(0)}, ids); },
+                      9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_a_set_beside_pins_counts_the_pins) {
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{1}, tensor_id{4}};  // beside t2; t4 is pinned too
   expect_exact_figure(
-      [&](std::uint64_t bytes) {
-        return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, ids);
+      [&](std::uint64_t with) {
+        return acquire({.vram = bytes(with), .ram = bytes(0), .pin_vram = {"t2", "t4"}}, ids);
       },
       12 * page, 11 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_pins_leaves_room_for_the_largest_unpinned_tensor) {
   expect_exact_figure(
-      [&](std::uint64_t bytes) { return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2"}}, {tensor_id{0}}); },
+      [&](std::uint64_t with) {
+        return acquire({.vram = bytes(with), .ram = bytes(0), .pin_vram = {"t2"}}, {tensor_id{0}});
+      },
       9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_several_pin_options_counts_them_all) {
   expect_exact_figure(
-      [&](std::uint64_t bytes) {
-        return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t2", "t4"}}, {tensor_id{0}});
+      [&](std::uint64_t with) {
+        return acquire({.vram = bytes(with), .ram = bytes(0), .pin_vram = {"t2", "t4"}}, {tensor_id{0}});
       },
       11 * page);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_counts_scratch) {
   expect_exact_figure(
-      [&](std::uint64_t bytes) {
-        return acquire({.vram = bytes, .ram = 0, .scratch_bytes = 2 * page + 1}, {tensor_id{0}});
+      [&](std::uint64_t with) {
+        return acquire({.vram = bytes(with), .ram = bytes(0), .scratch_bytes = 2 * page + 1}, {tensor_id{0}});
       },
       8 * page, 3 * page);
   expect_exact_figure(
-      [&](std::uint64_t bytes) {
-        return acquire({.vram = bytes, .ram = 0, .pin_vram = {"t3"}, .scratch_bytes = page}, {tensor_id{0}});
+      [&](std::uint64_t with) {
+        return acquire({.vram = bytes(with), .ram = bytes(0), .pin_vram = {"t3"}, .scratch_bytes = page},
+                       {tensor_id{0}});
       },
       7 * page, page);
   pager without_room(model_.tensors, model_.source, jittery_device(),
-                     {.vram = 2 * page, .scratch_bytes = 2 * page + 1});
+                     {.vram = bytes(2 * page), .scratch_bytes = 2 * page + 1});
   EXPECT_TRUE(without_room.scratch().empty());
   EXPECT_EQ(code_of([&] { (void)without_room.acquire(tensor_id{0}, stream_); }), errc::budget_too_small);
 }
 
 TEST_F(promise_1_hard_budgets, the_figure_of_host_pointers_is_that_of_the_ram_tier) {
-  expect_exact_figure([&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes}, {tensor_id{0}}); },
-                      6 * page);
+  expect_exact_figure(
+      [&](std::uint64_t with) { return acquire_host({.vram = "none", .ram = bytes(with)}, {tensor_id{0}}); }, 6 * page);
   std::vector<tensor_id> const ids = {tensor_id{0}, tensor_id{2}};
   expect_exact_figure(
-      [&](std::uint64_t bytes) { return acquire_host({.vram = "none", .ram = bytes, .pin_ram = {"t4"}}, ids); },
+      [&](std::uint64_t with) { return acquire_host({.vram = "none", .ram = bytes(with), .pin_ram = {"t4"}}, ids); },
       11 * page, 8 * page);
   expect_exact_figure(
-      [&](std::uint64_t bytes) { return acquire_host({.vram = page, .ram = bytes, .chunk_bytes = page}, ids); },
+      [&](std::uint64_t with) {
+        return acquire_host({.vram = bytes(page), .ram = bytes(with), .chunk_bytes = page}, ids);
+      },
       9 * page);
 }
 
 TEST_F(promise_1_hard_budgets, a_figure_binds_a_budget_that_is_lowered_while_running) {
-  pager paged(model_.tensors, model_.source, jittery_device(), {.vram = 20 * page, .ram = 0});
+  pager paged(model_.tensors, model_.source, jittery_device(), {.vram = bytes(20 * page), .ram = bytes(0)});
   (void)paged.acquire(tensor_id{0}, stream_);
-  paged.set_budget(tier::vram, 6 * page - 1);
+  paged.set_budget(tier::vram, bytes(6 * page - 1));
   auto const refused = failure_of([&] {
     return paged.acquire(tensor_id{0}, stream_).size_bytes() + paged.acquire(tensor_id{2}, stream_).size_bytes();
   });
@@ -311,7 +318,7 @@ TEST_F(promise_1_hard_budgets, a_figure_binds_a_budget_that_is_lowered_while_run
   auto const now = failure_of([&] { return paged.acquire(tensor_id{0}, stream_).size_bytes(); });
   ASSERT_TRUE(now);
   EXPECT_EQ(figure_of(*now), 6 * page);
-  paged.set_budget(tier::vram, 6 * page);
+  paged.set_budget(tier::vram, bytes(6 * page));
   EXPECT_EQ(paged.acquire(tensor_id{0}, stream_).size_bytes(), sizes_[0]);
 }
 
@@ -334,12 +341,12 @@ TEST_F(promise_1_hard_budgets, unlimited_holds_the_whole_model) {
 TEST_F(promise_1_hard_budgets, none_is_no_such_tier) {
   pattern_model model = make_pattern_model(3, page);
   host_stream stream;
-  pager host_only(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = page});
+  pager host_only(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = bytes(page)});
   EXPECT_FALSE(host_only.stats().vram.present);
   EXPECT_EQ(code_of([&] { return host_only.acquire(tensor_id{0}, stream); }), errc::invalid_argument);
-  EXPECT_EQ(code_of([&] { return host_only.set_budget(tier::vram, page); }), errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { return host_only.set_budget(tier::vram, bytes(page)); }), errc::invalid_argument);
   EXPECT_TRUE(host_only.acquire_host(tensor_id{0}));
-  pager device_only(model.tensors, model.source, jittery_device(), {.vram = page, .ram = "none"});
+  pager device_only(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = "none"});
   EXPECT_FALSE(device_only.stats().ram.present);
   EXPECT_EQ(code_of([&] { return device_only.acquire_host(tensor_id{0}); }), errc::invalid_argument);
   EXPECT_TRUE(device_only.acquire(tensor_id{0}, stream));

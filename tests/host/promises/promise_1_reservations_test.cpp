@@ -30,7 +30,7 @@ TEST(promise_1_reservations, that_are_refused_are_tried_smaller) {
   stream_reader reader{model.tensors};
   host_stream stream;
   auto const narrow = std::make_shared<narrow_device>(jittery_device(), 7 * tensor_bytes);
-  pager paged(model.tensors, model.source, narrow, {.vram = 5 * tensor_bytes, .ram = 6 * tensor_bytes});
+  pager paged(model.tensors, model.source, narrow, {.vram = bytes(5 * tensor_bytes), .ram = bytes(6 * tensor_bytes)});
   for (std::uint32_t i = 0; i < 5 * tensors; ++i) {
     handle const one = paged.acquire(tensor_id{i * 5 % tensors}, stream);
     reader.read(one, stream);
@@ -44,7 +44,8 @@ TEST(promise_1_reservations, that_do_not_hold_the_budget_are_refused) {
   pattern_model const model = make_pattern_model(tensors, tensor_bytes);
   auto const narrow = std::make_shared<narrow_device>(jittery_device(), 4 * tensor_bytes);
   try {
-    pager const paged(model.tensors, model.source, narrow, {.vram = 5 * tensor_bytes, .ram = 3 * tensor_bytes});
+    pager const paged(model.tensors, model.source, narrow,
+                      {.vram = bytes(5 * tensor_bytes), .ram = bytes(3 * tensor_bytes)});
     ADD_FAILURE() << "opened";
   } catch (error const& refused) {
     EXPECT_EQ(refused.code(), make_error_code(errc::out_of_memory)) << refused.what();

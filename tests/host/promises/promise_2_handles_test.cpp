@@ -21,10 +21,11 @@ struct promise_2_handles : testing::Test {
   host_stream stream, other;
 
   pager open(std::uint64_t vram_tensors, std::uint64_t ram_tensors = 8, std::string policy = "auto") {
-    return {model.tensors,
-            model.source,
-            jittery_device(),
-            {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page, .policy = std::move(policy)}};
+    return {
+        model.tensors,
+        model.source,
+        jittery_device(),
+        {.vram = bytes(vram_tensors * 3 * page), .ram = bytes(ram_tensors * 3 * page), .policy = std::move(policy)}};
   }
   // Every other tensor passes through the device, so that all that may leave does.
   void press(pager& paged, tensor_id but) {
@@ -66,7 +67,7 @@ TEST_F(promise_2_handles, stay_right_while_the_budget_shrinks_and_hold_it_up_unt
   pager paged = open(4);
   press(paged, tensor_id{3});
   handle kept = paged.acquire(tensor_id{3}, stream);
-  budget_report const report = paged.set_budget(tier::vram, 0);
+  budget_report const report = paged.set_budget(tier::vram, bytes(0));
   EXPECT_GT(report.pending_bytes, 0U);
   EXPECT_GE(report.effective_bytes, 3 * page);
   EXPECT_EQ(code_of([&] { return paged.acquire(tensor_id{5}, other); }), errc::budget_too_small);
@@ -100,7 +101,7 @@ TEST_F(promise_2_handles, outlive_the_pager_and_are_released_last_on_another_thr
     {
       auto device = jittery_device();
       device_left = device;
-      pager paged(model.tensors, model.source, device, {.vram = 6 * page, .ram = 6 * page});
+      pager paged(model.tensors, model.source, device, {.vram = bytes(6 * page), .ram = bytes(6 * page)});
       kept = paged.acquire(tensor_id{3}, stream);
       host = paged.acquire_host(tensor_id{5});
     }

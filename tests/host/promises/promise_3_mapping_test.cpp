@@ -34,8 +34,8 @@ TEST_P(mapping, ends_with_the_first_pass) {
   stream_reader reader{model.tensors};
   host_stream stream;
   pager paged(model.tensors, model.source, metered,
-              {.vram = model.tensors.bytes() / 2,
-               .ram = GetParam().ram ? model.tensors.bytes() / 3 : 0,
+              {.vram = bytes(model.tensors.bytes() / 2),
+               .ram = bytes(GetParam().ram ? model.tensors.bytes() / 3 : 0),
                .policy = GetParam().policy,
                .chunk_bytes = 4 * page});
   auto const use = [&](std::uint32_t which) {

@@ -23,10 +23,11 @@ struct promise_3_reuse : testing::Test {
   pager open(std::uint64_t vram_tensors, std::string policy = "lru", std::uint64_t ram_tensors = 8) {
     unfenced = std::make_shared<faulty_device>(jittery_device());
     faulty = std::make_shared<faulty_device>(unfenced);
-    return {model.tensors,
-            model.source,
-            faulty,
-            {.vram = vram_tensors * 3 * page, .ram = ram_tensors * 3 * page, .policy = std::move(policy)}};
+    return {
+        model.tensors,
+        model.source,
+        faulty,
+        {.vram = bytes(vram_tensors * 3 * page), .ram = bytes(ram_tensors * 3 * page), .policy = std::move(policy)}};
   }
   void use(std::uint32_t tensor, host_stream& on) { reader.read(paged.acquire(tensor_id{tensor}, on), on); }
   void expect_right(std::uint64_t reads) {
@@ -212,7 +213,8 @@ TEST_F(promise_3_reuse, keeps_what_is_quarantined_until_its_order_is_proved) {
 
 TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_ordered) {
   faulty = std::make_shared<faulty_device>(jittery_device());
-  pager chunked(model.tensors, model.source, faulty, {.vram = 3 * page, .ram = 24 * page, .chunk_bytes = page});
+  pager chunked(model.tensors, model.source, faulty,
+                {.vram = bytes(3 * page), .ram = bytes(24 * page), .chunk_bytes = page});
   (void)chunked.acquire_host(tensor_id{1});  // so that all its chunks are to be copied at once
   gate.block(stream);
   reader.read(chunked.acquire(tensor_id{0}, stream), stream);
@@ -226,7 +228,7 @@ TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_order
 
 TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_about) {
   faulty = std::make_shared<faulty_device>(jittery_device());
-  pager ring(model.tensors, model.source, faulty, {.vram = 3 * page, .ram = 0, .chunk_bytes = page});
+  pager ring(model.tensors, model.source, faulty, {.vram = bytes(3 * page), .ram = bytes(0), .chunk_bytes = page});
   faulty->fail({.for_ever = true, .only = device_call::passed});
   EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{0}, stream); }), errc::device_failed);
   EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{1}, stream); }), errc::device_failed);
@@ -237,7 +239,7 @@ TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_
 
 TEST_F(promise_3_reuse, makes_no_device_call_for_a_hit_whose_copy_is_complete) {
   auto counted = std::make_shared<faulty_device>(jittery_device());
-  pager hits(model.tensors, model.source, counted, {.vram = 6 * page, .ram = 6 * page});
+  pager hits(model.tensors, model.source, counted, {.vram = bytes(6 * page), .ram = bytes(6 * page)});
   handle kept = hits.acquire(tensor_id{0}, stream);
   std::uint64_t calls = 0;
   eventually([&] {  // the copy is complete, and that is known

@@ -25,7 +25,7 @@ void expect_one_load(path by, bool held, std::uint64_t seed) {
   std::vector<host_stream> streams(callers);
   auto gated = std::make_shared<gated_source>(model.source);
   pager paged(model.tensors, gated, jittery_device(seed),
-              {.vram = 2 * chunks * page, .ram = 2 * chunks * page, .chunk_bytes = page});
+              {.vram = bytes(2 * chunks * page), .ram = bytes(2 * chunks * page), .chunk_bytes = page});
   tensor_id const wanted{1};
   if (held) gated->hold();
   {
@@ -76,7 +76,7 @@ TEST(promise_4_one_load, through_a_ring_is_one_read_too) {
   stream_reader reader(model.tensors);
   std::vector<host_stream> streams(callers);
   auto gated = std::make_shared<gated_source>(model.source);
-  pager paged(model.tensors, gated, jittery_device(), {.vram = 9 * page, .ram = 0, .chunk_bytes = page});
+  pager paged(model.tensors, gated, jittery_device(), {.vram = bytes(9 * page), .ram = bytes(0), .chunk_bytes = page});
   gated->hold();
   {
     std::vector<std::jthread> threads;
@@ -148,7 +148,7 @@ struct promise_4_one_load_failed : testing::Test {
     stream.synchronize();
     EXPECT_EQ(reader.wrong(), 0U);
     // Nothing of the failed load is left: the tiers can be emptied.
-    paged.set_budget(tier::vram, 0);
+    paged.set_budget(tier::vram, bytes(0));
     eventually([&] { return paged.stats().vram.committed_bytes == 0; });
     EXPECT_EQ(paged.stats().vram.quarantined_bytes + paged.stats().ram.quarantined_bytes, 0U);
   }
@@ -157,19 +157,20 @@ struct promise_4_one_load_failed : testing::Test {
 TEST_F(promise_4_one_load_failed, evicts_nothing_from_full_vram_and_leaves_the_others_as_they_were) {
   for (std::uint64_t read = 1; read <= 4; ++read)
     expect_nothing_changed_by_a_failed_load(
-        {.vram = 16 * page, .ram = 24 * page, .chunk_bytes = page, .reader_threads = 1}, read);
+        {.vram = bytes(16 * page), .ram = bytes(24 * page), .chunk_bytes = page, .reader_threads = 1}, read);
 }
 
 TEST_F(promise_4_one_load_failed, through_a_ring_evicts_nothing_while_the_ring_is_first_filled) {
   for (std::uint64_t read = 1; read <= 2; ++read)
-    expect_nothing_changed_by_a_failed_load({.vram = 16 * page, .ram = 0, .chunk_bytes = page, .reader_threads = 1},
-                                            read);
+    expect_nothing_changed_by_a_failed_load(
+        {.vram = bytes(16 * page), .ram = bytes(0), .chunk_bytes = page, .reader_threads = 1}, read);
 }
 
 TEST_F(promise_4_one_load_failed, tells_every_caller_that_joined_it_and_the_next_acquire_tries_again) {
   auto gated = std::make_shared<gated_source>(faulty);
   std::vector<host_stream> streams(callers);
-  pager paged(model.tensors, gated, jittery_device(), {.vram = 16 * page, .ram = 16 * page, .chunk_bytes = 4 * page});
+  pager paged(model.tensors, gated, jittery_device(),
+              {.vram = bytes(16 * page), .ram = bytes(16 * page), .chunk_bytes = 4 * page});
   gated->hold();
   faulty->fail({});
   std::atomic<std::uint32_t> told = 0;
@@ -191,7 +192,7 @@ TEST_F(promise_4_one_load_failed, tells_every_caller_that_joined_it_and_the_next
 }
 
 TEST_F(promise_4_one_load_failed, on_the_host_frees_what_it_took) {
-  pager paged(model.tensors, faulty, jittery_device(), {.vram = "none", .ram = 4 * page});
+  pager paged(model.tensors, faulty, jittery_device(), {.vram = "none", .ram = bytes(4 * page)});
   faulty->fail({});
   EXPECT_EQ(code_of([&] { return paged.acquire_host(tensor_id{5}); }), errc::read_failed);
   EXPECT_EQ(paged.stats().ram.resident_bytes, 0U);

@@ -20,7 +20,10 @@ struct promise_5_owners : testing::Test {
   watchdog const limit{"a test of promise 5"};
   pattern_model model = make_pattern_model(12, bytes);
   host_stream stream, other;
-  pager paged{model.tensors, model.source, jittery_device(), {.vram = 4 * bytes, .ram = 16 * bytes}};
+  pager paged{model.tensors,
+              model.source,
+              jittery_device(),
+              {.vram = tierpager::bytes(4 * bytes), .ram = tierpager::bytes(16 * bytes)}};
 
   failure refused(ids const& set, host_stream& on, wait_options const& wait = {}) {
     return failure_of([&] { return paged.acquire(set, on, wait); })
@@ -85,7 +88,7 @@ TEST_F(promise_5_owners, that_a_smaller_budget_leaves_no_room_are_told_while_the
     why = refused({id(4)}, stream);
   });
   eventually([&] { return somebody_waits(id(9)); });
-  paged.set_budget(tier::vram, 3 * bytes);
+  paged.set_budget(tier::vram, tierpager::bytes(3 * bytes));
   waiter.join();
   EXPECT_EQ(why.code, errc::would_deadlock);
 }
@@ -116,7 +119,7 @@ TEST_F(promise_5_owners, that_block_each_other_see_both_sides_when_the_deadline_
 
 TEST_F(promise_5_owners, are_listed_with_the_largest_of_many_tensors) {
   std::vector<handle> const held = paged.acquire(ids{id(0), id(1), id(2)}, stream);
-  paged.set_budget(tier::vram, 8 * bytes);
+  paged.set_budget(tier::vram, tierpager::bytes(8 * bytes));
   std::vector<handle> const more = paged.acquire(ids{id(3), id(4), id(5), id(6)}, stream);
   EXPECT_THAT(refused({id(7), id(8)}, stream).what, HasSubstr("holds 57344 bytes: 't0', 't1', 't2', 't3' and 3 more"));
 }
@@ -204,7 +207,10 @@ TEST_F(promise_5_owners, are_told_apart_beyond_256_threads) {
 }
 
 TEST_F(promise_5_owners, that_block_themselves_in_ram_are_told_so_too) {
-  pager small{model.tensors, model.source, jittery_device(), {.vram = 4 * bytes, .ram = 2 * bytes}};
+  pager small{model.tensors,
+              model.source,
+              jittery_device(),
+              {.vram = tierpager::bytes(4 * bytes), .ram = tierpager::bytes(2 * bytes)}};
   handle const first = small.acquire_host(id(0));
   {
     handle const second = small.acquire_host(id(1));

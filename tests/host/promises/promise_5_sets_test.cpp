@@ -18,7 +18,7 @@ struct promise_5_sets : testing::Test {
   stream_reader reader{model.tensors};
   host_stream stream;
   std::vector<host_stream> streams = std::vector<host_stream>(4);
-  pager paged{model.tensors, model.source, jittery_device(), {.vram = 4 * 2 * page, .ram = 20 * page}};
+  pager paged{model.tensors, model.source, jittery_device(), {.vram = bytes(4 * 2 * page), .ram = bytes(20 * page)}};
 
   // Whether somebody waits: owners that hold nothing no longer get even what is resident.
   bool somebody_waits(tensor_id resident) {
@@ -174,7 +174,7 @@ TEST(promise_5_sets_loading, that_are_cancelled_leave_no_use_behind) {
   stream_reader reader(model.tensors);
   host_stream stream;
   auto gated = std::make_shared<tests::gated_source>(model.source);
-  pager paged(model.tensors, gated, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
+  pager paged(model.tensors, gated, jittery_device(), {.vram = bytes(4 * page), .ram = bytes(4 * page)});
   gated->hold();
   std::optional<errc> outcome;
   {
@@ -197,7 +197,7 @@ TEST(promise_5_sets_loading, that_starve_and_are_given_up_stand_in_nobodys_way) 
   watchdog const limit("a load that nobody wants any more");
   pattern_model model = make_pattern_model(2, page);
   host_stream stream;
-  pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+  pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = bytes(page)});
   handle const held = paged.acquire_host(id(0));  // all of RAM, so nothing can be staged
   auto const soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
   EXPECT_EQ(code_of([&] { return paged.acquire(id(1), stream, {.deadline = soon, .owner = new_owner()}); }),
@@ -219,7 +219,7 @@ TEST(promise_5_sets_beside_handles, find_room_behind_very_many) {
     pager paged{model.tensors,
                 model.source,
                 jittery_device(),
-                {.vram = in_vram * page, .ram = in_vram * page, .policy = policy}};
+                {.vram = bytes(in_vram * page), .ram = bytes(in_vram * page), .policy = policy}};
     std::vector<handle> handles;
     for (std::uint32_t i = 0; i < held; ++i) handles.push_back(paged.acquire(id(i), stream));
     for (std::uint32_t i = held; i < tensors; ++i) reader.read(paged.acquire(id(i), stream), stream);

@@ -48,7 +48,7 @@ struct paged_file {
     return {opened.tensors,
             gated,
             jittery_device(),
-            {.vram = 12 * page, .ram = ram_bytes, .chunk_bytes = page, .reader_threads = 1}};
+            {.vram = bytes(12 * page), .ram = bytes(ram_bytes), .chunk_bytes = page, .reader_threads = 1}};
   }
   std::string write_manifest() const {
     std::string const path = file.path() + ".json";
@@ -194,7 +194,7 @@ struct promise_6_read_errors_of_the_system : testing::Test {
     return {model.tensors,
             std::make_shared<pread_source>(std::move(files), std::move(read_at)),
             jittery_device(),
-            {.vram = 12 * page, .ram = 12 * page, .chunk_bytes = 2 * page}};
+            {.vram = bytes(12 * page), .ram = bytes(12 * page), .chunk_bytes = 2 * page}};
   }
   void expect_right(pager& paged) {
     for (std::uint32_t i = 0; i < tensors; ++i) reader.read(paged.acquire(tensor_id{i}, stream), stream);

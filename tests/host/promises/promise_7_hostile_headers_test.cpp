@@ -48,7 +48,8 @@ struct promise_7_hostile_headers : testing::Test {
   }
   static std::optional<failure> open(fs::path const& path) {
     return failure_of([&] {
-      return tierpager::open(path.string(), {.vram = 64 * page, .ram = 64 * page}, {.device = device_kind::host})
+      return tierpager::open(path.string(), {.vram = bytes(64 * page), .ram = bytes(64 * page)},
+                             {.device = device_kind::host})
           .tensors()
           .size();
     });

@@ -28,7 +28,7 @@ struct promise_8_pins : testing::Test {
 };
 
 TEST_F(promise_8_pins, are_lazy_and_counted_by_the_first_acquire) {
-  pager paged = open({.vram = 8 * page, .ram = 16 * page, .pin_vram = {"t3"}});
+  pager paged = open({.vram = bytes(8 * page), .ram = bytes(16 * page), .pin_vram = {"t3"}});
   EXPECT_TRUE(paged.pinned(id(3), tier::vram));
   EXPECT_FALSE(paged.pinned(id(3), tier::ram));
   EXPECT_FALSE(paged.resident(id(3), tier::vram));
@@ -39,7 +39,7 @@ TEST_F(promise_8_pins, are_lazy_and_counted_by_the_first_acquire) {
 }
 
 TEST_F(promise_8_pins, are_no_victims_from_the_first_acquire_on) {
-  pager paged = open({.vram = 8 * page, .ram = 16 * page});
+  pager paged = open({.vram = bytes(8 * page), .ram = bytes(16 * page)});
   paged.pin(id(3), tier::vram);
   std::byte const* const at = paged.acquire(id(3), stream).data();
   std::uint64_t const generation = paged.generation(id(3));
@@ -50,7 +50,7 @@ TEST_F(promise_8_pins, are_no_victims_from_the_first_acquire_on) {
 }
 
 TEST_F(promise_8_pins, in_ram_are_no_victims_there) {
-  pager paged = open({.vram = 4 * page, .ram = 6 * page, .pin_ram = {"t5"}});
+  pager paged = open({.vram = bytes(4 * page), .ram = bytes(6 * page), .pin_ram = {"t5"}});
   (void)paged.acquire_host(id(5));
   std::uint64_t const reads = paged.stats().disk_reads;
   pass(paged, {id(5)});
@@ -65,16 +65,16 @@ TEST_F(promise_8_pins, in_ram_are_no_victims_there) {
 }
 
 TEST_F(promise_8_pins, that_leave_no_room_are_refused_with_the_figure_and_pin_nothing) {
-  pager paged = open({.vram = 8 * page, .ram = 0});
+  pager paged = open({.vram = bytes(8 * page), .ram = bytes(0)});
   std::vector<tensor_id> const four = {id(0), id(1), id(2), id(3)};
   auto const why = failure_of([&] { return paged.pin(four, tier::vram), 0; });
   ASSERT_TRUE(why);
   EXPECT_EQ(why->code, errc::budget_too_small);
   EXPECT_NE(why->what.find("at least " + std::to_string(10 * page) + " bytes"), std::string::npos) << why->what;
   for (tensor_id each : four) EXPECT_FALSE(paged.pinned(each, tier::vram));
-  paged.set_budget(tier::vram, 10 * page);
+  paged.set_budget(tier::vram, bytes(10 * page));
   paged.pin(four, tier::vram);
-  EXPECT_EQ(code_of([&] { return paged.set_budget(tier::vram, 10 * page - 1); }), errc::budget_too_small);
+  EXPECT_EQ(code_of([&] { return paged.set_budget(tier::vram, bytes(10 * page - 1)); }), errc::budget_too_small);
   EXPECT_EQ(paged.stats().vram.budget_bytes, 10 * page);
   pass(paged);
   pass(paged);
@@ -83,7 +83,7 @@ TEST_F(promise_8_pins, that_leave_no_room_are_refused_with_the_figure_and_pin_no
 }
 
 TEST_F(promise_8_pins, overcommitted_are_best_effort) {
-  pager paged = open({.vram = 6 * page, .ram = 0, .overcommit_pins = true});
+  pager paged = open({.vram = bytes(6 * page), .ram = bytes(0), .overcommit_pins = true});
   std::vector<tensor_id> const five = {id(0), id(1), id(2), id(3), id(4)};
   paged.pin(five, tier::vram);  // 10 pages: no error
   EXPECT_EQ(paged.stats().vram.budget_bytes, 6 * page);
@@ -105,7 +105,7 @@ TEST_F(promise_8_pins, overcommitted_are_best_effort) {
 }
 
 TEST_F(promise_8_pins, that_are_taken_back_are_victims_again) {
-  pager paged = open({.vram = 8 * page, .ram = 16 * page});
+  pager paged = open({.vram = bytes(8 * page), .ram = bytes(16 * page)});
   std::vector<tensor_id> const two = {id(1), id(2)};
   paged.pin(two, tier::vram);
   pass(paged);
@@ -118,7 +118,7 @@ TEST_F(promise_8_pins, that_are_taken_back_are_victims_again) {
 }
 
 TEST_F(promise_8_pins, may_come_while_the_tensor_is_resident_or_held) {
-  pager paged = open({.vram = 8 * page, .ram = 16 * page});
+  pager paged = open({.vram = bytes(8 * page), .ram = bytes(16 * page)});
   (void)paged.acquire(id(1), stream);
   paged.pin(id(1), tier::vram);
   handle held = paged.acquire(id(2), stream);
@@ -144,7 +144,7 @@ TEST_F(promise_8_pins, come_by_glob_and_by_preset) {
   }
   llama.source = std::make_shared<pattern_source>(offset);
   pager paged(llama.tensors, llama.source, metered,
-              {.vram = 6 * page, .ram = 6 * page, .pin_vram = {"output"}, .pin_ram = {"last:1"}});
+              {.vram = bytes(6 * page), .ram = bytes(6 * page), .pin_vram = {"output"}, .pin_ram = {"last:1"}});
   auto const pins = [&](tier where) {
     std::string text;
     for (std::uint32_t i = 0; i < 6; ++i) text += paged.pinned(id(i), where) ? '1' : '0';

@@ -65,7 +65,7 @@ TEST_F(trace, a_miss_is_an_acquire_around_a_wait_and_a_read_and_a_copy_a_chunk) 
   {
     host_stream stream;
     pager paged(model.tensors, model.source, jittery_device(),
-                {.vram = 8 * page, .ram = 8 * page, .chunk_bytes = page});
+                {.vram = bytes(8 * page), .ram = bytes(8 * page), .chunk_bytes = page});
     (void)paged.acquire(id(1), stream);
     stream.synchronize();
     paged.retire_stream(stream);
@@ -90,7 +90,7 @@ TEST_F(trace, a_hit_is_an_acquire_alone) {
   pattern_model model = make_pattern_model(1, page);
   {
     host_stream stream;
-    pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = bytes(page)});
     (void)paged.acquire(id(0), stream);
     (void)tests::take_recorded();
     (void)paged.acquire(id(0), stream);
@@ -107,7 +107,7 @@ TEST_F(trace, a_set_is_named_after_its_first_and_counts_all_bytes) {
   pattern_model model = make_pattern_model(4, page);
   {
     host_stream stream;
-    pager paged(model.tensors, model.source, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(4 * page), .ram = bytes(4 * page)});
     (void)paged.acquire(std::vector{id(2), id(0), id(3)}, stream);
     paged.retire_stream(stream);
   }
@@ -123,10 +123,11 @@ TEST_F(trace, every_eviction_is_told_with_its_tier) {
   statistics now;
   {
     host_stream stream;
-    pager paged(model.tensors, model.source, jittery_device(), {.vram = 2 * page, .ram = 4 * page, .policy = "lru"});
+    pager paged(model.tensors, model.source, jittery_device(),
+                {.vram = bytes(2 * page), .ram = bytes(4 * page), .policy = "lru"});
     for (int pass = 0; pass < 2; ++pass)
       for (std::uint32_t i = 0; i < 6; ++i) (void)paged.acquire(id(i), stream);
-    paged.set_budget(tier::vram, page);
+    paged.set_budget(tier::vram, bytes(page));
     paged.retire_stream(stream);
     paged.close();
     now = paged.stats();
@@ -144,7 +145,7 @@ TEST_F(trace, a_name_is_registered_once) {
   std::uint64_t const before = tests::registered_names();
   {
     host_stream stream;
-    pager paged(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+    pager paged(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = bytes(page)});
     for (int pass = 0; pass < 3; ++pass)
       for (std::uint32_t i = 0; i < 3; ++i) (void)paged.acquire(id(i), stream);
     paged.retire_stream(stream);
@@ -159,7 +160,7 @@ TEST_F(trace, a_tool_that_asks_the_pager_back_does_not_hang) {
   {
     host_stream stream;
     pager paged(model.tensors, model.source, jittery_device(),
-                {.vram = 4 * page, .ram = 8 * page, .chunk_bytes = page});
+                {.vram = bytes(4 * page), .ram = bytes(8 * page), .chunk_bytes = page});
     tests::set_on_event([&] { (void)paged.stats(); });
     for (int pass = 0; pass < 2; ++pass)
       for (std::uint32_t i = 0; i < 6; ++i) (void)paged.acquire(id(i), stream);
@@ -176,7 +177,7 @@ TEST_F(trace, a_refused_acquire_is_closed) {
   auto gated = std::make_shared<tests::gated_source>(model.source);
   {
     host_stream stream;
-    pager paged(model.tensors, gated, jittery_device(), {.vram = 4 * page, .ram = 4 * page});
+    pager paged(model.tensors, gated, jittery_device(), {.vram = bytes(4 * page), .ram = bytes(4 * page)});
     EXPECT_EQ(code_of([&] { return paged.acquire(id(7), stream); }), errc::unknown_tensor);
     EXPECT_EQ(code_of([&] { return paged.acquire(std::vector<tensor_id>{}, stream); }), errc::invalid_argument);
     EXPECT_EQ(code_of([&] { return paged.acquire(id(0), stream_ref(static_cast<void*>(nullptr))); }),
@@ -204,7 +205,7 @@ TEST_F(trace, every_range_is_closed_where_a_port_fails) {
     std::uint64_t acquires = 0, failures = 0;
     {
       host_stream stream;
-      pager paged(model.tensors, from, on, {.vram = 4 * page, .ram = 6 * page, .chunk_bytes = page});
+      pager paged(model.tensors, from, on, {.vram = bytes(4 * page), .ram = bytes(6 * page), .chunk_bytes = page});
       arm(*on, *from);
       for (std::uint32_t i = 0; i < 10; ++i, ++acquires)
         if (code_of([&] { return paged.acquire(id(i % 5), stream); })) ++failures;

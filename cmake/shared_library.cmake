@@ -1,0 +1,17 @@
+# One shared library of everything in the three archives, and of the runtime that it needs, which stays its own.
+function(tierpager_shared_library target)
+  find_package(Threads REQUIRED)
+  add_library(${target} SHARED $<TARGET_OBJECTS:tierpager_core> $<TARGET_OBJECTS:tierpager_host> $<TARGET_OBJECTS:tierpager_cuda>)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  foreach(part IN ITEMS core host cuda)
+    target_include_directories(${target} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/${part}/include>)
+  endforeach()
+  target_link_libraries(${target} PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+  target_link_options(${target} PRIVATE "-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/shared_library.map")
+  set_property(TARGET ${target} PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/shared_library.map")
+  if(TIERPAGER_HAS_CUDA)
+    target_link_libraries(${target} PRIVATE ${tierpager_cudart})
+    target_link_options(${target} PRIVATE -Wl,--exclude-libs,ALL)  # a program may have a CUDA runtime of its own
+  endif()
+endfunction()
