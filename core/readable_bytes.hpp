@@ -1,4 +1,5 @@
-// Sizes for people. Pure; any thread. What programs read has exact numbers.
+// Sizes for people, in binary units and with few digits. Pure; any thread, whatever its locale. What programs read has
+// exact numbers, and is written elsewhere.
 #pragma once
 
 #include <cstdint>

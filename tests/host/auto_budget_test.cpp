@@ -65,9 +65,11 @@ struct machine {
 
 std::string const cg = "sys/fs/cgroup/";
 
-std::vector<machine> machines() {
-  std::string const group = "proc/self/cgroup";
-  auto const text = [](std::uint64_t bytes) { return std::to_string(bytes) + "\n"; };
+std::string const group = "proc/self/cgroup";
+
+std::string text(std::uint64_t bytes) { return std::to_string(bytes) + "\n"; }
+
+std::vector<machine> with_v2_groups() {
   return {
       {"no limit", {}, 48 * gib},
       {"limit with page cache on one list",
@@ -115,6 +117,11 @@ std::vector<machine> machines() {
        gib},
       {"a limit, but not what is used", {{cg + "memory.max", text(4 * gib)}}, 4 * gib},
       {"what is used, but no limit", {{cg + "memory.current", text(4 * gib)}}, 48 * gib},
+  };
+}
+
+std::vector<machine> with_v1_groups() {
+  return {
       {"v1",
        {{group, "4:memory:/docker/abc\n0::/\n"},
         {cg + "memory/memory.limit_in_bytes", text(2 * gib)},
@@ -162,6 +169,11 @@ std::vector<machine> machines() {
         {cg + "memory/app/memory.limit_in_bytes", text(2 * gib)},
         {cg + "memory/app/memory.usage_in_bytes", text(gib)}},
        gib},
+  };
+}
+
+std::vector<machine> of_other_kinds() {
+  return {
       {"an old kernel: no MemAvailable", {{"proc/meminfo", "MemTotal: 8388608 kB\nMemFree: 4194304 kB\n"}}, 4 * gib},
       {"an old kernel whose memory is page cache",
        {{"proc/meminfo",
@@ -174,15 +186,19 @@ std::vector<machine> machines() {
   };
 }
 
+void expect_headroom(machine const& of) {
+  SCOPED_TRACE(of.what);
+  fake_root root;
+  root.meminfo(48 * kib * kib).file(group, "0::/\n");
+  for (auto const& [name, content] : of.files) root.file(name, content);
+  EXPECT_EQ(ram_headroom_bytes(root.path()), of.headroom_bytes);
+  EXPECT_EQ(auto_ram_bytes(root.path()), of.headroom_bytes / 4 * 3);
+}
+
 TEST(auto_budget, counts_what_the_machine_and_every_group_leave) {
-  for (machine const& each : machines()) {
-    SCOPED_TRACE(each.what);
-    fake_root root;
-    root.meminfo(48 * kib * kib).file("proc/self/cgroup", "0::/\n");
-    for (auto const& [name, content] : each.files) root.file(name, content);
-    EXPECT_EQ(ram_headroom_bytes(root.path()), each.headroom_bytes);
-    EXPECT_EQ(auto_ram_bytes(root.path()), each.headroom_bytes / 4 * 3);
-  }
+  for (machine const& each : with_v2_groups()) expect_headroom(each);
+  for (machine const& each : with_v1_groups()) expect_headroom(each);
+  for (machine const& each : of_other_kinds()) expect_headroom(each);
 }
 
 TEST(auto_budget, takes_what_is_available_where_no_cgroup_limits) {
