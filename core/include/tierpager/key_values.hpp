@@ -10,12 +10,13 @@
 #include <vector>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/metadata_value.hpp>
 
 namespace tierpager {
 
 /// Values by key, in the file's order. Views into it are valid as long as it is, and is not assigned to.
-class key_values {
+class TIERPAGER_EXPORT key_values {
  public:
   /// A key and what it stands for.
   struct entry {
