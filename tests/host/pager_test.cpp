@@ -116,7 +116,7 @@ TEST(pager, keeps_the_metadata_of_the_model_that_it_pages) {
   EXPECT_EQ(&moved.metadata(), &said);
   EXPECT_EQ(said.get<std::vector<bool>>("test.flags"), (std::vector<bool>{true, false, true}));
   pattern_model model = make_pattern_model(1, page);
-  pager const built(model.tensors, model.source, jittery_device(), {.vram = page, .ram = page});
+  pager const built(model.tensors, model.source, jittery_device(), {.vram = bytes(page), .ram = bytes(page)});
   EXPECT_EQ(built.metadata().format, "");
   EXPECT_EQ(built.metadata().values.size(), 0U);
 }

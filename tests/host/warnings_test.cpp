@@ -120,15 +120,15 @@ TEST_F(warnings, of_locked_memory_name_the_figure_the_limit_and_how_to_raise_it)
 }
 
 TEST_F(warnings, name_the_tensor_that_exceeds_the_budget_and_its_slices) {
-  pager paged = open({.vram = 4 * mib, .ram = "100%"});
+  pager paged = open({.vram = bytes(4 * mib), .ram = "100%"});
   EXPECT_THAT(told_.all(), ElementsAre(AllOf(StartsWith("tensor 'token_embd.weight': "), HasSubstr("no acquire of it"),
                                              HasSubstr("vram budget of 4194304 bytes: needs at least 8388608 bytes"),
                                              HasSubstr("--slice 'token_embd.weight:32'"))));
   (void)paged.set_budget(tier::vram, "100%");
   EXPECT_EQ(told_.all().size(), 1U);
-  (void)paged.set_budget(tier::vram, 2 * mib);
+  (void)paged.set_budget(tier::vram, bytes(2 * mib));
   EXPECT_EQ(told_.all().size(), 2U);
-  pager host = open({.vram = "none", .ram = 4 * mib});
+  pager host = open({.vram = "none", .ram = bytes(4 * mib)});
   ASSERT_EQ(told_.all().size(), 3U);
   EXPECT_THAT(told_.all().back(), HasSubstr("ram budget of 4194304 bytes"));
 }
@@ -179,13 +179,13 @@ TEST_F(warnings, are_not_told_under_the_lock) {
   paged.emplace(tensors(), std::make_shared<pattern_source>(unlimited_bytes),
                 std::make_shared<host_device>(host_device_options{.lock_pages = false}), options);
   paged->pin("last:9", tier::ram);
-  (void)paged->set_budget(tier::vram, 2 * mib);
+  (void)paged->set_budget(tier::vram, bytes(2 * mib));
   EXPECT_EQ(told, 2);
 }
 
 TEST_F(warnings, go_to_standard_error_where_nothing_else_is_said_and_nowhere_by_an_empty_function) {
   auto const open_small = [](pager_options options) {
-    options.vram = 2 * mib;
+    options.vram = bytes(2 * mib);
     options.ram = "100%";
     pager const paged(tensors(), std::make_shared<pattern_source>(unlimited_bytes),
                       std::make_shared<host_device>(host_device_options{.lock_pages = false}), options);

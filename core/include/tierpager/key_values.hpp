@@ -10,17 +10,18 @@
 #include <vector>
 
 #include <tierpager/error.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/metadata_value.hpp>
 
 namespace tierpager {
 
 /// Values by key, in the file's order. Views into it are valid as long as it is, and is not assigned to.
-class key_values {
+class TIERPAGER_EXPORT key_values {
  public:
   /// A key and what it stands for.
   struct entry {
-    std::string_view key;
-    metadata_value value;
+    std::string_view key;  // as the file spells it
+    metadata_value value;  // valid as long as the file's values
   };
 
   /// How many.

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include <tierpager/export.hpp>
+
 namespace tierpager {
 
 /// The types that GGUF has, by its numbers, and JSON's null. What comes from JSON is boolean, string, uint64, int64 (where it
@@ -32,10 +34,11 @@ enum class metadata_type : std::uint8_t {
 };
 
 /// "uint32", "string": as the enumerator is spelt.
-std::string_view name_of(metadata_type type);
+TIERPAGER_EXPORT std::string_view name_of(metadata_type type);
 
 namespace detail {
 
+/// Not for use.
 template <class T>
 inline constexpr bool is_metadata_scalar = (std::is_arithmetic_v<T> && !std::is_same_v<T, char> &&
                                             !std::is_same_v<T, wchar_t> && !std::is_same_v<T, char8_t> &&
@@ -56,7 +59,7 @@ template <class T>
 concept metadata_readable = detail::is_metadata_scalar<T> || detail::is_metadata_vector<T>::value;
 
 /// One value, as the file has it.
-class metadata_value {
+class TIERPAGER_EXPORT metadata_value {
  public:
   /// Null.
   metadata_value() = default;
@@ -89,6 +92,6 @@ class metadata_value {
 
 /// The name of a type that a value can be asked for as: "int32", "array of string".
 template <metadata_readable T>
-[[nodiscard]] std::string metadata_type_name();
+[[nodiscard]] TIERPAGER_EXPORT std::string metadata_type_name();
 
 }  // namespace tierpager
