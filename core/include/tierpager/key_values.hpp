@@ -20,8 +20,8 @@ class TIERPAGER_EXPORT key_values {
  public:
   /// A key and what it stands for.
   struct entry {
-    std::string_view key;
-    metadata_value value;
+    std::string_view key;  // as the file spells it
+    metadata_value value;  // valid as long as the file's values
   };
 
   /// How many.

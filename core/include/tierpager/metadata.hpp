@@ -5,12 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include <tierpager/export.hpp>
 #include <tierpager/key_values.hpp>
 
 namespace tierpager {
 
 /// Of a split or sharded model the first part's; of several models the first one's. Empty for a catalog built in code.
-struct metadata {
+struct TIERPAGER_EXPORT metadata {
   /// "gguf", "safetensors" or "manifest"; empty where no file was read.
   std::string format = {};
   /// GGUF: its keys. safetensors: the strings of `__metadata__`.

@@ -38,6 +38,7 @@ TIERPAGER_EXPORT std::string_view name_of(metadata_type type);
 
 namespace detail {
 
+/// Not for use.
 template <class T>
 inline constexpr bool is_metadata_scalar = (std::is_arithmetic_v<T> && !std::is_same_v<T, char> &&
                                             !std::is_same_v<T, wchar_t> && !std::is_same_v<T, char8_t> &&

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <tierpager/export.hpp>
+
 namespace tierpager {
 
 /// Why a tensor left a tier.
@@ -78,9 +80,9 @@ struct statistics {
 };
 
 /// Several lines for people, each ended by a newline.
-std::string to_string(statistics const& now);
+TIERPAGER_EXPORT std::string to_string(statistics const& now);
 /// One JSON object on one line, in bytes and seconds. What the reports of the command say too has the same key: "budget",
 /// "peak", those of a pass ("acquires" to "stall_seconds"), "evictions", "ahead"; a budget that is unlimited is null.
-std::string to_json(statistics const& now);
+TIERPAGER_EXPORT std::string to_json(statistics const& now);
 
 }  // namespace tierpager

@@ -5,13 +5,14 @@
 #include <memory>
 
 #include <tierpager/catalog.hpp>
+#include <tierpager/export.hpp>
 #include <tierpager/metadata.hpp>
 #include <tierpager/source.hpp>
 
 namespace tierpager {
 
 /// What the files of a model say, and a way to read them.
-struct model {
+struct TIERPAGER_EXPORT model {
   catalog tensors;                            // what there is, and where
   std::shared_ptr<tierpager::source> source;  // reads its bytes; may serve several pagers
   tierpager::metadata file_metadata = {};     // what else the files say

@@ -5,12 +5,14 @@
 #include <functional>
 #include <string>
 
+#include <tierpager/export.hpp>
+
 namespace tierpager {
 
 /// Takes one warning: a line without a newline, in which names are safe for a terminal. An empty function silences.
 using warning_callback = std::function<void(std::string const& what)>;
 
 /// Writes `tierpager: warning: WHAT` and a newline to standard error, in one piece. Any thread. The default of what warns.
-void write_warning(std::string const& what);
+TIERPAGER_EXPORT void write_warning(std::string const& what);
 
 }  // namespace tierpager
