@@ -13,6 +13,7 @@
 #include <tests/support/paged_reading.hpp>
 #include <tests/support/pattern_model.hpp>
 #include <tierpager/cuda_device.hpp>
+#include <tierpager/host_stream.hpp>
 #include <tierpager/pager.hpp>
 
 namespace tierpager::test {
@@ -71,6 +72,38 @@ struct cuda_pager : testing::Test {
   std::atomic<int> wrong_ = 0;
   std::atomic<int> read_ = 0;
 };
+
+TEST_F(cuda_pager, refuses_what_is_no_stream_of_its_device_without_a_call) {
+  pager paged(model_.tensors, model_.source, open_cuda(), {.vram = bytes(2 * tensor_bytes), .ram = "100%"});
+  stream_ref const own = stream_of(paged);
+  host_stream of_the_cpu;
+  int anything = 0;
+  for (stream_ref const foreign : {stream_ref(of_the_cpu), stream_ref(static_cast<void*>(&anything))}) {
+    for (bool const resident : {false, true}) {
+      if (resident) (void)paged.acquire(tensor_id{0}, own);
+      auto const refused = [&](auto&& call) {
+        auto const why = failure_of(call);
+        return why && why->code == errc::invalid_argument && why->what.find("pass a CUDA stream") != std::string::npos;
+      };
+      EXPECT_THAT(calls_of([&] {
+                    EXPECT_TRUE(refused([&] { return paged.acquire(tensor_id{0}, foreign); }));
+                    EXPECT_TRUE(refused([&] { return paged.acquire({"t0", "t1"}, foreign); }));
+                    EXPECT_TRUE(refused([&] { return paged.try_acquire(tensor_id{0}, foreign).has_value(); }));
+                    EXPECT_TRUE(refused([&] { paged.retire_stream(foreign); }));
+                  }),
+                  IsEmpty());
+    }
+    handle held = paged.acquire(tensor_id{0}, own);
+    EXPECT_EQ(failure_of([&] { held.release(foreign); }).value().code, errc::invalid_argument);
+    EXPECT_TRUE(held);
+    device& on = paged.on();
+    EXPECT_EQ(on.record(foreign).error().code, errc::invalid_argument);
+    EXPECT_EQ(on.capturing(foreign).error().code, errc::invalid_argument);
+    EXPECT_EQ(on.wait(foreign, fence{}).error().code, errc::invalid_argument);
+    EXPECT_EQ(on.retire(foreign).error().code, errc::invalid_argument);
+    EXPECT_EQ(on.read_back(foreign, nullptr).error().code, errc::invalid_argument);
+  }
+}
 
 TEST_F(cuda_pager, makes_no_call_for_a_hit_and_one_record_for_its_release) {
   pager paged(model_.tensors, model_.source, open_cuda(), {.vram = "unlimited"});
