@@ -19,14 +19,6 @@ malformed_model file(std::string row, std::string name, std::string content, std
           .tensor = std::move(tensor)};
 }
 
-std::string shard_of(std::vector<std::string> const& names) {
-  std::string json = "{";
-  for (std::size_t i = 0; i < names.size(); ++i)
-    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" +
-            std::to_string(2 * i) + "," + std::to_string(2 * i + 2) + "]}";
-  return safetensors_file(json + "}", 2 * names.size());
-}
-
 std::string map_of(std::string const& weights) { return R"({"weight_map":{)" + weights + "}}"; }
 
 void add_names(malformed_models& all) {

@@ -13,14 +13,6 @@ unusual_model gguf(std::string name, gguf_file const& file, std::vector<std::str
           .tensors = std::move(tensors)};
 }
 
-std::string shard_of(std::vector<std::string> const& names) {
-  std::string json = "{";
-  for (std::size_t i = 0; i < names.size(); ++i)
-    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" +
-            std::to_string(2 * i) + "," + std::to_string(2 * i + 2) + "]}";
-  return safetensors_file(json + "}", 2 * names.size());
-}
-
 unusual_model index(std::string name, corpus_file file, std::vector<corpus_file> shards,
                     std::vector<std::string> tensors) {
   shards.insert(shards.begin(), std::move(file));

@@ -68,4 +68,13 @@ inline std::string safetensors_file(std::string const& json, std::uint64_t data_
   return u64(json.size()) + json + std::string(data_bytes, 'd');
 }
 
+/// A safetensors file of tensors of two bytes each.
+inline std::string shard_of(std::vector<std::string> const& names) {
+  std::string json = "{";
+  for (std::size_t i = 0; i < names.size(); ++i)
+    json += (i == 0 ? "\"" : ",\"") + names[i] + R"(":{"dtype":"U8","shape":[2],"data_offsets":[)" +
+            std::to_string(2 * i) + "," + std::to_string(2 * i + 2) + "]}";
+  return safetensors_file(json + "}", 2 * names.size());
+}
+
 }  // namespace tierpager::testing
