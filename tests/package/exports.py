@@ -34,8 +34,21 @@ def public_names(headers):
     return classes, functions
 
 
+def without_return_type(symbol):
+    """An instance of a function template has it in front: `std::optional<int> tierpager::metadata_value::as<int>() const`."""
+    depth = 0
+    for at, letter in enumerate(symbol):
+        depth += (letter in "<(") - (letter in ">)")
+        if depth == 0 and symbol.startswith(" tierpager::", at):
+            return symbol[at + 1:]
+    return symbol
+
+
 def qualified(symbol):
-    return PARAMETERS.sub("", TABLES.sub("", symbol)).replace("[abi:cxx11]", "")
+    name = TABLES.sub("", symbol).replace("[abi:cxx11]", "")
+    if not name.startswith("tierpager::"):
+        name = re.sub(r"<.*", "", without_return_type(name))
+    return PARAMETERS.sub("", name)
 
 
 def is_public(symbol, classes, functions):
@@ -50,9 +63,11 @@ def main():
     classes, functions = public_names(headers)
     exported = {name for _, name in defined(files[:1], dynamic=True)}
     wrong = sorted(f"not public, but exported: {name}" for name in exported if not is_public(name, classes, functions))
-    strong = {name for kind, name in defined(files[1:], dynamic=False) if kind in "TDBR"}
+    strong = {name for kind, name in defined(files[1:], dynamic=False)
+              if kind in "TDBR" or (kind == "W" and " tierpager::" in name and not name.startswith("tierpager::"))}
     shown = {qualified(name) for name in exported}  # an overload may be of the inside alone
-    nested = re.compile(r"tierpager::cuda_device::parts\b")
+    # A class inside of another, and a template whose instances each program makes for itself.
+    nested = re.compile(r"tierpager::cuda_device::parts\b|tierpager::name_view::view_of\b")
     wrong += sorted(f"public, but not exported: {name}" for name in strong - exported
                     if is_public(name, classes, functions) and not nested.search(name) and qualified(name) not in shown)
     print("\n".join([*wrong, f"{len(exported)} exported, {len(wrong)} wrong"]))
