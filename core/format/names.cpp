@@ -5,29 +5,15 @@
 #include <numeric>
 #include <vector>
 
+#include <core/utf8.hpp>
+
 namespace tierpager {
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
-  auto byte_at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  auto continues = [&](std::size_t i, unsigned least = 0x80, unsigned most = 0xbf) {
-    return byte_at(i) >= least && byte_at(i) <= most;
-  };
   for (std::size_t at = 0; at < text.size();) {
-    unsigned const lead = byte_at(at);
-    if (lead < 0x80) {
-      at += 1;
-    } else if (lead >= 0xc2 && lead <= 0xdf && continues(at + 1)) {
-      at += 2;
-    } else if (lead >= 0xe0 && lead <= 0xef &&
-               continues(at + 1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && continues(at + 2)) {
-      at += 3;
-    } else if (lead >= 0xf0 && lead <= 0xf4 &&
-               continues(at + 1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && continues(at + 2) &&
-               continues(at + 3)) {
-      at += 4;
-    } else {
-      return at;
-    }
+    code_point const next = first_code_point(text.substr(at));
+    if (!next.valid) return at;
+    at += next.bytes;
   }
   return std::nullopt;
 }
