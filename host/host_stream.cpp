@@ -1,5 +1,6 @@
 #include <tierpager/host_stream.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 
@@ -30,7 +31,10 @@ std::uint64_t host_stream_queue::push(std::unique_ptr<host_stream::task> work) {
 
 void host_stream_queue::wait_until_run(std::uint64_t sequence) const {
   scoped_lock lock(mutex_);
-  while (!has_run(sequence)) progressed_.wait(lock);
+  while (!has_run(sequence)) {
+    awaited_ = std::min(awaited_, sequence);
+    progressed_.wait(lock);
+  }
 }
 
 void host_stream_queue::set_jitter(std::uint64_t seed) {
@@ -67,7 +71,8 @@ void host_stream_queue::run() noexcept {
     next->run();
     next.reset();  // what it held is let go before anyone sees it as done
     lock.lock();
-    run_.fetch_add(1, std::memory_order_release);
+    if (run_.fetch_add(1, std::memory_order_release) + 1 < awaited_) continue;
+    awaited_ = nobody_waits;  // whoever waits for more says so again
     progressed_.notify_all();
   }
 }

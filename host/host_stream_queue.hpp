@@ -38,6 +38,7 @@ class host_stream_queue final : private stream_thread {
 
  private:
   friend class host_stream;
+  static constexpr std::uint64_t nobody_waits = ~std::uint64_t{0};
   void start();
   void finish() TIERPAGER_EXCLUDES(mutex_);  // runs what was queued, then joins the thread
   void run() noexcept TIERPAGER_EXCLUDES(mutex_);
@@ -50,6 +51,8 @@ class host_stream_queue final : private stream_thread {
   mutable std::condition_variable_any queued_, progressed_;
   std::deque<std::unique_ptr<host_stream::task>> work_ TIERPAGER_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> run_ = 0;  // written under the lock
+  // The least that a thread waits for. Waking it for less would take the processor from what the stream runs.
+  mutable std::uint64_t awaited_ TIERPAGER_GUARDED_BY(mutex_) = nobody_waits;
   std::uint64_t jitter_seed_ TIERPAGER_GUARDED_BY(mutex_) = 0;
   bool ending_ TIERPAGER_GUARDED_BY(mutex_) = false;
 };
