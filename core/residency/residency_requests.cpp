@@ -12,13 +12,23 @@ status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
   if (closed_) return failure{.code = errc::closed, .what = "the pager is closed"};
   if (!at(where).options.present)
     return failure{.code = errc::invalid_argument,
-                   .what = "this pager has no " + std::string(name_of(where)) + " tier"};
+                   .what = "this pager has no " + std::string(name_of(where)) + " tier: its budget is none"};
   if (ids.empty()) return failure{.code = errc::invalid_argument, .what = "an empty set of tensors"};
   for (tensor_id id : ids)
     if (index_of(id) >= tensors_.size())
       return failure{.code = errc::unknown_tensor, .what = "no tensor has the id " + std::to_string(index_of(id))};
   return {};
 }
+
+namespace {
+
+std::string named_set(std::span<tensor_id const> ids, catalog const& tensors) {
+  auto const bytes_of = [&](tensor_id id) { return tensors[id].bytes; };
+  return " for a set of " + std::to_string(ids.size()) + " tensors, of which the largest is '" +
+         tensors[*std::ranges::max_element(ids, {}, bytes_of)].name + "'";
+}
+
+}  // namespace
 
 // The bytes of the set beside all pins, loaded or not: what no waiting can change.
 status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
@@ -36,7 +46,7 @@ status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {
   return failure{.code = refused ? errc::out_of_memory : errc::budget_too_small,
                  .what = std::string(name_of(where)) + " budget of " + std::to_string(one.options.budget_bytes) +
                          given + ": needs at least " + std::to_string(needed + one.options.overhead_bytes) + " bytes" +
-                         (ids.size() == 1 ? slice_advice(tensors_[ids[0]], available) : ""),
+                         (ids.size() == 1 ? slice_advice(tensors_[ids[0]], available) : named_set(ids, tensors_)),
                  .tensor = ids.size() == 1 ? tensors_[ids[0]].name : std::string()};
 }
 

@@ -96,6 +96,7 @@ TEST(sliced_paging, suggests_no_more_than_scratch_memory_leaves_and_nothing_for_
     EXPECT_EQ(suggested_slice(failure_of([&] { return paged.acquire("table", stream); }).value()), slice);
     auto const set = [&] { return paged.acquire(std::array{tensor_id{0}, tensor_id{1}}, stream); };
     EXPECT_EQ(failure_of(set)->what.find("--slice"), std::string::npos);
+    EXPECT_THAT(failure_of(set)->what, HasSubstr(" for a set of 2 tensors, of which the largest is 'table'"));
   }
 }
 
