@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <latch>
 #include <thread>
 #include <vector>
@@ -39,6 +40,21 @@ TEST(host_stream, streams_run_beside_each_other) {
   blocked.submit([&] { gate.wait(); });
   free.submit([&] { gate.count_down(); });
   blocked.synchronize();
+}
+
+TEST(host_stream, each_thread_waits_for_its_own_and_no_longer) {
+  std::latch first(1), second(1);
+  host_stream stream;
+  stream.submit([&] { first.wait(); });
+  std::thread waits_for_the_first([&] { stream.synchronize(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  stream.submit([&] { second.wait(); });
+  std::thread waits_for_both([&] { stream.synchronize(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  first.count_down();
+  waits_for_the_first.join();
+  second.count_down();
+  waits_for_both.join();
 }
 
 TEST(host_stream, the_destructor_runs_what_was_submitted) {
