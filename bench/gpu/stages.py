@@ -157,6 +157,38 @@ def examples(run, stage, _):
     return outcome, ", ".join(said)
 
 
+def sure_ids(answer, sure=0.05):
+    """How many of its first ids the reference was sure of: from there on another device may write something else."""
+    unsure = [i for i, margin in enumerate(answer["margins"]) if margin <= sure]
+    return unsure[0] if unsure else len(answer["ids"])
+
+
+def text_generator(run, stage, _):
+    """The ids that examples/generate writes on the GPU, at several budgets, against those on the CPU."""
+    if not os.path.exists(run.program("generate")):
+        return "skipped", "not packed"
+    models = run.program("models")
+    compared = 0
+    for name in sorted(each.removesuffix(".gguf") for each in os.listdir(models) if each.endswith(".gguf")):
+        with open(os.path.join(models, name + ".json"), encoding="utf-8") as file:
+            answers = json.load(file)["answers"]
+        for answer in answers:
+            written = {}
+            for device, vram in (("host", "100%"), ("cuda", "100%"), ("cuda", "60%")):
+                with tempfile.NamedTemporaryFile(suffix=".json") as result:
+                    done = run.call(stage.name, [run.program("generate"), os.path.join(models, name + ".gguf"), "--device", device,
+                                                 "--vram", vram, "--ram", "100%", "--rows", "64", "--threads", "1", "--prompt",
+                                                 answer["prompt"], "--tokens", str(len(answer["ids"])), "--json", result.name],
+                                    stage.limit)
+                    if done.code != 0:
+                        return "failed", f"{name} on {device}: " + (done.error.strip() or f"exit code {done.code}")
+                    written[device, vram] = json.load(result)["ids"][:sure_ids(answer)]
+            compared += len(written["host", "100%"])
+            if any(ids != written["host", "100%"] for ids in written.values()):
+                return "failed", f"{name}: another text on the GPU behind {answer['prompt']!r}"
+    return ("passed" if compared else "failed"), f"{compared} tokens as the CPU writes them"
+
+
 def fault_verdict(done):
     """None where the command took the failing call as it should: all is well, or one clear line and exit code 1."""
     if done.code == 0:
@@ -274,9 +306,10 @@ def summary(report):
 ALL = (
     Stage("conformance", 40, gtest("cuda_conformance_tests")),
     Stage("tests", 80, gtest("gpu_tests")),
-    Stage("examples", 40, examples),
+    Stage("examples", 30, examples),
+    Stage("text_generator", 20, text_generator),
     Stage("failing_calls", 60, failing_calls),
     Stage("sanitizer", 50, sanitizer),
     Stage("bandwidth", 20, bandwidth),
-    Stage("paging", 160, page_a_model),
+    Stage("paging", 150, page_a_model),
 )

@@ -63,7 +63,7 @@ PLANTED = {
     "tools_see_benchmarks": ("tools/a.cpp", '#include "bench/micro/support.hpp"\n', 1, "must not include bench"),
     "core_sees_comparison": ("core/a.cpp", '#include "bench/comparison/arc.hpp"\n', 1, "must not include bench"),
     "comparison_sees_tools": ("bench/comparison/a.cpp", '#include "tools/text.hpp"\n', 1, "must not include tools"),
-    "tests_see_examples": ("tests/a.cpp", '#include "examples/a.hpp"\n', 1, "must not include examples"),
+    "bench_sees_examples": ("bench/a.cpp", '#include "examples/a.hpp"\n', 1, "must not include examples"),
     "example_sees_core": ("examples/a.cpp", '#include "core/residency.hpp"\n', 1, "public headers only"),
     "public_sees_private": ("core/include/tierpager/a.hpp", HEADER + '#include "core/residency.hpp"\n', 4, "no private one"),
     "relative_include": ("core/a.cpp", '#include "../core/residency.hpp"\n', 1, "path from the root"),
