@@ -7,34 +7,16 @@ that TIERPAGER_PYTHON names, and in build/venv, where ./dev puts them. Exit 77 w
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-SKIPPED = 77
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+import python_packages
 
-
-def find_packages():
-    """Goes on under an interpreter that has the packages."""
-    here = Path(__file__).resolve().parents[2] / "build" / "venv" / "bin" / "python"
-    for python in (os.environ.get("TIERPAGER_PYTHON"), str(here)):
-        if not python or os.environ.get("TIERPAGER_METADATA_PYTHON"):
-            continue
-        found = subprocess.run([python, "-c", "import gguf, safetensors"], stderr=subprocess.DEVNULL, check=False) \
-            if Path(python).exists() else None
-        if found and found.returncode == 0:
-            os.environ["TIERPAGER_METADATA_PYTHON"] = python
-            os.execv(python, [python, *sys.argv])
-    print("SKIPPED: no Python package gguf or safetensors here; nothing was compared. ./dev test installs them.")
-    sys.exit(SKIPPED)
-
-
-try:
-    import gguf
-    import safetensors
-except ImportError:
-    find_packages()
+python_packages.need("gguf", "safetensors")
+import gguf
+import safetensors
 
 
 def plain(value):
