@@ -20,6 +20,7 @@
 #include <core/owner.hpp>
 #include <core/residency/residency.hpp>
 #include <host/host_stream_identity.hpp>
+#include <host/releases_in_flight.hpp>
 #include <host/threading.hpp>
 #include <host/trace.hpp>
 #include <tierpager/pager.hpp>
@@ -153,19 +154,23 @@ class executor {
     stream_ref stream;
     std::uint32_t key;
   };
-  /// The number of the retirement counts from 1; a use of that stream acquired before it ends with that fence.
+  /// The number of the retirement counts from 1; a use of that stream acquired before it ends with its fence.
   struct retired_stream {
     stream_ref stream;
-    fence last;
     std::uint64_t number;
+    std::optional<fence> last;  // none: announced, and not recorded yet
   };
-  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_) {
-    if (retirements_.load(std::memory_order_acquire) == retirements_before) return device_->record(stream);
-    return last_fence_of_retired(stream, retirements_before);
+  result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before, releases_in_flight::entry& inside)
+      TIERPAGER_EXCLUDES(mutex_) {
+    if (retirements_.load() == retirements_before) return device_->record(stream);
+    return last_fence_of_retired(stream, retirements_before, inside);
   }
-  result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) TIERPAGER_EXCLUDES(mutex_);
+  result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before,
+                                      releases_in_flight::entry& inside) TIERPAGER_EXCLUDES(mutex_);
+  std::uint64_t announce_retirement(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  void take_back_retirement(std::uint64_t number) TIERPAGER_EXCLUDES(mutex_);
   void release_unfenced(handle const& one) noexcept TIERPAGER_EXCLUDES(mutex_);
-  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_EXCLUDES(mutex_);
+  void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
   void note_use(fence last_use) TIERPAGER_REQUIRES(mutex_) {
     if (last_use.stream >= last_uses_.size()) last_uses_.resize(last_use.stream + 1, 0);
     last_uses_[last_use.stream] = std::max(last_uses_[last_use.stream], last_use.sequence);
@@ -219,6 +224,8 @@ class executor {
   std::vector<blocked*> running_ TIERPAGER_GUARDED_BY(mutex_);  // of these, whose streams still have work
   std::array<std::uint64_t, 2> refusals_told_ TIERPAGER_GUARDED_BY(mutex_){};  // by tier
   bool unlocked_ram_told_ TIERPAGER_GUARDED_BY(mutex_) = false;
+  releases_in_flight releases_;
+  annotated_mutex retiring_;  // one retirement waits for releases at a time
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);   // ascending; while anything is outstanding
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes

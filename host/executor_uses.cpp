@@ -34,26 +34,28 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
   });
 }
 
-// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's.
+// The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's. A retirement of the stream
+// that begins meanwhile waits until this has recorded, and until a use whose fence could not be recorded is on the list.
 void executor::release(handle const& one, stream_ref stream) noexcept {
   if (stream.get() == nullptr) return release_unfenced(one);
-  std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
-  fence last_use;
-  {
-    result<fence> const recorded = last_fence_of(stream, one.retirements_before_);
-    if (!recorded.ok()) return release_unproven(one, stream, recorded.error());
-    last_use = *recorded;
-  }
   bool last = false;
   {
+    releases_in_flight::entry inside(releases_);
+    std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
+    result<fence> const recorded = last_fence_of(stream, one.retirements_before_, inside);
     scoped_lock const lock(mutex_, for_a_hit);
-    if (unproven_.empty())
-      note_use(last_use);
-    else
-      proved(stream, last_use, keys_before);
-    note_releasing_thread(one);
-    core_->release(one.id_, tier::vram, one.owner_, last_use);
+    if (!recorded.ok()) {
+      release_unproven(one, stream, recorded.error());
+    } else {
+      if (unproven_.empty())
+        note_use(*recorded);
+      else
+        proved(stream, *recorded, keys_before);
+      note_releasing_thread(one);
+      core_->release(one.id_, tier::vram, one.owner_, *recorded);
+    }
     dispatch();
+    inside.leave();  // before another thread may delete this
     last = leave();
   }
   if (last) delete_this();
@@ -73,28 +75,30 @@ void executor::release_unfenced(handle const& one) noexcept {
 }
 
 void executor::release_unproven(handle const& one, stream_ref stream, failure const& why) {
-  bool last = false;
-  {
-    scoped_lock const lock(mutex_);
-    std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
-    unproven_.push_back({stream, key});
-    unproven_keys_.store(key + 1, std::memory_order_release);
-    note_releasing_thread(one);
-    core_->release_unproven(one.id_, one.owner_, key);
-    tell_if_lost(why);
-    dispatch();
-    last = leave();
-  }
-  if (last) delete_this();
+  std::uint32_t const key = unproven_keys_.load(std::memory_order_relaxed);
+  unproven_.push_back({stream, key});
+  unproven_keys_.store(key + 1, std::memory_order_release);
+  note_releasing_thread(one);
+  core_->release_unproven(one.id_, one.owner_, key);
+  tell_if_lost(why);
 }
 
-// Of a stream that was retired since the use began, and may be gone: the fence it was retired with. A new stream may lie
-// where that one did, so the first such retirement is the one.
-result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before) {
-  {
-    scoped_lock const lock(mutex_);
-    for (retired_stream const& one : retired_)
-      if (one.stream == stream && one.number > retirements_before) return one.last;
+// Of a stream that may have been retired since the use began, and may be gone: the fence it was retired with, which another
+// thread may be about to record. A new stream may lie where that one did, so the first such retirement is the one.
+result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before,
+                                              releases_in_flight::entry& inside) {
+  for (;;) {
+    {
+      scoped_lock const lock(mutex_);
+      auto const found = std::ranges::find_if(retired_, [&](retired_stream const& each) {
+        return each.stream == stream && each.number > retirements_before;
+      });
+      if (found == retired_.end()) break;
+      if (found->last) return *found->last;
+    }
+    inside.leave();  // the retirement waits for those inside
+    sleep_for(std::chrono::microseconds(20));
+    inside.enter_again();
   }
   return device_->record(stream);
 }
@@ -115,19 +119,39 @@ void executor::prove_uses_on(stream_ref stream) {
   dispatch();
 }
 
+// From here on a release on the stream waits for the fence that it is retired with.
+std::uint64_t executor::announce_retirement(stream_ref stream) {
+  scoped_lock const lock(mutex_);
+  std::uint64_t const number = retirements_.load() + 1;
+  if (outstanding_ > 0) retired_.push_back({stream, number, std::nullopt});
+  retirements_.store(number);
+  return number;
+}
+
+void executor::take_back_retirement(std::uint64_t number) {
+  scoped_lock const lock(mutex_);
+  std::erase_if(retired_, [&](retired_stream const& each) { return each.number == number; });
+}
+
 void executor::retire_stream(stream_ref stream) {
   check_stream(stream);
+  std::uint64_t const number = announce_retirement(stream);
+  {
+    scoped_lock const turn(retiring_);
+    releases_.wait_for_those_inside();
+  }
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
-  fence const last = value_or_throw(device_->record(stream));
-  auto const over = device_->passed(last);
+  auto const last = device_->record(stream);
+  if (!last.ok()) take_back_retirement(number);
+  value_or_throw(last);
+  auto const over = device_->passed(*last);
   {
     scoped_lock const lock(mutex_);
-    proved(stream, last, keys_before);
-    if (over.ok() && *over) core_->passed(last);
-    core_->stream_retired(last);
-    std::uint64_t const number = retirements_.load(std::memory_order_relaxed) + 1;
-    if (outstanding_ > 0) retired_.push_back({stream, last, number});
-    retirements_.store(number, std::memory_order_release);
+    proved(stream, *last, keys_before);
+    if (over.ok() && *over) core_->passed(*last);
+    core_->stream_retired(*last);
+    for (retired_stream& each : retired_)
+      if (each.number == number) each.last = *last;
     dispatch();
   }
   value_or_throw(device_->retire(stream));
