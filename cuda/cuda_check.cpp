@@ -3,8 +3,9 @@
 namespace tierpager {
 namespace {
 
-// By number where older toolkits have no name for them: the tensor memory of a later architecture, and a server that
-// ended its clients.
+// By number where older toolkits have no name for them: an error that was contained to one process (named since 12.8), the
+// tensor memory of a later architecture, and a server that ended its clients.
+constexpr int contained = 226;
 constexpr int tensor_memory_leak = 721;
 constexpr int mps_client_terminated = 810;
 
@@ -28,7 +29,7 @@ bool kills_context(cudaError_t code) {
     case cudaErrorCudartUnloading:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
-    case cudaErrorContained:
+    case contained:
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchTimeout:
     case cudaErrorContextIsDestroyed:

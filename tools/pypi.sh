@@ -43,3 +43,24 @@ fetch_test_model() {
   build/venv/bin/python tools/fetch_models.py build/models smollm2-135m.gguf >/dev/null ||
     say "the text generator is tested on small models alone"
 }
+
+# fetch_toolkit_headers VERSION...: the headers of the CUDA runtime of these toolkits, into build/toolkits.
+fetch_toolkit_headers() {
+  local version folder log=$logs/toolkits.txt
+  mkdir -p "$logs"
+  : >"$log"
+  for version in "$@"; do
+    folder=build/toolkits/$version
+    [[ ! -e $folder/nvidia/cuda_runtime/include/cuda_runtime_api.h ]] || continue
+    say "fetching the headers of CUDA $version (nvidia-cuda-runtime-cu12 from PyPI)"
+    if ! make_venv || ! {
+      rm -rf "$folder.unfinished" &&
+        build/venv/bin/pip download --quiet --retries 1 --timeout 20 --disable-pip-version-check --no-deps --only-binary :all: \
+          --platform manylinux2014_x86_64 --dest "$folder.unfinished" "nvidia-cuda-runtime-cu12==$version.*" &&
+        python3 -m zipfile -e "$folder.unfinished"/*.whl "$folder.unfinished" && rm -rf "$folder" &&
+        mv "$folder.unfinished" "$folder"; } >>"$log" 2>&1; then
+      say "nothing is compiled with them; why they could not be had is in $log"
+      return
+    fi
+  done
+}
