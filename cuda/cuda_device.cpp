@@ -190,6 +190,7 @@ status cuda_device::checksum_async(stream_ref stream, std::span<std::byte const>
                                    std::span<std::byte> scratch) {
   call_guard const guard(parts_->state);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
+  if (parts_->why_no_checksum) return *parts_->why_no_checksum;
   if (auto const known = parts_->streams.number_of(cuda_stream(stream)); !known.ok()) return known.error();
   if (status readable = check_vram(data.data(), data.size(), "what the checksum reads"); !readable.ok())
     return readable;

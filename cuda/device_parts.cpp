@@ -45,6 +45,20 @@ status look_for(int ordinal) {
                          ", numbered from 0"};
 }
 
+/// No machine code for the GPU, nor any that its driver could translate.
+bool lacks_kernel(cudaError_t code) {
+  switch (code) {
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorInvalidKernelImage:
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidPtx:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled: return true;
+    default: return false;
+  }
+}
+
 }  // namespace
 
 result<std::unique_ptr<device>> cuda_device::open(cuda_device_options const& options) {
@@ -105,7 +119,12 @@ status cuda_device::parts::build() {
     if (status done = ring->allocate(options.staging_slots, options.staging_bytes); !done.ok()) return done;
   }
   if (status done = words.allocate(); !done.ok()) return done;
-  return state.check(prepare_checksum(copies), "the checksum's first run");
+  cudaError_t const prepared = prepare_checksum(copies);
+  if (!lacks_kernel(prepared)) return state.check(prepared, "the checksum's first run");
+  why_no_checksum = state.refuse(
+      errc::unsupported, std::string("this build has no checksum kernel that the GPU can run (") +
+                             cudaGetErrorName(prepared) + "): build it with CMAKE_CUDA_ARCHITECTURES for that GPU");
+  return {};
 }
 
 // Every user has waited for what it queued; the copy stream is waited for here, in case one could not. Nothing a dead

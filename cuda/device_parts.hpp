@@ -32,6 +32,7 @@ struct cuda_device::parts {
   std::unique_ptr<vram_memory> vram;
   cudaStream_t copies = nullptr;
   std::unique_ptr<pinned_arena> ram;
+  std::optional<failure> why_no_checksum;   // this build has no kernels for the GPU
   std::optional<failure> why_no_page_lock;  // what the driver said; none where it was not to be asked
   std::unique_ptr<staging_ring> ring;       // where RAM cannot be page-locked
   std::mutex made_mutex;

@@ -57,6 +57,8 @@ result<std::byte*> host_pages::reserve(std::uint64_t bytes) {
   void* const at =
       ::mmap(nullptr, whole + huge_page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return no_memory("cannot reserve addresses for", bytes);
+  // A fork would copy every page that is page-locked, or leave the GPU reading the child's: the child gets none of them.
+  (void)::madvise(at, whole + huge_page_bytes, MADV_DONTFORK);
   mapping_ = at;
   mapped_bytes_ = whole + huge_page_bytes;
   auto const address = reinterpret_cast<std::uintptr_t>(at);

@@ -1,6 +1,7 @@
 // The CUDA device as a whole: opening it, what it leaves of the caller's, dead contexts, and a pager on it.
 #include <gmock/gmock.h>
 
+#include <tests/cuda/standin_checksum.hpp>
 #include <tests/cuda/standin_device.hpp>
 #include <tests/support/pattern_model.hpp>
 #include <tierpager/open.hpp>
@@ -28,6 +29,23 @@ TEST_F(cuda_device_whole, says_why_there_is_none) {
   EXPECT_EQ(too_high.error().code, errc::invalid_argument);
   EXPECT_THAT(too_high.error().describe(), HasSubstr("there are 2 devices"));
   EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+}
+
+TEST_F(cuda_device_whole, does_all_but_the_checksum_where_the_build_has_no_kernel_for_the_gpu) {
+  answer_loading_of_kernels_with(cudaErrorNoKernelImageForDevice);
+  open({});
+  answer_loading_of_kernels_with(cudaSuccess);
+  commit(tier::vram, {0, granule});
+  commit(tier::ram, {0, granule});
+  fill_ram(0, seeded_bytes(granule, 3));
+  EXPECT_TRUE(port().copy_async(0, 0, granule).ok());
+  std::byte* const base = vram_;
+  status const refused =
+      port().checksum_async(stream(), {base, 8}, base + 8, {base + 4096, port().checksum_scratch_bytes()});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, errc::unsupported);
+  EXPECT_THAT(refused.error().what,
+              AllOf(HasSubstr("cudaErrorNoKernelImageForDevice"), HasSubstr("CMAKE_CUDA_ARCHITECTURES")));
 }
 
 TEST_F(cuda_device_whole, opening_fails_cleanly_at_every_call) {

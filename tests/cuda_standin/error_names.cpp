@@ -17,6 +17,7 @@ char const* name_of_error(cudaError_t error) {
     TIERPAGER_CUDA_ERROR(cudaErrorDevicesUnavailable)
     TIERPAGER_CUDA_ERROR(cudaErrorNoDevice)
     TIERPAGER_CUDA_ERROR(cudaErrorInvalidDevice)
+    TIERPAGER_CUDA_ERROR(cudaErrorNoKernelImageForDevice)
     TIERPAGER_CUDA_ERROR(cudaErrorECCUncorrectable)
     TIERPAGER_CUDA_ERROR(cudaErrorInvalidResourceHandle)
     TIERPAGER_CUDA_ERROR(cudaErrorIllegalState)
