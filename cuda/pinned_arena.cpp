@@ -10,6 +10,10 @@ namespace tierpager {
 namespace {
 
 constexpr std::uint64_t granule_bytes_min = 4096;
+// A cut lets copies pass while it waits for those before them, so often; and then holds new ones back for so many questions, of 20
+// microseconds or more each.
+constexpr unsigned rounds_max = 8;
+constexpr unsigned polls_held_back = 2500;
 
 bool overlap(byte_range a, byte_range b) { return a.offset < b.end() && b.offset < a.end(); }
 
@@ -159,52 +163,80 @@ void pinned_arena::undo_commit(byte_range range, std::vector<byte_range> const& 
   if (reached < range.end()) (void)pages_.give_back({reached, range.end() - reached});
 }
 
-// Takes the range's segments out of copies' reach, once the copies queued from them have run. New ones may be queued
-// until then: whoever waits for room in RAM must not hold up a copy that is already there.
-status pinned_arena::claim_quiet(byte_range range, std::vector<byte_range>& claimed) {
-  std::uint64_t passed = 0;
-  for (;;) {
-    std::uint64_t last_copy = 0;
-    bool unsettled = false;
-    bool queueing = false;
-    {
-      std::scoped_lock const lock(mutex_);
-      if (!holds(range)) return state_.refuse(errc::invalid_argument, "not committed: " + text_of(range));
-      auto const first = first_overlapping(range);
-      for (auto at = first; at != segments_.end() && at->first < range.end(); ++at) {
-        last_copy = std::max(last_copy, at->second.last_copy);
-        unsettled = unsettled || at->second.unsettled;
-        queueing = queueing || at->second.copies != 0;
-      }
-      if (!queueing && !unsettled && last_copy <= passed) {
-        for (auto at = first; at != segments_.end() && at->first < range.end(); ++at) {
-          at->second.being_cut = true;
-          claimed.push_back({at->first, at->second.end - at->first});
-        }
-        return {};
-      }
-    }
-    if (queueing) {
-      pause_between_polls();
-      continue;
-    }
-    if (unsettled) {
-      auto const behind = streams_.record(copy_stream_);
-      if (!behind.ok()) return behind.error();
-      std::scoped_lock const lock(mutex_);
-      for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at) {
-        at->second.last_copy = std::max(at->second.last_copy, behind->sequence);
-        if (at->second.copies == 0) at->second.unsettled = false;
-      }
-      continue;
-    }
-    auto const over = streams_.passed({.stream = 0, .sequence = last_copy});
-    if (!over.ok()) return over.error();
-    if (*over)
-      passed = last_copy;
-    else
-      pause_between_polls();
+result<pinned_arena::copies_under_way> pinned_arena::look_or_claim(byte_range range, std::uint64_t passed,
+                                                                   std::vector<byte_range>& claimed) {
+  std::scoped_lock const lock(mutex_);
+  if (!holds(range)) return state_.refuse(errc::invalid_argument, "not committed: " + text_of(range));
+  copies_under_way seen;
+  auto const first = first_overlapping(range), last = segments_.lower_bound(range.end());
+  for (auto at = first; at != last; ++at) {
+    seen.last_copy = std::max(seen.last_copy, at->second.last_copy);
+    seen.unsettled = seen.unsettled || at->second.unsettled;
+    seen.queueing = seen.queueing || at->second.copies != 0;
   }
+  if (seen.queueing || seen.unsettled || seen.last_copy > passed) return seen;
+  for (auto at = first; at != last; ++at) {
+    at->second.being_cut = true;
+    claimed.push_back({at->first, at->second.end - at->first});
+  }
+  return seen;
+}
+
+// A fence behind copies of which it is not known whether they were queued.
+status pinned_arena::settle(byte_range range) {
+  auto const behind = streams_.record(copy_stream_);
+  if (!behind.ok()) return behind.error();
+  std::scoped_lock const lock(mutex_);
+  for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at) {
+    at->second.last_copy = std::max(at->second.last_copy, behind->sequence);
+    if (at->second.copies == 0) at->second.unsettled = false;
+  }
+  return {};
+}
+
+void pinned_arena::hold_back(byte_range range, bool held) {
+  std::scoped_lock const lock(mutex_);
+  for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at)
+    at->second.held_back = held;
+}
+
+// Takes the range's segments out of copies' reach, once the copies queued from them have run. New ones may be queued
+// until then: whoever waits for room in RAM must not hold up a copy that is already there. But while copies keep coming
+// there is no such moment. So after some rounds new ones are held back, for a while: what is under way ends soon, unless it waits
+// for work that itself waits for a copy to come, which then comes.
+status pinned_arena::claim_quiet(byte_range range, std::vector<byte_range>& claimed) {
+  std::uint64_t passed = 0, awaited = 0;  // a round waits for the last copy that there was when it began
+  unsigned rounds = 0, polls = 0;
+  status outcome;
+  bool held = false;
+  while (claimed.empty() && outcome.ok()) {
+    auto const seen = look_or_claim(range, passed, claimed);
+    if (!seen.ok()) {
+      outcome = seen.error();
+    } else if (claimed.empty() && seen->unsettled && !seen->queueing) {
+      outcome = settle(range);
+    } else if (claimed.empty()) {
+      if (awaited <= passed) awaited = seen->last_copy;
+      auto const over = seen->queueing ? result<bool>(false) : streams_.passed({.stream = 0, .sequence = awaited});
+      if (!over.ok()) {
+        outcome = over.error();
+      } else if (*over) {
+        passed = awaited;
+        ++rounds;
+      } else {
+        pause_between_polls();
+        ++polls;
+      }
+    }
+    bool const hold = held ? polls < polls_held_back : rounds >= rounds_max;
+    if (hold != held) {
+      hold_back(range, hold);
+      held = hold;
+      rounds = polls = 0;
+    }
+  }
+  if (held) hold_back(range, false);
+  return outcome;
 }
 
 // A claimed segment is a segment again; copies go on.
@@ -285,7 +317,8 @@ result<std::vector<byte_range>> pinned_arena::begin_copy(byte_range range) {
       return state_.refuse(errc::device_failed, "a copy from what is not committed: " + text_of(range));
     auto const first = first_overlapping(range);
     auto const last = range.bytes == 0 ? first : segments_.lower_bound(range.end());
-    if (std::any_of(first, last, [](auto const& each) { return each.second.being_cut; })) continue;
+    if (std::any_of(first, last, [](auto const& each) { return each.second.being_cut || each.second.held_back; }))
+      continue;
     std::vector<byte_range> pieces;
     for (auto at = first; at != last; ++at) {
       std::uint64_t const from = std::max(range.offset, at->first);

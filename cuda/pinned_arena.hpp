@@ -53,6 +53,7 @@ class pinned_arena {
     std::uint64_t end = 0;
     bool registered = false;
     bool being_cut = false;       // about to be registered anew; copies wait
+    bool held_back = false;       // new copies wait a while, so that those under way come to an end
     bool unsettled = false;       // a copy that may have been queued, without a fence
     unsigned copies = 0;          // between begin_copy and end_copy
     std::uint64_t last_copy = 0;  // on the copy stream
@@ -66,6 +67,14 @@ class pinned_arena {
   status unregister_pages(byte_range range);
   void undo_commit(byte_range range, std::vector<byte_range> const& registered);
   void repair();
+  struct copies_under_way {
+    std::uint64_t last_copy = 0;
+    bool unsettled = false, queueing = false;
+  };
+  /// Of all segments that overlap the range. Where nothing later than `passed` is under way they are claimed at once.
+  result<copies_under_way> look_or_claim(byte_range range, std::uint64_t passed, std::vector<byte_range>& claimed);
+  status settle(byte_range range);
+  void hold_back(byte_range range, bool held);
   status claim_quiet(byte_range range, std::vector<byte_range>& claimed);
   status unregister_all(std::vector<byte_range> const& claimed);
   void put_back(byte_range claimed, bool registered);

@@ -1,4 +1,10 @@
 // Memory of the CUDA device when calls fail, when a registration is cut, and when nothing can be registered.
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <latch>
+#include <thread>
+
 #include <tests/cuda/standin_device.hpp>
 
 namespace tierpager::tests {
@@ -143,6 +149,61 @@ TEST_F(cuda_memory, a_cut_waits_for_copies_from_what_stays) {
   EXPECT_EQ(unregistered, 0U);
   EXPECT_TRUE(value_or_throw(port().passed(copied)));
   EXPECT_EQ(vram_content({0, 2 * page}), ram_content({0, 2 * page}));
+}
+
+// As the executor's copier does while the link is never idle: the next copy is queued before the last one has run, and each waits
+// for a kernel. Of a cut that lets all of them pass there is no end.
+TEST_F(cuda_memory, a_cut_comes_to_an_end_though_copies_keep_coming) {
+  open({.threads = true});
+  stop_stepping();
+  commit(tier::vram, {0, 8 * granule});
+  commit(tier::ram, {0, 8 * granule});  // one segment
+  fill_ram(0, seeded_bytes(8 * granule, 7));
+  std::atomic<bool> over = false;
+  std::atomic<int> copies = 0;
+  std::thread copier([&] {
+    std::deque<fence> queued;
+    cudaStream_t const compute = stream();
+    while (!over && copies < 3000) {
+      cuda_standin::launch(
+          compute, {}, [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, "a kernel of 1 ms");
+      ASSERT_TRUE(port().wait(port().copy_stream(), value_or_throw(port().record(compute))).ok());
+      queued.push_back(value_or_throw(port().copy_async(0, 0, 4 * granule)));
+      ++copies;
+      for (; queued.size() > 8; queued.pop_front())
+        while (!value_or_throw(port().passed(queued.front()))) std::this_thread::yield();
+    }
+  });
+  while (copies < 5) std::this_thread::yield();
+  int const before = copies;
+  EXPECT_TRUE(port().decommit(tier::ram, {6 * granule, 2 * granule}).ok());
+  over = true;
+  copier.join();
+  EXPECT_LT(copies - before, 200);
+  EXPECT_TRUE(copies_right({0, 4 * granule}));
+}
+
+// What is under way may wait for a kernel that waits for the program, and the program for a copy to come: so that comes.
+TEST_F(cuda_memory, a_cut_holds_copies_back_for_a_while_only) {
+  open({.threads = true});
+  stop_stepping();
+  commit(tier::vram, {0, 8 * granule});
+  commit(tier::ram, {0, 8 * granule});
+  fill_ram(0, seeded_bytes(8 * granule, 8));
+  std::latch gate(1);
+  cudaStream_t const compute = stream();
+  for (int i = 0; i < 20; ++i) (void)value_or_throw(port().copy_async(0, 0, granule));
+  cuda_standin::launch(
+      compute, {}, [&] { gate.wait(); }, "a kernel that waits for the program");
+  ASSERT_TRUE(port().wait(port().copy_stream(), value_or_throw(port().record(compute))).ok());
+  (void)value_or_throw(port().copy_async(0, 0, granule));
+  std::thread cutter([&] { EXPECT_TRUE(port().decommit(tier::ram, {6 * granule, 2 * granule}).ok()); });
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    (void)value_or_throw(port().copy_async(0, 0, granule));
+  }
+  gate.count_down();
+  cutter.join();
 }
 
 TEST_F(cuda_memory, a_cut_waits_for_a_copy_whose_call_failed_and_which_runs_all_the_same) {
