@@ -44,7 +44,8 @@ TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
   cudaStream_t const other = made_stream();
   std::latch gate(1);
   handle held = paged.acquire(tensor_id{0}, mine);
-  ASSERT_EQ(cuda_standin::launch(mine, {{held.data(), held.size_bytes(), false}}, [&] { gate.wait(); }, "the user's kernel"),
+  ASSERT_EQ(cuda_standin::launch(
+                mine, {{held.data(), held.size_bytes(), false}}, [&] { gate.wait(); }, "the user's kernel"),
             cudaSuccess);
 
   cudaStream_t fresh = nullptr;
@@ -52,7 +53,8 @@ TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
   std::atomic<bool> armed = false;
   std::atomic<std::thread::id> releaser{};
   cuda_standin::on_call([&](call kind) {
-    if (kind != call::cuda_stream_get_id || std::this_thread::get_id() != releaser.load() || !armed.exchange(false)) return;
+    if (kind != call::cuda_stream_get_id || std::this_thread::get_id() != releaser.load() || !armed.exchange(false))
+      return;
     retirer = std::thread([&] {
       paged.retire_stream(mine);
       cudaStreamDestroy(mine);
@@ -78,6 +80,43 @@ TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
   paged.close();
   cudaStreamDestroy(other);
   cudaStreamDestroy(fresh);
+}
+
+// The retirement is stopped while it records, and the release begins. It takes the retirement's fence and makes no call with the
+// stream, which the other thread destroys while such a call would be under way.
+TEST_P(retirement, gives_its_fence_to_a_release_that_meets_it) {
+  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
+  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
+  cudaStream_t const mine = made_stream();
+  handle held = paged.acquire(tensor_id{0}, mine);
+  std::latch recording(1);
+  std::atomic<std::thread::id> retirer{}, releaser{};
+  std::atomic<bool> told = false;
+  std::atomic<int> calls_of_releaser = 0;
+  cuda_standin::on_call([&](call kind) {
+    if (std::this_thread::get_id() == retirer.load() && kind == call::cuda_event_record && !told.exchange(true)) {
+      recording.count_down();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    if (std::this_thread::get_id() == releaser.load() && kind == call::cuda_stream_get_id) {
+      ++calls_of_releaser;
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    }
+  });
+  std::thread retiring([&] {
+    retirer = std::this_thread::get_id();
+    paged.retire_stream(mine);
+    cudaStreamDestroy(mine);
+  });
+  recording.wait();
+  std::thread([&] {
+    releaser = std::this_thread::get_id();
+    held.release();
+  }).join();
+  retiring.join();
+  cuda_standin::on_call({});
+  EXPECT_EQ(calls_of_releaser, 0);
+  paged.close();
 }
 
 // Releases on other streams come without end, and do not keep a retirement waiting.
