@@ -55,7 +55,7 @@ void executor::release(handle const& one, stream_ref stream) noexcept {
       core_->release(one.id_, tier::vram, one.owner_, *recorded);
     }
     dispatch();
-    inside.leave();  // before another thread may delete this
+    inside.leave();
     last = leave();
   }
   if (last) delete_this();
@@ -95,8 +95,8 @@ result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t r
       });
       if (found == retired_.end()) break;
       if (found->last) return *found->last;
+      inside.leave();  // the retirement waits for those inside
     }
-    inside.leave();  // the retirement waits for those inside
     sleep_for(std::chrono::microseconds(20));
     inside.enter_again();
   }
@@ -138,7 +138,7 @@ void executor::retire_stream(stream_ref stream) {
   std::uint64_t const number = announce_retirement(stream);
   {
     scoped_lock const turn(retiring_);
-    releases_.wait_for_those_inside();
+    releases_.wait_for_those_inside(mutex_);
   }
   std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
   auto const last = device_->record(stream);
