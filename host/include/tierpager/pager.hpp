@@ -338,8 +338,8 @@ class TIERPAGER_EXPORT pager {
   /// The device that was passed in, valid as long as the pager.
   [[nodiscard]] device& on() const;
   /// To be called before a stream that was ever passed to this pager is destroyed, by the thread that queued the last
-  /// work there. A handle of that stream released later counts as last used now. Does not wait. Throws `invalid_argument` for what
-  /// is no stream of the device.
+  /// work there. A handle of that stream released later counts as last used now. Waits for no work; for releases
+  /// that other threads are making at that moment it does. Throws `invalid_argument` for what is no stream of the device.
   void retire_stream(stream_ref stream);
 
   /// Refuses every later call, fails every waiting one with `closed`, stops the threads. Handles stay right.
