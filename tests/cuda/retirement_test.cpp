@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <latch>
 #include <thread>
 
@@ -28,6 +30,7 @@ cudaStream_t made_stream() {
 struct retirement : testing::TestWithParam<std::uint64_t> {
   void SetUp() override { cuda_standin::reset({.seed = GetParam(), .threads = true}); }
   void TearDown() override {
+    cuda_standin::on_call({});
     for (std::string const& each : cuda_standin::violations()) ADD_FAILURE() << each;
     cuda_standin::reset({});
   }
@@ -38,6 +41,17 @@ struct retirement : testing::TestWithParam<std::uint64_t> {
 // What a thread that queued the last work on the stream may do once it has: the other thread only ends the use. It is stopped
 // at its first CUDA call, where it has seen no retirement, until the retirement has begun.
 TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
+  cudaStream_t fresh = nullptr;
+  std::function<void()> retire;
+  std::thread retirer;
+  std::atomic<bool> armed = false;
+  std::atomic<std::thread::id> releaser{};
+  cuda_standin::on_call([&](call kind) {
+    if (kind != call::cuda_stream_get_id || std::this_thread::get_id() != releaser.load() || !armed.exchange(false))
+      return;
+    retirer = std::thread(retire);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  });
   auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
   pager paged(model.tensors, model.source, on, {.vram = bytes(2 * tensor_bytes), .ram = "unlimited"});
   cudaStream_t const mine = made_stream();
@@ -48,26 +62,16 @@ TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
                 mine, {{held.data(), held.size_bytes(), false}}, [&] { gate.wait(); }, "the user's kernel"),
             cudaSuccess);
 
-  cudaStream_t fresh = nullptr;
-  std::thread retirer;
-  std::atomic<bool> armed = false;
-  std::atomic<std::thread::id> releaser{};
-  cuda_standin::on_call([&](call kind) {
-    if (kind != call::cuda_stream_get_id || std::this_thread::get_id() != releaser.load() || !armed.exchange(false))
-      return;
-    retirer = std::thread([&] {
-      paged.retire_stream(mine);
-      cudaStreamDestroy(mine);
-      fresh = made_stream();  // for something else; may lie where the old one did
-    });
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  });
+  retire = [&] {
+    paged.retire_stream(mine);
+    cudaStreamDestroy(mine);
+    fresh = made_stream();  // for something else; may lie where the old one did
+  };
   std::thread([&] {
     releaser = std::this_thread::get_id();
     armed = true;
     held.release();
   }).join();
-  cuda_standin::on_call({});
   retirer.join();
 
   for (std::uint32_t i = 1; i < tensors; ++i) (void)paged.acquire(tensor_id{i}, other);  // may evict tensor 0
@@ -85,10 +89,6 @@ TEST_P(retirement, waits_for_the_releases_that_record_on_the_stream) {
 // The retirement is stopped while it records, and the release begins. It takes the retirement's fence and makes no call with the
 // stream, which the other thread destroys while such a call would be under way.
 TEST_P(retirement, gives_its_fence_to_a_release_that_meets_it) {
-  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
-  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
-  cudaStream_t const mine = made_stream();
-  handle held = paged.acquire(tensor_id{0}, mine);
   std::latch recording(1);
   std::atomic<std::thread::id> retirer{}, releaser{};
   std::atomic<bool> told = false;
@@ -103,6 +103,10 @@ TEST_P(retirement, gives_its_fence_to_a_release_that_meets_it) {
       std::this_thread::sleep_for(std::chrono::milliseconds(30));
     }
   });
+  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
+  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
+  cudaStream_t const mine = made_stream();
+  handle held = paged.acquire(tensor_id{0}, mine);
   std::thread retiring([&] {
     retirer = std::this_thread::get_id();
     paged.retire_stream(mine);
@@ -114,7 +118,6 @@ TEST_P(retirement, gives_its_fence_to_a_release_that_meets_it) {
     held.release();
   }).join();
   retiring.join();
-  cuda_standin::on_call({});
   EXPECT_EQ(calls_of_releaser, 0);
   paged.close();
 }
