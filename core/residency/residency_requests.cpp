@@ -7,6 +7,16 @@
 #include <core/slice_advice.hpp>
 
 namespace tierpager {
+namespace {
+
+std::string named_set(std::span<tensor_id const> ids, catalog const& tensors) {
+  auto const bytes_of = [&](tensor_id id) { return tensors[id].bytes; };
+  return " for a set of " + std::to_string(ids.size()) + " tensors, of which the largest is '" +
+         tensors[*std::ranges::max_element(ids, {}, bytes_of)].name + "'";
+}
+
+}  // namespace
+
 status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
   if (lost_) return *lost_;
   if (closed_) return failure{.code = errc::closed, .what = "the pager is closed"};
@@ -19,16 +29,6 @@ status residency::acceptable(std::span<tensor_id const> ids, tier where) const {
       return failure{.code = errc::unknown_tensor, .what = "no tensor has the id " + std::to_string(index_of(id))};
   return {};
 }
-
-namespace {
-
-std::string named_set(std::span<tensor_id const> ids, catalog const& tensors) {
-  auto const bytes_of = [&](tensor_id id) { return tensors[id].bytes; };
-  return " for a set of " + std::to_string(ids.size()) + " tensors, of which the largest is '" +
-         tensors[*std::ranges::max_element(ids, {}, bytes_of)].name + "'";
-}
-
-}  // namespace
 
 // The bytes of the set beside all pins, loaded or not: what no waiting can change.
 status residency::fits_ever(std::span<tensor_id const> ids, tier where) const {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include <tierpager/checksum.hpp>
+#include <tierpager/checksum.hpp>  // TIERPAGER_HOST_DEVICE
 
 namespace generate {
 

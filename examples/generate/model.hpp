@@ -33,8 +33,7 @@ struct sizes {
   std::uint32_t words = 0;     // of the vocabulary
   float rope_base = 10000;
   float epsilon = 1e-5F;
-  bool rotates_halves =
-      false;  // pairs are half of a head apart, as in qwen2; else neighbours, as llama files have them
+  bool rotates_halves = false;  // the two of a pair are half a head apart (qwen2); else they are neighbours (llama)
 };
 
 /// Some rows of a table that has one for each word of the vocabulary.

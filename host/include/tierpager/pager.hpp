@@ -123,7 +123,8 @@ class TIERPAGER_EXPORT handle {
   [[nodiscard]] tensor_info const& info() const;
   /// Another use of the same tensor, with a release of its own. It counts for the same token, or for the calling thread.
   [[nodiscard]] handle share() const;
-  /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Does not wait.
+  /// Ends the use: last used on the stream it was acquired on. Does nothing on an empty handle. Waits for no
+  /// work; while another thread retires that stream, for microseconds, until it is retired.
   void release() noexcept;
   /// Ends the use of a device handle that was last used on `stream`, which the caller has ordered after the acquiring
   /// one. Does not wait. Throws `invalid_argument`, and releases nothing, for what is no stream of the pager's device.
