@@ -10,27 +10,22 @@ constexpr std::chrono::microseconds poll_interval{20};
 
 }  // namespace
 
-call_guard::call_guard(device_state& state) : state_(state), found_(cudaPeekAtLastError()), entered_(state.alive()) {
-  if (!entered_.ok()) return;
-  entered_ = state.check(cudaGetDevice(&current_), "cudaGetDevice");
-  if (!entered_.ok() || current_ == state.ordinal()) return;
-  entered_ = state.check(cudaSetDevice(state.ordinal()), "cudaSetDevice");
-  switched_ = entered_.ok();
+// A dead context is made current too: what is taken down must not go on in the caller's.
+call_guard::call_guard(primary_context& context) : context_(context), found_(cudaPeekAtLastError()) {
+  auto const now = context.current();
+  if (!now.ok()) {
+    entered_ = now.error();
+  } else if (*now != context.get()) {
+    from_another_ = *now != nullptr;
+    entered_ = context.push();
+    pushed_ = entered_.ok();
+  }
+  if (status const alive = context.state().alive(); !alive.ok()) entered_ = alive;
 }
 
-// A call that puts something back is tried twice: nobody else would.
 call_guard::~call_guard() {
-  if (switched_ && cudaSetDevice(current_) != cudaSuccess) (void)cudaSetDevice(current_);
-  if (found_ != cudaSuccess) return;
-  (void)cudaGetLastError();
-  if (state_.suspicious()) state_.judge(cudaPeekAtLastError());
-}
-
-relaxed_capture::relaxed_capture() noexcept : exchanged_(cudaThreadExchangeStreamCaptureMode(&mode_) == cudaSuccess) {}
-
-relaxed_capture::~relaxed_capture() {
-  if (exchanged_ && cudaThreadExchangeStreamCaptureMode(&mode_) != cudaSuccess)
-    (void)cudaThreadExchangeStreamCaptureMode(&mode_);
+  if (pushed_) context_.pop();
+  if (found_ == cudaSuccess) (void)cudaGetLastError();
 }
 
 void pause_between_polls() noexcept {

@@ -1,5 +1,7 @@
 #include <cuda/cuda_check.hpp>
 
+#include <cuda/relaxed_capture.hpp>
+
 namespace tierpager {
 namespace {
 
@@ -9,21 +11,7 @@ constexpr int contained = 226;
 constexpr int tensor_memory_leak = 721;
 constexpr int mps_client_terminated = 810;
 
-errc kind_of(cudaError_t code) {
-  if (kills_context(code)) return errc::device_lost;
-  switch (code) {
-    case cudaErrorMemoryAllocation: return errc::out_of_memory;
-    case cudaErrorStreamCaptureUnsupported:
-    case cudaErrorStreamCaptureInvalidated:
-    case cudaErrorStreamCaptureIsolation:
-    case cudaErrorStreamCaptureImplicit:
-    case cudaErrorCapturedEvent: return errc::would_wait;
-    default: return errc::device_failed;
-  }
-}
-
-}  // namespace
-
+/// After this error no call in that context works any more.
 bool kills_context(cudaError_t code) {
   switch (static_cast<int>(code)) {
     case cudaErrorCudartUnloading:
@@ -47,20 +35,47 @@ bool kills_context(cudaError_t code) {
   }
 }
 
+errc kind_of(cudaError_t code) {
+  if (kills_context(code)) return errc::device_lost;
+  switch (code) {
+    case cudaErrorMemoryAllocation: return errc::out_of_memory;
+    case cudaErrorStreamCaptureUnsupported:
+    case cudaErrorStreamCaptureInvalidated:
+    case cudaErrorStreamCaptureIsolation:
+    case cudaErrorStreamCaptureImplicit:
+    case cudaErrorCapturedEvent: return errc::would_wait;
+    default: return errc::device_failed;
+  }
+}
+
+}  // namespace
+
 failure device_state::refuse(errc code, std::string const& why) const {
   return {.code = code, .what = "CUDA device " + std::to_string(ordinal_) + ": " + why};
 }
 
-failure device_state::fail(cudaError_t code, char const* call) {
+failure device_state::fail_outside(cudaError_t code, char const* call) {
   errc const kind = kind_of(code);
   if (kind == errc::device_lost) killed_by_.store(code);
-  if (kind == errc::device_failed) suspicious_.store(true);
   return refuse(kind, std::string(call) + " failed with " + cudaGetErrorName(code));
 }
 
-void device_state::judge(cudaError_t still_reported) {
-  suspicious_.store(false);
-  if (still_reported != cudaSuccess) killed_by_.store(still_reported);
+failure device_state::fail(cudaError_t code, char const* call) {
+  failure why = fail_outside(code, call);
+  if (why.code == errc::device_failed && !context_answers()) {
+    killed_by_.store(code);
+    why.code = errc::device_lost;
+  }
+  return why;
+}
+
+// The last error would not do: it is an integer that the runtime keeps for each thread, and does not know of the context.
+bool device_state::context_answers() const {
+  cudaStream_t const stream = ask_on_.load();
+  if (stream == nullptr) return true;
+  relaxed_capture const relaxed;
+  cudaError_t const code = cudaStreamQuery(stream);
+  return code == cudaSuccess || code == cudaErrorNotReady;
 }
 
 status device_state::alive() const {

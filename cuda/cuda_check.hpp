@@ -1,5 +1,5 @@
 // What CUDA calls return, as failures; and whether the device's context is dead, which is remembered: from then on every
-// call of the device fails at once. Any thread. Makes no call but cudaGetErrorName.
+// call of the device fails at once. Where a code does not say, the context is asked. Any thread.
 #pragma once
 
 #include <atomic>
@@ -12,9 +12,6 @@
 
 namespace tierpager {
 
-/// After this error no call in that context works any more.
-[[nodiscard]] bool kills_context(cudaError_t code);
-
 class device_state {
  public:
   explicit device_state(int ordinal) : ordinal_(ordinal) {}
@@ -25,18 +22,21 @@ class device_state {
   status check(cudaError_t code, char const* call) { return code == cudaSuccess ? status() : status(fail(code, call)); }
   /// The driver's codes are the runtime's.
   status check(CUresult code, char const* call) { return check(static_cast<cudaError_t>(code), call); }
+  /// Inside a call_guard, once there is a stream to ask on.
   failure fail(cudaError_t code, char const* call);
-  /// What the runtime still reports once its last error has been taken: nothing, unless the context is dead. Asked after
-  /// a failure whose code does not say.
-  [[nodiscard]] bool suspicious() const { return suspicious_.load(); }
-  void judge(cudaError_t still_reported);
+  /// Where the context may not be current: it is not asked.
+  failure fail_outside(cudaError_t code, char const* call);
+  /// A stream of the device that is never captured; null when it goes.
+  void ask_on(cudaStream_t stream) { ask_on_.store(stream); }
   /// Of this device's own finding.
   [[nodiscard]] failure refuse(errc code, std::string const& why) const;
 
  private:
+  [[nodiscard]] bool context_answers() const;
+
   int const ordinal_;
   std::atomic<cudaError_t> killed_by_ = cudaSuccess;
-  std::atomic<bool> suspicious_ = false;
+  std::atomic<cudaStream_t> ask_on_ = nullptr;
 };
 
 }  // namespace tierpager

@@ -24,8 +24,8 @@ bool aligned_to(void const* at, std::uintptr_t bytes) { return reinterpret_cast<
 cuda_device::cuda_device(std::unique_ptr<parts> all) : parts_(std::move(all)) {}
 
 cuda_device::~cuda_device() {
-  device_state outlives_the_parts(parts_->options.ordinal);
-  call_guard const guard(outlives_the_parts);
+  auto const context = parts_->context;  // outlives the parts, and the guard
+  call_guard const guard(*context);
   relaxed_capture const relaxed;
   parts_.reset();
 }
@@ -50,16 +50,17 @@ std::uint64_t cuda_device::overhead_bytes(tier where) const {
   return ring_bytes + word_pool::bytes;
 }
 
+// The context first: to exchange the mode creates one where none is current. The guards of this thread's calls then find
+// it there.
 void cuda_device::prepare_thread() noexcept {
   bool const clean = cudaPeekAtLastError() == cudaSuccess;
   cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-  (void)cudaThreadExchangeStreamCaptureMode(&mode);
-  (void)cudaSetDevice(parts_->options.ordinal);
+  if (parts_->context->push().ok()) (void)cudaThreadExchangeStreamCaptureMode(&mode);
   if (clean) (void)cudaGetLastError();
 }
 
 result<std::uint64_t> cuda_device::free_vram_bytes() {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered().error();
   relaxed_capture const relaxed;
   std::size_t free_bytes = 0;
@@ -72,21 +73,21 @@ result<std::uint64_t> cuda_device::free_vram_bytes() {
 // Memory -----------------------------------------------------------------------------------------------------------
 
 result<std::byte*> cuda_device::reserve(tier where, std::uint64_t bytes) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered().error();
   relaxed_capture const relaxed;
   return where == tier::vram ? parts_->vram->reserve(bytes) : parts_->ram->reserve(bytes);
 }
 
 status cuda_device::commit(tier where, byte_range range) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered();
   relaxed_capture const relaxed;
   return where == tier::vram ? parts_->vram->commit(range) : parts_->ram->commit(range);
 }
 
 status cuda_device::decommit(tier where, byte_range range) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered();
   relaxed_capture const relaxed;
   return where == tier::vram ? parts_->vram->decommit(range) : parts_->ram->decommit(range);
@@ -110,7 +111,7 @@ status cuda_device::copy_pieces(std::byte* target, std::uint64_t ram_offset, std
 }
 
 result<fence> cuda_device::copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered().error();
   if (!parts_->vram->covers({vram_offset, bytes})) parts_->vram->mend();
   if (!parts_->vram->covers({vram_offset, bytes}))
@@ -130,38 +131,42 @@ result<fence> cuda_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
 // Streams and fences -----------------------------------------------------------------------------------------------
 
 result<bool> cuda_device::capturing(stream_ref stream) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
+  if (cuda_stream(stream) == cudaStreamLegacy && guard.came_from_another())
+    return parts_->state.refuse(errc::invalid_argument,
+                                "cudaStreamLegacy means the default stream of the context that is current, and that is "
+                                "not this device's: pass a stream that was created, or call cudaSetDevice first");
   if (auto const known = parts_->streams.number_of(cuda_stream(stream)); !known.ok()) return known.error();
   return parts_->streams.capturing(cuda_stream(stream));
 }
 
 result<fence> cuda_device::record(stream_ref stream) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
   return parts_->streams.record(cuda_stream(stream));
 }
 
 status cuda_device::wait(stream_ref stream, fence until) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   return parts_->streams.wait(cuda_stream(stream), until);
 }
 
 result<bool> cuda_device::passed(fence which) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered().error();
   return parts_->streams.passed(which);
 }
 
 status cuda_device::retire(stream_ref stream) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   return parts_->streams.retire(cuda_stream(stream));
 }
 
 result<stream_ref> cuda_device::make_stream() {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (!guard.entered().ok()) return guard.entered().error();
   relaxed_capture const relaxed;
   cudaStream_t made = nullptr;
@@ -188,7 +193,7 @@ status cuda_device::check_vram(std::byte const* at, std::uint64_t bytes, char co
 
 status cuda_device::checksum_async(stream_ref stream, std::span<std::byte const> data, std::byte* result,
                                    std::span<std::byte> scratch) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may;
   if (parts_->why_no_checksum) return *parts_->why_no_checksum;
   if (auto const known = parts_->streams.number_of(cuda_stream(stream)); !known.ok()) return known.error();
@@ -205,7 +210,7 @@ status cuda_device::checksum_async(stream_ref stream, std::span<std::byte const>
 }
 
 result<std::uint64_t> cuda_device::read_back(stream_ref stream, std::byte const* from) {
-  call_guard const guard(parts_->state);
+  call_guard const guard(*parts_->context);
   if (status const may = may_use(guard, parts_->state, stream); !may.ok()) return may.error();
   cudaStream_t const on = cuda_stream(stream);
   if (auto const known = parts_->streams.number_of(on); !known.ok()) return known.error();

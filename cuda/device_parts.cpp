@@ -69,11 +69,12 @@ result<std::unique_ptr<device>> cuda_device::open(cuda_device_options const& opt
   if (options.staging_slots == 0 || options.staging_bytes == 0 || options.ram_segment_bytes_max % 4096 != 0 ||
       options.ram_segment_bytes_max == 0)
     return failure{.code = errc::invalid_argument, .what = "a CUDA device with such options cannot be"};
-  device_state outlives_the_parts(options.ordinal);
-  call_guard const guard(outlives_the_parts);
+  auto const context = primary_context::retain(options.ordinal);
+  if (!context.ok()) return context.error();
+  call_guard const guard(**context);
   if (!guard.entered().ok()) return guard.entered().error();
   relaxed_capture const relaxed;
-  auto all = std::make_unique<parts>(options);
+  auto all = std::make_unique<parts>(options, *context);
   if (status built = all->build(); !built.ok()) return built.error();  // what was built goes, inside the guard
   return std::unique_ptr<device>(new cuda_device(std::move(all)));
 }
@@ -94,6 +95,7 @@ status cuda_device::parts::build() {
           state.check(cudaStreamCreateWithFlags(&copies, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
       !made_it.ok())
     return made_it;
+  state.ask_on(copies);
   if (auto const zero = streams.number_of(copies); !zero.ok()) return zero.error();
   if (status made_them = streams.prepare(options.events); !made_them.ok()) return made_them;
 
@@ -134,6 +136,7 @@ cuda_device::parts::~parts() {
   for (cudaStream_t each : made) (void)cudaStreamDestroy(each);
   ring.reset();
   ram.reset();
+  state.ask_on(nullptr);
   if (copies != nullptr) (void)cudaStreamDestroy(copies);
 }
 

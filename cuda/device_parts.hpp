@@ -17,7 +17,8 @@
 namespace tierpager {
 
 struct cuda_device::parts {
-  explicit parts(cuda_device_options const& asked) : options(asked), state(asked.ordinal) {}
+  parts(cuda_device_options const& asked, std::shared_ptr<primary_context> in)
+      : options(asked), context(std::move(in)), state(context->state()) {}
   parts(parts const&) = delete;
   parts& operator=(parts const&) = delete;
   ~parts();
@@ -26,8 +27,9 @@ struct cuda_device::parts {
   status build();
 
   cuda_device_options const options;
-  device_state state;
-  stream_table streams{state};
+  std::shared_ptr<primary_context> const context;
+  device_state& state;
+  stream_table streams{*context};
   word_pool words{state};
   std::unique_ptr<vram_memory> vram;
   cudaStream_t copies = nullptr;

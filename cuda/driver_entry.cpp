@@ -33,6 +33,21 @@ class entry_points {
 
 }  // namespace
 
+result<context_calls> find_context_calls(device_state& state) {
+  context_calls calls;
+  entry_points points(state);
+  points.find("cuDeviceGet", calls.device_get);
+  points.find("cuDevicePrimaryCtxRetain", calls.retain);
+  points.find("cuDevicePrimaryCtxRelease", calls.release);
+  points.find("cuCtxGetCurrent", calls.get_current);
+  points.find("cuCtxPushCurrent", calls.push);
+  points.find("cuCtxPopCurrent", calls.pop);
+  points.find("cuStreamGetCtx", calls.of_stream);
+  if (!points.failed().ok()) return points.failed().error();
+  if (points.missing()) return state.refuse(errc::unsupported, "the driver is older than CUDA 12");
+  return calls;
+}
+
 result<std::optional<virtual_memory>> find_virtual_memory(device_state& state) {
   virtual_memory found;
   driver_calls& calls = found.calls;

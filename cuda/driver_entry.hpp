@@ -1,5 +1,5 @@
-// The driver calls of virtual memory management, looked up through the runtime so that nothing links the driver. Loaded
-// once, by whoever opens a device; plain values afterwards, any thread.
+// The driver calls of contexts and of virtual memory management, looked up through the runtime so that nothing links the
+// driver. Looked up by whoever opens a device, which creates no context; plain values afterwards, any thread.
 #pragma once
 
 #include <optional>
@@ -7,6 +7,18 @@
 #include <cuda/cuda_check.hpp>
 
 namespace tierpager {
+
+struct context_calls {
+  decltype(&cuDeviceGet) device_get = nullptr;
+  decltype(&cuDevicePrimaryCtxRetain) retain = nullptr;
+  decltype(&cuDevicePrimaryCtxRelease) release = nullptr;
+  decltype(&cuCtxGetCurrent) get_current = nullptr;
+  decltype(&cuCtxPushCurrent) push = nullptr;
+  decltype(&cuCtxPopCurrent) pop = nullptr;
+  decltype(&cuStreamGetCtx) of_stream = nullptr;
+};
+
+result<context_calls> find_context_calls(device_state& state);
 
 struct driver_calls {
   decltype(&cuDeviceGet) device_get = nullptr;

@@ -11,6 +11,8 @@ set(tierpager_cuda_sources
   malloc_arena.cpp
   open_device.cpp
   pinned_arena.cpp
+  primary_context.cpp
+  relaxed_capture.cpp
   staging_ring.cpp
   stream_table.cpp
   vram_arena.cpp

@@ -11,11 +11,34 @@ result<std::uint32_t> stream_table::number_of(cudaStream_t stream) {
     return state_.refuse(errc::invalid_argument, "null and cudaStreamPerThread do not name one stream");
   unsigned long long id = 0;
   if (status known = state_.check(cudaStreamGetId(stream, &id), "cudaStreamGetId"); !known.ok()) return known.error();
+  {
+    std::scoped_lock const lock(mutex_);
+    auto const at = numbers_.find(id);
+    if (at != numbers_.end() && streams_[at->second].retired)
+      return state_.refuse(errc::invalid_argument, "stream " + std::to_string(at->second) + " was retired");
+    if (at != numbers_.end() && streams_[at->second].asked) return at->second;
+  }
+  auto const asked = ask_whose(stream);
+  if (!asked.ok()) return asked.error();
   std::scoped_lock const lock(mutex_);
   auto const [at, fresh] = numbers_.try_emplace(id, static_cast<std::uint32_t>(streams_.size()));
   if (fresh) streams_.emplace_back();
-  if (!streams_[at->second].retired) return at->second;
-  return state_.refuse(errc::invalid_argument, "stream " + std::to_string(at->second) + " was retired");
+  streams_[at->second].asked |= *asked;
+  return at->second;
+}
+
+/// Fails where the stream is somebody else's; false where that cannot be asked now.
+result<bool> stream_table::ask_whose(cudaStream_t stream) {
+  auto const captured = capturing(stream);
+  if (!captured.ok()) return captured.error();
+  if (*captured) return false;
+  auto const ours = context_.owns(stream);
+  if (!ours.ok()) return ours.error();
+  if (*ours) return true;
+  return state_.refuse(errc::invalid_argument,
+                       "the stream is of another device or of another context: create it where this device's primary "
+                       "context is current, as after cudaSetDevice(" +
+                           std::to_string(state_.ordinal()) + ")");
 }
 
 result<bool> stream_table::capturing(cudaStream_t stream) {
@@ -66,17 +89,16 @@ result<fence> stream_table::record(cudaStream_t stream) {
   return minted;
 }
 
-// What has passed goes first. That is asked about the middle one only, and not where the answer "not yet" would
-// overwrite an error of the caller's own.
+// What has passed goes first. That is asked about the middle one only.
 void stream_table::thin_out(std::uint32_t number) {
-  if (cudaPeekAtLastError() == cudaSuccess) {
-    entry middle;
-    {
-      std::scoped_lock const lock(mutex_);
-      auto const& entries = streams_[number].entries;
-      if (entries.size() <= events_max) return;
-      middle = entries[entries.size() / 2];
-    }
+  entry middle;
+  {
+    std::scoped_lock const lock(mutex_);
+    auto const& entries = streams_[number].entries;
+    if (entries.size() <= events_max) return;
+    middle = entries[entries.size() / 2];
+  }
+  {
     relaxed_capture const relaxed;
     if (auto const over = ask(number, middle); over.ok() && *over) return;
   }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include <cuda/event_pool.hpp>
+#include <cuda/primary_context.hpp>
 #include <tierpager/types.hpp>
 
 namespace tierpager {
@@ -20,11 +21,12 @@ class stream_table {
   /// More events than this a stream are thinned out; the fences of those that go pass with the next later one.
   static constexpr std::size_t events_max = 64;
 
-  explicit stream_table(device_state& state) : state_(state), pool_(state) {}
+  explicit stream_table(primary_context& context) : context_(context), state_(context.state()), pool_(state_) {}
 
   /// Makes events before any is needed.
   status prepare(std::uint64_t events) { return pool_.fill(events); }
-  /// The stream's number, minted at first sight; an error for a retired one, and for what names no one stream.
+  /// The stream's number, minted at first sight; an error for a retired one, for one of another context or device, and
+  /// for what names no one stream.
   result<std::uint32_t> number_of(cudaStream_t stream);
   result<bool> capturing(cudaStream_t stream);
   result<fence> record(cudaStream_t stream);
@@ -46,6 +48,7 @@ class stream_table {
     std::uint64_t issued = 0;  // the last sequence minted
     std::uint64_t passed = 0;  // known to have
     bool retired = false;
+    bool asked = false;         // whose it is; not before its capture is over
     std::deque<entry> entries;  // ascending; the last one minted is always among them until it has passed
   };
 
@@ -55,6 +58,9 @@ class stream_table {
   result<bool> ask(std::uint32_t number, entry const& about);
   void thin_out(std::uint32_t number);
 
+  result<bool> ask_whose(cudaStream_t stream);
+
+  primary_context& context_;
   device_state& state_;
   event_pool pool_;  // outlives the entries
 

@@ -202,8 +202,11 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     trace_range waiting;  // ends after the lock
     scoped_lock const lock(mutex_);
     ++outstanding_;
-    if (stream) prove_uses_on(*stream);
-    auto const hit = core_->try_acquire(ids, where, owner);
+    if (stream) {
+      prove_uses_on(*stream);
+      why = refuse_foreign(*stream);
+    }
+    auto const hit = why ? result<bool>(*why) : core_->try_acquire(ids, where, owner);
     if (!hit.ok()) {
       why = hit.error();
     } else if (!*hit) {
@@ -234,7 +237,8 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
   if (plain) {
     owner_id const owner = owner_for(wait);
     scoped_lock lock(mutex_, for_a_hit);
-    records::slot const* const place = unproven_.empty() ? core_->try_hit(id, where, owner) : nullptr;
+    bool const may_hit = unproven_.empty() && (where == tier::ram || knows(stream));
+    records::slot const* const place = may_hit ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
       held = handle_to(*place, id, where, stream, owner);
       if (!core_->has_commands() && !place->copying) [[likely]]
@@ -250,15 +254,32 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
   return std::move(acquire(std::span(&id, 1), where, named, wait).front());
 }
 
-// Loading what is missing, or waiting for room, would have the stream wait for work that is not part of its graph.
-std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
+// The device answers for its own streams alone, and for those only where they are not captured.
+result<bool> executor::ask_whether_capturing(stream_ref stream) {
+  constexpr std::size_t known_max = 64;  // one that is forgotten is asked about again
   mutex_.unlock();
-  auto const capturing = device_->capturing(stream);
+  auto capturing = device_->capturing(stream);
   mutex_.lock();
   if (!capturing.ok()) {
     tell_if_lost(capturing.error());
-    return capturing.error();
+  } else if (!*capturing && !knows(stream)) {
+    if (known_streams_.size() == known_max) known_streams_.erase(known_streams_.begin());
+    known_streams_.push_back(stream);
   }
+  return capturing;
+}
+
+// A hit makes no call with its stream, and the release would be the first to notice.
+std::optional<failure> executor::refuse_foreign(stream_ref stream) {
+  if (knows(stream)) return std::nullopt;
+  auto const asked = ask_whether_capturing(stream);
+  return asked.ok() ? std::nullopt : std::optional(asked.error());
+}
+
+// Loading what is missing, or waiting for room, would have the stream wait for work that is not part of its graph.
+std::optional<failure> executor::refuse_while_capturing(stream_ref stream) {
+  auto const capturing = ask_whether_capturing(stream);
+  if (!capturing.ok()) return capturing.error();
   if (!*capturing) return std::nullopt;
   return failure{.code = errc::would_wait,
                  .what =
@@ -298,6 +319,7 @@ std::optional<handle> executor::try_acquire(tensor_id id, stream_ref stream) {
   std::optional<fence> until;
   {
     scoped_lock const lock(mutex_);
+    if (auto why = refuse_foreign(stream)) throw error(std::move(*why));
     if (!value_or_throw(core_->try_acquire(std::span(&id, 1), tier::vram, owner))) return std::nullopt;
     one = handle_to(core_->place(id, tier::vram), id, tier::vram, stream, owner);
     dispatch_and_plan();

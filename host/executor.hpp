@@ -113,6 +113,14 @@ class executor {
   void warn_of_budgets(std::array<bool, 2> is_automatic) TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<failure> refusal_of_largest() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
+  /// Streams that the device has answered for lately.
+  [[nodiscard]] bool knows(stream_ref stream) const TIERPAGER_REQUIRES(mutex_) {
+    if (!known_streams_.empty() && known_streams_.back() == stream) [[likely]]
+      return true;
+    return std::ranges::find(known_streams_, stream) != known_streams_.end();
+  }
+  result<bool> ask_whether_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
+  std::optional<failure> refuse_foreign(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   /// `stream`: null for none.
   std::optional<failure> acquire_or_wait(std::span<tensor_id const> ids, tier where, stream_ref stream,
@@ -224,6 +232,7 @@ class executor {
   std::vector<blocked*> running_ TIERPAGER_GUARDED_BY(mutex_);  // of these, whose streams still have work
   std::array<std::uint64_t, 2> refusals_told_ TIERPAGER_GUARDED_BY(mutex_){};  // by tier
   bool unlocked_ram_told_ TIERPAGER_GUARDED_BY(mutex_) = false;
+  std::vector<stream_ref> known_streams_ TIERPAGER_GUARDED_BY(mutex_);
   releases_in_flight releases_;
   annotated_mutex retiring_;  // one retirement waits for releases at a time
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);

@@ -79,7 +79,7 @@ void executor::release_unproven(handle const& one, stream_ref stream, failure co
   unproven_.push_back({stream, key});
   unproven_keys_.store(key + 1, std::memory_order_release);
   note_releasing_thread(one);
-  core_->release_unproven(one.id_, one.owner_, key);
+  core_->release_unproven(one.id_, one.owner_, key, why);
   tell_if_lost(why);
 }
 
@@ -150,6 +150,7 @@ void executor::retire_stream(stream_ref stream) {
     proved(stream, *last, keys_before);
     if (over.ok() && *over) core_->passed(*last);
     core_->stream_retired(*last);
+    std::erase(known_streams_, stream);
     for (retired_stream& each : retired_)
       if (each.number == number) each.last = *last;
     dispatch();

@@ -68,8 +68,8 @@ class residency {
   void release(tensor_id id, tier where, owner_id owner, std::optional<fence> last_use);
   /// Somebody else than the owner has released a handle of it: its acquires may wait for its own handles from now on.
   void released_elsewhere(owner_id owner) { holders_.released_elsewhere(owner); }
-  /// Ends one use of VRAM whose fence could not be recorded: no victim until `prove` with the same key.
-  void release_unproven(tensor_id id, owner_id owner, std::uint32_t key);
+  /// Ends one use of VRAM whose fence could not be recorded, and why: no victim until `prove` with the same key.
+  void release_unproven(tensor_id id, owner_id owner, std::uint32_t key, failure const& why);
   /// The uses left under that key lie before this fence.
   void prove(fence recorded, std::uint32_t key);
   /// All work of that stream lies before this fence; what is released on it from now on, too.
@@ -201,6 +201,7 @@ class residency {
   [[nodiscard]] errc why_blocked() const;
   bool refuse_starved(tensor_id id, load const& starved);
   [[nodiscard]] failure no_room(errc code, std::string const& why, request const& one) const;
+  [[nodiscard]] std::string unproven_in_words() const;
 
   // residency_uses.cpp
   void follow_call(std::span<tensor_id const> ids, tier where);
@@ -378,16 +379,15 @@ class residency {
   std::vector<tensor_id> staging_;  // loads that wait for RAM, in order
   std::vector<tensor_id> placing_;  // loads that wait for VRAM, in order
   stage_uses stage_uses_;
-  std::size_t waiting_stages_ = 0;  // loads that have a place in RAM, and wait for it
-  bool plan_comes_ = false;         // asked for, and what was acquired last waits for it
-  bool out_of_turn_ = false;        // nothing else could go on
-  std::deque<records::ram_drain>
-      ram_drains_;  // in the order they ended in: behind one that passes late, some wait longer
+  std::size_t waiting_stages_ = 0;             // loads that have a place in RAM, and wait for it
+  bool plan_comes_ = false;                    // asked for, and what was acquired last waits for it
+  bool out_of_turn_ = false;                   // nothing else could go on
+  std::deque<records::ram_drain> ram_drains_;  // in the order they ended: behind one that passes late some wait longer
   std::vector<records::ram_drain> unproved_drains_;  // whose order is not proved
   std::vector<records::quarantine> quarantined_vram_;
   bool settle_asked_ = false;
-  std::vector<std::pair<std::uint32_t, tensor_id>> unproven_;  // key, tensor
-  std::vector<std::uint64_t> passed_;                          // per stream, the highest sequence known to have passed
+  std::vector<records::unproven_use> unproven_;  // the earliest first
+  std::vector<std::uint64_t> passed_;            // per stream, the highest sequence known to have passed
   std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
   used_streams streams_;
   std::vector<fence> asked_;  // about which no answer has come

@@ -139,8 +139,16 @@ failure residency::no_room(errc code, std::string const& why, request const& one
           .what = why + ": wants " + text(wanted_bytes) + " bytes more, " + text(held_bytes) + " of " +
                   text(of.target_bytes) + " bytes of " + (one.where == tier::vram ? "VRAM" : "RAM") + " are held" +
                   (others > 0 ? ", " + text(others) + " of them by no handle; " : "; ") +
-                  in_words(holders_, tensors_, *of.footprints, requests_, one.where, one.owner),
+                  in_words(holders_, tensors_, *of.footprints, requests_, one.where, one.owner) +
+                  (one.where == tier::vram ? unproven_in_words() : ""),
           .tensor = tensors_[largest].name};
+}
+
+// The first failure says most: it is what the others follow from.
+std::string residency::unproven_in_words() const {
+  if (unproven_.empty()) return "";
+  return "; no fence could be recorded behind " + text(unproven_.size()) +
+         (unproven_.size() == 1 ? " use: " : " uses: ") + unproven_.front().why.what;
 }
 
 failure residency::overdue(request_id id) const {

@@ -204,6 +204,13 @@ struct quarantine {
   bool settling = false;
 };
 
+/// A use of VRAM that is over, behind which no fence could be recorded.
+struct unproven_use {
+  std::uint32_t key;
+  tensor_id tensor;
+  failure why;
+};
+
 /// Where a tensor could go if others left, if anywhere.
 struct window_choice {
   std::optional<eviction_window> window;

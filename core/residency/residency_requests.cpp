@@ -341,7 +341,8 @@ bool residency::admit_waiting(tier where) {
     }
     if (stuck(each)) {
       reject(id, {.code = errc::device_failed,
-                  .what = "what must leave may still be in use: the order of a failed call is not proved"});
+                  .what = "what must leave may still be in use: the order of a failed call is not proved" +
+                          unproven_in_words()});
       any = true;
       continue;
     }
@@ -361,8 +362,8 @@ bool residency::stuck(request const& one) const {
   tier_state const& of = at(one.where);
   std::uint64_t unproved_bytes = settle_asked_ ? 0 : of.quarantined_bytes;
   std::vector<tensor_id> unproved;
-  for (auto const& [key, id] : unproven_)
-    if (one.where == tier::vram && slot_of(id, tier::vram).uses == 0) unproved.push_back(id);
+  for (records::unproven_use const& use : unproven_)
+    if (one.where == tier::vram && slot_of(use.tensor, tier::vram).uses == 0) unproved.push_back(use.tensor);
   for (tensor_id id : records::distinct(unproved)) unproved_bytes += footprint(id, tier::vram);
   if (unproved_bytes == 0) return false;
   std::uint64_t const bytes = of.held_bytes() + of.quarantined_bytes + newly_held_bytes(one.ids, one.where);

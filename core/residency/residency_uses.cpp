@@ -171,8 +171,8 @@ void residency::stream_retired(fence last) {
   if (streams_.retired(last) && !known_passed(last)) watch(last);
 }
 
-void residency::release_unproven(tensor_id id, owner_id owner, std::uint32_t key) {
-  unproven_.emplace_back(key, id);
+void residency::release_unproven(tensor_id id, owner_id owner, std::uint32_t key, failure const& why) {
+  unproven_.push_back({key, id, why});
   change(id, tier::vram, [](slot& one) { one.unproven = true; });
   end_use(id, tier::vram, owner);
   use_ended(id, tier::vram);
@@ -180,13 +180,14 @@ void residency::release_unproven(tensor_id id, owner_id owner, std::uint32_t key
 
 void residency::prove(fence recorded, std::uint32_t key) {
   std::vector<tensor_id> proved;
-  std::erase_if(unproven_, [&](auto const& use) {
-    if (use.first == key) proved.push_back(use.second);
-    return use.first == key;
+  std::erase_if(unproven_, [&](records::unproven_use const& use) {
+    if (use.key == key) proved.push_back(use.tensor);
+    return use.key == key;
   });
   for (tensor_id id : proved) {
     add_last_use(id, recorded);
-    bool const others = std::ranges::any_of(unproven_, [&](auto const& use) { return use.second == id; });
+    bool const others =
+        std::ranges::any_of(unproven_, [&](records::unproven_use const& use) { return use.tensor == id; });
     change(id, tier::vram, [&](slot& one) { one.unproven = others; });
   }
   if (!proved.empty()) pump();

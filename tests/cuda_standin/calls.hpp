@@ -24,6 +24,7 @@ namespace tierpager::cuda_standin {
   X(cuda_stream_is_capturing, "cudaStreamIsCapturing", true)                               \
   X(cuda_stream_wait_event, "cudaStreamWaitEvent", true)                                   \
   X(cuda_stream_synchronize, "cudaStreamSynchronize", true)                                \
+  X(cuda_stream_query, "cudaStreamQuery", false)                                           \
   X(cuda_event_create_with_flags, "cudaEventCreateWithFlags", true)                        \
   X(cuda_event_destroy, "cudaEventDestroy", true)                                          \
   X(cuda_event_record, "cudaEventRecord", true)                                            \
@@ -51,6 +52,12 @@ namespace tierpager::cuda_standin {
   X(cu_mem_set_access, "cuMemSetAccess", true)                                             \
   X(cu_device_get, "cuDeviceGet", true)                                                    \
   X(cu_device_get_attribute, "cuDeviceGetAttribute", true)                                 \
+  X(cu_device_primary_ctx_retain, "cuDevicePrimaryCtxRetain", true)                        \
+  X(cu_device_primary_ctx_release, "cuDevicePrimaryCtxRelease", true)                      \
+  X(cu_ctx_get_current, "cuCtxGetCurrent", true)                                           \
+  X(cu_ctx_push_current, "cuCtxPushCurrent", true)                                         \
+  X(cu_ctx_pop_current, "cuCtxPopCurrent", true)                                           \
+  X(cu_stream_get_ctx, "cuStreamGetCtx", true)                                             \
   X(launch, "launch", false)                                                               \
   X(cuda_launch_host_func, "cudaLaunchHostFunc", false)                                    \
   X(cuda_stream_begin_capture, "cudaStreamBeginCapture", false)                            \

@@ -16,6 +16,7 @@ bool unsafe(call kind) {
     case call::cuda_host_register:
     case call::cuda_host_unregister:
     case call::cuda_event_query:
+    case call::cuda_stream_query:
     case call::cuda_stream_synchronize:
     case call::cu_mem_create:
     case call::cu_mem_release:
@@ -54,9 +55,9 @@ cudaError_t world::admit_unsafe(call kind) {
   return prohibited ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
-bool world::blocking_capture_on(int device) const {
-  return std::any_of(streams.begin(), streams.end(), [device](stream_state const& one) {
-    return one.capture != none && one.blocking && one.device == device;
+bool world::blocking_capture_in(std::size_t context) const {
+  return std::any_of(streams.begin(), streams.end(), [context](stream_state const& one) {
+    return one.capture != none && one.blocking && one.context == context;
   });
 }
 
@@ -69,9 +70,9 @@ vector_clock& world::progress_of(std::size_t stream) {
 cudaError_t world::capture_work(std::size_t stream, call kind, bool& captured) {
   if (captures_active == 0) return cudaSuccess;
   stream_state const& on = streams[stream];
-  if (on.kind == stream_kind::legacy && blocking_capture_on(on.device)) {
+  if (on.kind == stream_kind::legacy && blocking_capture_in(on.context)) {
     for (stream_state const& other : streams) {
-      if (other.capture != none && other.blocking && other.device == on.device) {
+      if (other.capture != none && other.blocking && other.context == on.context) {
         invalidate(captures[other.capture], kind);
       }
     }
@@ -139,7 +140,7 @@ cudaError_t world::is_capturing(cudaStream_t handle, cudaStreamCaptureStatus* st
   std::size_t const stream = stream_of(handle, call::cuda_stream_is_capturing);
   if (stream == none) return cudaErrorInvalidResourceHandle;
   stream_state const& on = streams[stream];
-  if (on.kind == stream_kind::legacy && captures_active != 0 && blocking_capture_on(on.device)) {
+  if (on.kind == stream_kind::legacy && captures_active != 0 && blocking_capture_in(on.context)) {
     return cudaErrorStreamCaptureImplicit;
   }
   *status = cudaStreamCaptureStatusNone;

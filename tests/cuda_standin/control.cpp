@@ -56,7 +56,14 @@ void host_access(access range, std::string what) {
   for (part const& one : found.parts) world->touch(one, range.writes, who, world->host);
 }
 
-void kill_context(cudaError_t code) { locked_world()->kill(code); }
+void kill_context(cudaError_t code, int device) { locked_world()->kill(static_cast<std::size_t>(device), code); }
+bool context_exists(int device) { return locked_world()->contexts[static_cast<std::size_t>(device)].exists; }
+void enter_own_context(int device) {
+  locked_world const world;
+  world->push_context(world->make_own_context(device));
+}
+void leave_context() { locked_world()->pop_context(nullptr); }
+std::uint64_t contexts_on_this_thread() { return locked_world()->self().contexts.size(); }
 
 void fail_nth(std::uint64_t n, lasting how_long, cudaError_t code) {
   locked_world()->faults.set(call_fault{.at_call = n, .how_long = how_long, .code = code});

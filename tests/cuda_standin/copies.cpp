@@ -79,8 +79,8 @@ cudaError_t world::launch(cudaStream_t stream, std::vector<access> const& touche
                           std::string const* what) {
   std::size_t const on = stream_of(stream, call::launch);
   if (on == none) return cudaErrorInvalidResourceHandle;
-  if (streams[on].device != self().device) {
-    violation("launch '" + *what + "' on a stream of another device");
+  if (streams[on].context != current_context()) {
+    violation("launch '" + *what + "' on a stream of another context");
     return cudaErrorInvalidResourceHandle;
   }
   std::vector<std::pair<part, bool>> parts;

@@ -21,6 +21,8 @@ CUresult driver_call(call kind, Body&& body, Refused&& refused) {
   return static_cast<CUresult>(modelled(kind, false, body, refused));
 }
 
+CUcontext context_of(std::uint64_t handle) { return reinterpret_cast<CUcontext>(handle); }
+
 bool on_a_device(CUmemAllocationProp const* properties) {
   return properties != nullptr && properties->type == CU_MEM_ALLOCATION_TYPE_PINNED &&
          properties->location.type == CU_MEM_LOCATION_TYPE_DEVICE;
@@ -130,6 +132,58 @@ CUresult set_access(CUdeviceptr base, std::size_t bytes, CUmemAccessDesc const* 
   });
 }
 
+CUresult primary_ctx_retain(CUcontext* context, CUdevice device) {
+  return driver_call(call::cu_device_primary_ctx_retain, [&](world& all, world_lock&) {
+    std::uint64_t handle = 0;
+    cudaError_t const result = all.retain_primary(&handle, device);
+    if (result == cudaSuccess) *context = context_of(handle);
+    return result;
+  });
+}
+
+CUresult primary_ctx_release(CUdevice device) {
+  return driver_call(
+      call::cu_device_primary_ctx_release, [&](world& all, world_lock&) { return all.release_primary(device); },
+      [&](world& all, world_lock&) {
+        if (all.device_exists(device)) ++all.contexts[static_cast<std::size_t>(device)].abandoned;
+      });
+}
+
+CUresult ctx_get_current(CUcontext* context) {
+  return driver_call(call::cu_ctx_get_current, [&](world& all, world_lock&) {
+    *context = context_of(world::handle_of_context(all.current_context()));
+    return cudaSuccess;
+  });
+}
+
+CUresult ctx_push_current(CUcontext context) {
+  return driver_call(call::cu_ctx_push_current, [&](world& all, world_lock&) {
+    return all.push_context(reinterpret_cast<std::uintptr_t>(context));
+  });
+}
+
+CUresult ctx_pop_current(CUcontext* context) {
+  return driver_call(call::cu_ctx_pop_current, [&](world& all, world_lock&) {
+    std::uint64_t handle = 0;
+    cudaError_t const result = all.pop_context(&handle);
+    if (context != nullptr) *context = context_of(handle);
+    return result;
+  });
+}
+
+CUresult stream_get_ctx(CUstream stream, CUcontext* context) {
+  return driver_call(call::cu_stream_get_ctx, [&](world& all, world_lock&) {
+    std::size_t const asked = all.stream_of(stream, call::cu_stream_get_ctx);
+    if (asked == none) return cudaErrorInvalidResourceHandle;
+    if (all.streams[asked].capture != none) {
+      all.violation("cuStreamGetCtx is asked about a stream that captures, which CUDA leaves open");
+      return cudaErrorStreamCaptureUnsupported;
+    }
+    *context = context_of(world::handle_of_context(all.streams[asked].context));
+    return cudaSuccess;
+  });
+}
+
 struct entry {
   std::string_view name;
   driver_function function;
@@ -144,9 +198,15 @@ entry named(std::string_view name, Function* function, int since) {
 
 driver_function driver_function_named(char const* name) {
   constexpr int vmm_since = 10020;
-  static std::array<entry, 10> const entries{
+  static std::array<entry, 16> const entries{
       named<decltype(cuDeviceGet)>("cuDeviceGet", device_get, 2000),
       named<decltype(cuDeviceGetAttribute)>("cuDeviceGetAttribute", device_get_attribute, 2000),
+      named<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain", primary_ctx_retain, 7000),
+      named<CUresult(CUdevice)>("cuDevicePrimaryCtxRelease", primary_ctx_release, 7000),
+      named<CUresult(CUcontext*)>("cuCtxGetCurrent", ctx_get_current, 4000),
+      named<CUresult(CUcontext)>("cuCtxPushCurrent", ctx_push_current, 4000),
+      named<CUresult(CUcontext*)>("cuCtxPopCurrent", ctx_pop_current, 4000),
+      named<CUresult(CUstream, CUcontext*)>("cuStreamGetCtx", stream_get_ctx, 9020),
       named<decltype(cuMemGetAllocationGranularity)>("cuMemGetAllocationGranularity", get_allocation_granularity,
                                                      vmm_since),
       named<decltype(cuMemAddressReserve)>("cuMemAddressReserve", address_reserve, vmm_since),

@@ -22,7 +22,7 @@ event_state* world::event_of(cudaEvent_t handle, call asked_by) {
   return found;
 }
 
-cudaError_t world::make_event(cudaEvent_t* event, int device) {
+cudaError_t world::make_event(cudaEvent_t* event, std::size_t context) {
   std::size_t index = events.size();
   if (free_events.empty()) {
     events.emplace_back();
@@ -32,7 +32,7 @@ cudaError_t world::make_event(cudaEvent_t* event, int device) {
     events[index] = event_state{};
   }
   event_state& made = events[index];
-  made.device = device;
+  made.context = context;
   if (!free_event_slots.empty() && random() % 2 == 0) {
     made.slot = free_event_slots.back();
     free_event_slots.pop_back();
@@ -58,7 +58,7 @@ cudaError_t world::destroy_event(cudaEvent_t handle) {
 cudaError_t world::record(cudaEvent_t handle, cudaStream_t stream) {
   event_state* const event = event_of(handle, call::cuda_event_record);
   std::size_t const on = stream_of(stream, call::cuda_event_record);
-  if (event == nullptr || on == none || streams[on].device != event->device) return cudaErrorInvalidResourceHandle;
+  if (event == nullptr || on == none || streams[on].context != event->context) return cudaErrorInvalidResourceHandle;
   bool captured = false;
   if (cudaError_t const failed = capture_work(on, call::cuda_event_record, captured); failed != cudaSuccess) {
     return failed;

@@ -91,6 +91,12 @@ void* shimmed(std::string_view name, void* function) {
   if (name == #spelled) return driver<call::kind, decltype(spelled)>::in_place_of(function);
   TIERPAGER_SHIM_DRIVER(cu_device_get, cuDeviceGet)
   TIERPAGER_SHIM_DRIVER(cu_device_get_attribute, cuDeviceGetAttribute)
+  TIERPAGER_SHIM_DRIVER(cu_device_primary_ctx_retain, cuDevicePrimaryCtxRetain)
+  TIERPAGER_SHIM_DRIVER(cu_device_primary_ctx_release, cuDevicePrimaryCtxRelease)
+  TIERPAGER_SHIM_DRIVER(cu_ctx_get_current, cuCtxGetCurrent)
+  TIERPAGER_SHIM_DRIVER(cu_ctx_push_current, cuCtxPushCurrent)
+  TIERPAGER_SHIM_DRIVER(cu_ctx_pop_current, cuCtxPopCurrent)
+  TIERPAGER_SHIM_DRIVER(cu_stream_get_ctx, cuStreamGetCtx)
   TIERPAGER_SHIM_DRIVER(cu_mem_get_allocation_granularity, cuMemGetAllocationGranularity)
   TIERPAGER_SHIM_DRIVER(cu_mem_address_reserve, cuMemAddressReserve)
   TIERPAGER_SHIM_DRIVER(cu_mem_address_free, cuMemAddressFree)
@@ -131,6 +137,7 @@ TIERPAGER_SHIM(cuda_stream_is_capturing, cudaStreamIsCapturing, (cudaStream_t st
 TIERPAGER_SHIM(cuda_stream_wait_event, cudaStreamWaitEvent, (cudaStream_t stream, cudaEvent_t event, unsigned flags),
                stream, event, flags)
 TIERPAGER_SHIM(cuda_stream_synchronize, cudaStreamSynchronize, (cudaStream_t stream), stream)
+TIERPAGER_SHIM(cuda_stream_query, cudaStreamQuery, (cudaStream_t stream), stream)
 TIERPAGER_SHIM(cuda_event_create_with_flags, cudaEventCreateWithFlags, (cudaEvent_t * event, unsigned flags), event,
                flags)
 TIERPAGER_SHIM(cuda_event_destroy, cudaEventDestroy, (cudaEvent_t event), event)
@@ -161,14 +168,12 @@ cudaError_t cudaGetDriverEntryPointByVersion(char const* symbol, void** function
 cudaError_t cudaGetLastError() {
   cudaError_t const below = next<call::cuda_get_last_error, decltype(cudaGetLastError)>()();
   cudaError_t const own = std::exchange(last_error(), cudaSuccess);
-  cudaError_t const dead = the_shim().dead;
-  return dead != cudaSuccess ? dead : own != cudaSuccess ? own : below;
+  return own != cudaSuccess ? own : below;
 }
 
 cudaError_t cudaPeekAtLastError() {
   cudaError_t const below = next<call::cuda_peek_at_last_error, decltype(cudaPeekAtLastError)>()();
-  cudaError_t const dead = the_shim().dead;
-  return dead != cudaSuccess ? dead : last_error() != cudaSuccess ? last_error() : below;
+  return last_error() != cudaSuccess ? last_error() : below;
 }
 
 }  // extern "C"

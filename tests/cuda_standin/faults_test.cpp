@@ -40,7 +40,8 @@ TEST_F(cuda_standin_faults, that_are_sticky_end_the_context) {
   EXPECT_EQ(cudaStreamSynchronize(compute_), cudaErrorIllegalAddress);
   EXPECT_EQ(cudaFree(vram_), cudaErrorIllegalAddress);
   EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
-  EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);  // it does not ask the context; this does
+  EXPECT_EQ(cudaStreamQuery(copies_), cudaErrorIllegalAddress);
   int number = 0;
   EXPECT_EQ(cudaDriverGetVersion(&number), cudaSuccess);
   EXPECT_EQ(cudaGetDeviceCount(&number), cudaSuccess);
@@ -146,6 +147,13 @@ void call_everything(cudaStream_t stream, cudaEvent_t event) {
   call_driver<decltype(cuMemMap)>("cuMemMap", base, page, 0U, handle, 0U);
   call_driver<decltype(cuMemUnmap)>("cuMemUnmap", base, page);
   call_driver<decltype(cuMemSetAccess)>("cuMemSetAccess", base, page, &access, 1U);
+  CUcontext context = nullptr;
+  call_driver<decltype(cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain", &context, 0);
+  call_driver<decltype(cuCtxPushCurrent)>("cuCtxPushCurrent", context);
+  call_driver<decltype(cuCtxGetCurrent)>("cuCtxGetCurrent", &context);
+  call_driver<decltype(cuStreamGetCtx)>("cuStreamGetCtx", stream, &context);
+  call_driver<decltype(cuCtxPopCurrent)>("cuCtxPopCurrent", &context);
+  call_driver<decltype(cuDevicePrimaryCtxRelease)>("cuDevicePrimaryCtxRelease", 0);
   call_driver<decltype(cuDeviceGet)>("cuDeviceGet", &number, 0);
   call_driver<decltype(cuDeviceGetAttribute)>("cuDeviceGetAttribute", &number, CU_DEVICE_ATTRIBUTE_UNIFIED_ADDRESSING,
                                               0);

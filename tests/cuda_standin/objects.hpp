@@ -1,5 +1,5 @@
-// What a world of the stand-in holds: streams with their queues, events, allocations, physical memory, captures, and
-// what CUDA keeps for each host thread. Plain data, guarded by the world's lock; the rules are in the world.
+// What a world of the stand-in holds: contexts, streams with their queues, events, allocations, physical memory,
+// captures, and what CUDA keeps for each host thread. Plain data, guarded by the world's lock; the rules are in the world.
 #pragma once
 
 #include <cstddef>
@@ -42,12 +42,24 @@ struct operation {
   std::function<void()> body;  // a kernel or a host function has a body
 };
 
+/// The primary one of a device, which the runtime shares with everybody, or one that a test made.
+struct context_state {
+  int device = 0;
+  bool primary = false;
+  bool exists = false;           // a primary one does from its first use on
+  bool used_by_runtime = false;  // which never lets go of it
+  std::uint64_t retained = 0;    // a primary one, through the driver
+  std::uint64_t abandoned = 0;   // of these: a failing call was to let go
+  cudaError_t dead = cudaSuccess;
+  std::size_t legacy_stream = none;
+};
+
 enum class stream_kind : std::uint8_t { created, legacy, per_thread };
 
 struct stream_state {
   stream_kind kind = stream_kind::created;
   unsigned long long id = 0;
-  int device = 0;
+  std::size_t context = none;
   bool blocking = true;  // synchronises with the legacy stream
   bool live = true;
   bool abandoned = false;
@@ -68,7 +80,7 @@ struct stream_state {
 };
 
 struct event_state {
-  int device = 0;
+  std::size_t context = none;
   bool live = true;
   bool abandoned = false;
   std::size_t slot = none;
@@ -124,7 +136,8 @@ struct physical {
 
 struct thread_state {
   std::uint64_t key = 0;
-  int device = 0;
+  int device = 0;                          // of the runtime, while no context is current
+  std::vector<std::size_t> contexts = {};  // the last one is current
   cudaError_t last_error = cudaSuccess;
   cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
 };

@@ -21,11 +21,10 @@ int attribute(world const& all, cudaDeviceAttr which) {
   }
 }
 
-/// What the last error is beyond the thread's own: errors that stay.
+/// What the last error is beyond the thread's own: without a device, errors that stay.
 cudaError_t lasting_error(world const& all) {
   if (all.options.driver_version == 0) return cudaErrorInsufficientDriver;
-  if (all.options.devices == 0) return cudaErrorNoDevice;
-  return all.dead;
+  return all.options.devices == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 
 }  // namespace
@@ -41,17 +40,13 @@ cudaError_t cudaGetDeviceCount(int* count) {
 
 cudaError_t cudaGetDevice(int* device) {
   return runtime_call(call::cuda_get_device, [&](world& all, world_lock&) {
-    *device = all.self().device;
+    *device = all.acting_device();
     return cudaSuccess;
   });
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return runtime_call(call::cuda_set_device, [&](world& all, world_lock&) {
-    if (!all.device_exists(device)) return cudaErrorInvalidDevice;
-    all.self().device = device;
-    return all.dead;
-  });
+  return runtime_call(call::cuda_set_device, [&](world& all, world_lock&) { return all.set_device(device); });
 }
 
 cudaError_t cudaDriverGetVersion(int* version) {
@@ -79,7 +74,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr which, int device)
 cudaError_t cudaMemGetInfo(std::size_t* free_bytes, std::size_t* total_bytes) {
   return runtime_call(call::cuda_mem_get_info, [&](world& all, world_lock&) {
     *total_bytes = all.options.vram_bytes;
-    *free_bytes = all.options.vram_bytes - all.vram_used[static_cast<std::size_t>(all.self().device)];
+    *free_bytes = all.options.vram_bytes - all.vram_used[static_cast<std::size_t>(all.acting_device())];
     return cudaSuccess;
   });
 }

@@ -19,7 +19,7 @@ extern "C" {
 
 cudaError_t cudaMalloc(void** base, std::size_t bytes) {
   return runtime_call(call::cuda_malloc,
-                      [&](world& all, world_lock&) { return all.malloc_device(base, bytes, all.self().device); });
+                      [&](world& all, world_lock&) { return all.malloc_device(base, bytes, all.acting_device()); });
 }
 
 cudaError_t cudaFree(void* base) {

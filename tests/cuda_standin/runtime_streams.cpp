@@ -7,8 +7,9 @@ namespace {
 
 /// A call that fails as a plan has it may have queued its work all the same: the seed decides.
 bool carried_out_all_the_same(world& all) {
-  bool const possible = all.dead == cudaSuccess && all.options.driver_version != 0 && all.options.devices != 0;
-  return possible && !in_operation() && all.random() % 2 == 0;
+  if (all.options.driver_version == 0 || all.options.devices == 0 || in_operation()) return false;
+  std::size_t const now = all.current_context();
+  return now != none && all.contexts[now].dead == cudaSuccess && all.random() % 2 == 0;
 }
 
 }  // namespace
@@ -18,7 +19,7 @@ extern "C" {
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned int flags) {
   return runtime_call(call::cuda_stream_create_with_flags, [&](world& all, world_lock&) {
     if (flags > cudaStreamNonBlocking) return cudaErrorInvalidValue;
-    std::size_t const made = all.make_stream(stream_kind::created, all.self().device, flags == cudaStreamDefault);
+    std::size_t const made = all.make_stream(stream_kind::created, all.current_context(), flags == cudaStreamDefault);
     *stream = world::handle_of(all.streams[made]);
     return cudaSuccess;
   });
@@ -61,6 +62,16 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
                       [&](world& all, world_lock& lock) { return all.synchronize(stream, lock); });
 }
 
+// Fails where the context is dead, and else only breaks captures.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  constexpr call kind = call::cuda_stream_query;
+  return runtime_call(kind, [&](world& all, world_lock&) {
+    std::size_t const asked = all.stream_of(stream, kind);
+    if (asked == none) return cudaErrorInvalidResourceHandle;
+    return all.query_stream(asked);
+  });
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   return runtime_call(call::cuda_stream_begin_capture,
                       [&](world& all, world_lock&) { return all.begin_capture(stream, mode); });
@@ -84,7 +95,7 @@ cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned int) {
   return runtime_call(call::cuda_event_create_with_flags,
-                      [&](world& all, world_lock&) { return all.make_event(event, all.self().device); });
+                      [&](world& all, world_lock&) { return all.make_event(event, all.current_context()); });
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {

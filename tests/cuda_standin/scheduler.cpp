@@ -59,12 +59,13 @@ void world::run_part_of(std::size_t stream, world_lock& lock) {
     lock.lock();
   }
   on.running = false;
-  if (in_halves && !one.half_done && dead == cudaSuccess) {
+  bool const alive = death_of(on) == cudaSuccess;
+  if (in_halves && !one.half_done && alive) {
     one.half_done = true;
     on.half = std::move(one);
     return;
   }
-  on.completed = dead == cudaSuccess ? one.sequence : on.queued;
+  on.completed = alive ? one.sequence : on.queued;
   if (on.queue.empty()) std::erase(active, stream);
   if (options.threads) changed.notify_all();
 }

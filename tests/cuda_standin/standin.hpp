@@ -25,6 +25,8 @@ struct world_options {
   std::uint64_t vram_bytes = std::uint64_t{256} << 20U;  // of each device
   std::uint64_t page_locked_bytes_max = ~std::uint64_t{0};
   std::uint64_t granule_bytes = std::uint64_t{64} << 10U;  // of virtual memory management
+  std::uint64_t context_bytes = 0;                         // of VRAM, that each context takes
+  int occupied_device = -1;                                // in exclusive mode, and another process has it
   bool threads = false;                                    // streams run on a thread each; else step() runs them
   bool poison = true;                                      // new memory starts out wrong
   int driver_version = 13000;
@@ -66,8 +68,16 @@ cudaError_t launch(cudaStream_t stream, std::vector<access> what_it_touches, std
 /// The CPU touches memory: the source writes page-locked RAM, a reader checks it. Pageable memory is not watched.
 void host_access(access what_it_touches, std::string what);
 
-/// An asynchronous error: the context is dead, queued work is dropped, and every later call reports `code`.
-void kill_context(cudaError_t code);
+/// An asynchronous error: the device's primary context is dead, its queued work is dropped, and every later call in it
+/// reports `code`.
+void kill_context(cudaError_t code, int device = 0);
+/// Whether the device has a primary context.
+bool context_exists(int device);
+/// Makes a context that is not the primary one, and current on the calling thread until it is left.
+void enter_own_context(int device);
+void leave_context();
+/// Contexts on the calling thread, of which the last is current.
+std::uint64_t contexts_on_this_thread();
 
 /// The n-th fallible call from now on, counted from 1, fails: of whatever kind, or of that kind. One plan at a time.
 void fail_nth(std::uint64_t n, lasting how_long, cudaError_t code = cudaErrorUnknown);
@@ -98,6 +108,7 @@ struct totals {
   std::uint64_t mallocs = 0;
   std::uint64_t host_allocs = 0;
   std::uint64_t graphs = 0;
+  std::uint64_t contexts = 0;  // how often primary ones are retained
   std::uint64_t abandoned = 0;
   std::uint64_t peak_vram_bytes = 0;
   std::uint64_t peak_page_locked_bytes = 0;
@@ -105,7 +116,7 @@ struct totals {
   /// Objects of any kind.
   [[nodiscard]] std::uint64_t objects() const {
     return streams + events + (reserved_bytes != 0 ? 1 : 0) + physical_handles + mappings + registrations + mallocs +
-           host_allocs + graphs;
+           host_allocs + graphs + contexts;
   }
 };
 totals live();

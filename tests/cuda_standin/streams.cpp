@@ -17,13 +17,13 @@ unsigned long long next_stream_id() {
 
 }  // namespace
 
-std::size_t world::make_stream(stream_kind kind, int device, bool blocking) {
+std::size_t world::make_stream(stream_kind kind, std::size_t context, bool blocking) {
   join_done_workers();
   std::size_t const index = streams.size();
   stream_state& made = streams.emplace_back();
   made.kind = kind;
   made.id = next_stream_id();
-  made.device = device;
+  made.context = context;
   made.blocking = blocking;
   made.thread = self().key;
   if (kind != stream_kind::created) return index;
@@ -50,19 +50,18 @@ cudaStream_t world::handle_of(stream_state const& stream) {
 }
 
 std::size_t world::stream_of(cudaStream_t handle, call asked_by) {
-  thread_state const caller = self();
   if (handle == nullptr || handle == cudaStreamLegacy) {
-    std::size_t& legacy = legacy_streams[static_cast<std::size_t>(caller.device)];
-    if (legacy == none) legacy = make_stream(stream_kind::legacy, caller.device, false);
+    std::size_t& legacy = contexts[acting_context()].legacy_stream;
+    if (legacy == none) legacy = make_stream(stream_kind::legacy, acting_context(), false);
     return legacy;
   }
   if (handle == cudaStreamPerThread) {
     for (std::size_t i = 0; i != streams.size(); ++i) {
       stream_state const& one = streams[i];
-      bool const own = one.kind == stream_kind::per_thread && one.thread == caller.key;
-      if (own && one.device == caller.device) return i;
+      bool const own = one.kind == stream_kind::per_thread && one.thread == self().key;
+      if (own && one.context == acting_context()) return i;
     }
-    return make_stream(stream_kind::per_thread, caller.device, true);
+    return make_stream(stream_kind::per_thread, acting_context(), true);
   }
   std::size_t const found = find_stream(handle);
   if (found == none) violation(std::string(name_of(asked_by)) + ": the stream is destroyed or never was one");
@@ -75,12 +74,11 @@ stamp world::enqueue(std::size_t stream, operation one, call what, std::string c
   if (on.kind == stream_kind::legacy) {
     for (std::size_t i = 0; i != streams.size(); ++i) {
       stream_state const& other = streams[i];
-      if (!other.blocking || other.device != on.device) continue;
+      if (!other.blocking || other.context != on.context) continue;
       on.clock.join(other.clock);
       if (other.completed != other.queued) one.waits.push_back({.stream = i, .sequence = other.queued});
     }
-  } else if (std::size_t const legacy = legacy_streams[static_cast<std::size_t>(on.device)];
-             on.blocking && legacy != none) {
+  } else if (std::size_t const legacy = contexts[on.context].legacy_stream; on.blocking && legacy != none) {
     stream_state const& other = streams[legacy];
     on.clock.join(other.clock);
     if (other.completed != other.queued) one.waits.push_back({.stream = legacy, .sequence = other.queued});
@@ -101,7 +99,8 @@ cudaError_t world::wait_for(place where, vector_clock const& known, call asked_b
   constexpr int idle_rounds_max = 10'000;
   vector_clock const then = known;  // the stream's own goes on while the lock is open
   int idle_rounds = 0;
-  while (dead == cudaSuccess && !passed(where)) {
+  auto const dead = [&] { return death_of(streams[where.stream]); };
+  while (dead() == cudaSuccess && !passed(where)) {
     if (options.threads) {
       changed.wait(lock);
       continue;
@@ -109,7 +108,7 @@ cudaError_t world::wait_for(place where, vector_clock const& known, call asked_b
     lock.unlock();
     run_hook(asked_by);
     lock.lock();
-    if (dead != cudaSuccess || passed(where)) break;
+    if (dead() != cudaSuccess || passed(where)) break;
     if (step(lock)) {
       idle_rounds = 0;
     } else if (!has_hook() || ++idle_rounds == idle_rounds_max) {
@@ -117,7 +116,7 @@ cudaError_t world::wait_for(place where, vector_clock const& known, call asked_b
       return cudaErrorUnknown;
     }
   }
-  if (dead != cudaSuccess) return dead;
+  if (dead() != cudaSuccess) return dead();
   host.join(then);
   return cudaSuccess;
 }
@@ -136,6 +135,17 @@ cudaError_t world::synchronize(cudaStream_t handle, world_lock& lock) {
     enqueue(on, {}, kind);  // stands behind all that blocking streams have queued
   }
   return wait_for({.stream = on, .sequence = streams[on].queued}, streams[on].clock, kind, lock);
+}
+
+cudaError_t world::query_stream(std::size_t stream) {
+  constexpr call kind = call::cuda_stream_query;
+  if (streams[stream].capture != none) {
+    invalidate(captures[streams[stream].capture], kind);
+    return cudaErrorStreamCaptureUnsupported;
+  }
+  if (!passed({.stream = stream, .sequence = streams[stream].queued})) return cudaErrorNotReady;
+  host.join(streams[stream].clock);
+  return cudaSuccess;
 }
 
 cudaError_t world::destroy_stream(std::size_t stream) {

@@ -10,7 +10,7 @@
 namespace tierpager::cuda_standin {
 namespace {
 
-/// Works without a driver, without a device and on a dead context.
+/// Works without a driver and without a device.
 bool always_works(call kind) {
   switch (kind) {
     case call::cuda_driver_get_version:
@@ -21,11 +21,6 @@ bool always_works(call kind) {
     case call::cuda_get_error_string: return true;
     default: return false;
   }
-}
-
-bool needs_no_context(call kind) {
-  return kind == call::cuda_get_device_count || kind == call::cuda_get_device || kind == call::cuda_set_device ||
-         kind == call::cu_device_get;
 }
 
 std::function<void(call)>& hook() {
@@ -92,10 +87,10 @@ void host_thread(std::uint64_t fiber) { fiber_of_this_thread() = fiber; }
 
 world::world(world_options const& how)
     : options(how),
-      legacy_streams(static_cast<std::size_t>(how.devices), none),
       vram_used(static_cast<std::size_t>(how.devices), 0),
       random_state(how.seed * 0x9e3779b97f4a7c15ULL + 0x632be59bd9b4e019ULL) {
   assert(how.devices >= 0 && how.granule_bytes >= 4096 && (how.granule_bytes & (how.granule_bytes - 1)) == 0);
+  for (int i = 0; i != how.devices; ++i) contexts.push_back({.device = i, .primary = true});
   host.advance(host_component);  // one tick is enough: whatever is queued later knows what the host did before
 }
 
@@ -136,28 +131,30 @@ cudaError_t world::admit(call kind) {
   if (!always_works(kind)) {
     if (options.driver_version == 0) return cudaErrorInsufficientDriver;
     if (options.devices == 0) return cudaErrorNoDevice;
-    if (dead != cudaSuccess && !needs_no_context(kind)) {
+    if (cudaError_t const failed = enter_context(kind); failed != cudaSuccess) {
       faults.count_failed();
-      return dead;
+      return failed;
     }
   }
   if (code != cudaSuccess) {
     faults.count_failed();
-    if (kills) kill(code);
+    if (kills) kill(acting_context(), code);
     return code;
   }
   return captures_active == 0 ? cudaSuccess : admit_unsafe(kind);
 }
 
-void world::kill(cudaError_t code) {
-  if (dead != cudaSuccess) return;
-  dead = code;
-  for (stream_state& one : streams) {
+void world::kill(std::size_t context, cudaError_t code) {
+  if (contexts[context].dead != cudaSuccess) return;
+  contexts[context].dead = code;
+  for (std::size_t i = 0; i != streams.size(); ++i) {
+    stream_state& one = streams[i];
+    if (one.context != context) continue;
     one.queue.clear();
     one.half.reset();
     if (!one.running) one.completed = one.queued;
+    std::erase(active, i);
   }
-  active.clear();
   changed.notify_all();
 }
 
@@ -193,6 +190,10 @@ totals world::live() const {
   }
   for (auto const& [number, one] : handles) {
     if (count(one.abandoned, sum.physical_handles)) sum.vram_bytes += one.bytes;
+  }
+  for (context_state const& one : contexts) {
+    sum.contexts += one.retained - one.abandoned;
+    sum.abandoned += one.abandoned;
   }
   sum.graphs = graphs;
   return sum;

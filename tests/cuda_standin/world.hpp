@@ -43,15 +43,36 @@ class world {
   /// Counts the call; what it fails with before it does anything, if it does.
   cudaError_t admit(call kind);
   thread_state& self();
-  void kill(cudaError_t code);
+  void kill(std::size_t context, cudaError_t code);
   void violation(std::string text);
   std::uint64_t random();
   std::string const* label(std::string text);
   [[nodiscard]] bool device_exists(int device) const { return device >= 0 && device < options.devices; }
   [[nodiscard]] totals live() const;
 
+  // contexts.cpp
+  static std::uint64_t handle_of_context(std::size_t context);
+  /// One that exists, or none.
+  [[nodiscard]] std::size_t find_context(std::uint64_t handle) const;
+  /// On the calling thread; none where none is.
+  std::size_t current_context();
+  /// The current one, else the one that the runtime would make current.
+  std::size_t acting_context();
+  int acting_device() { return contexts[acting_context()].device; }
+  /// What a call needs before it does anything: a context, alive; the runtime's calls create it.
+  cudaError_t enter_context(call kind);
+  cudaError_t create_context(std::size_t context);
+  void destroy_context(std::size_t context);
+  cudaError_t set_device(int device);
+  cudaError_t retain_primary(std::uint64_t* handle, int device);
+  cudaError_t release_primary(int device);
+  cudaError_t push_context(std::uint64_t handle);
+  cudaError_t pop_context(std::uint64_t* handle);
+  std::uint64_t make_own_context(int device);
+  [[nodiscard]] cudaError_t death_of(stream_state const& stream) const { return contexts[stream.context].dead; }
+
   // streams.cpp
-  std::size_t make_stream(stream_kind kind, int device, bool blocking);
+  std::size_t make_stream(stream_kind kind, std::size_t context, bool blocking);
   /// The stream that a handle means to this thread; `none`, and a violation, where it means none.
   std::size_t stream_of(cudaStream_t handle, call asked_by);
   /// A stream that was created, or none; no violation.
@@ -63,6 +84,7 @@ class world {
   /// Waits until it is passed; the host then knows what the stream knew when `known` was taken.
   cudaError_t wait_for(place where, vector_clock const& known, call asked_by, world_lock& lock);
   cudaError_t synchronize(cudaStream_t handle, world_lock& lock);
+  cudaError_t query_stream(std::size_t stream);
   cudaError_t destroy_stream(std::size_t stream);
 
   // scheduler.cpp
@@ -77,7 +99,7 @@ class world {
   // events.cpp
   event_state* find_event(cudaEvent_t handle);
   event_state* event_of(cudaEvent_t handle, call asked_by);
-  cudaError_t make_event(cudaEvent_t* event, int device);
+  cudaError_t make_event(cudaEvent_t* event, std::size_t context);
   cudaError_t destroy_event(cudaEvent_t handle);
   cudaError_t record(cudaEvent_t handle, cudaStream_t stream);
   cudaError_t query(cudaEvent_t handle);
@@ -134,13 +156,15 @@ class world {
   cudaError_t capture_work(std::size_t stream, call kind, bool& captured);
   cudaError_t capture_wait(std::size_t stream, event_state& event, bool& captured);
   vector_clock& progress_of(std::size_t stream);
-  [[nodiscard]] bool blocking_capture_on(int device) const;
+  [[nodiscard]] bool blocking_capture_in(std::size_t context) const;
   void leave_capture(std::size_t stream);
   void close(capture_state& ended);
 
   world_options options;
   std::mutex mutex;
-  std::condition_variable changed;  // an operation was queued or completed, or the context died
+  std::condition_variable changed;  // an operation was queued or completed, or a context died
+
+  std::deque<context_state> contexts;  // the primary ones first, by device
 
   std::deque<stream_state> streams;
   std::vector<std::size_t> stream_slots;  // by handle
@@ -148,9 +172,8 @@ class world {
   std::vector<std::size_t> event_slots;
   std::vector<std::size_t> free_stream_slots;
   std::vector<std::size_t> free_event_slots;
-  std::vector<std::size_t> free_events;     // states to be used again
-  std::vector<std::size_t> active;          // streams with work
-  std::vector<std::size_t> legacy_streams;  // by device
+  std::vector<std::size_t> free_events;  // states to be used again
+  std::vector<std::size_t> active;       // streams with work
   std::deque<capture_state> captures;
   std::size_t captures_active = 0;
   std::uint64_t graphs = 0;
@@ -173,7 +196,6 @@ class world {
   std::unordered_set<std::string> labels;
 
   fault_counter faults;
-  cudaError_t dead = cudaSuccess;
   bool stopping = false;
   std::uint64_t random_state = 0;
   std::vector<std::string> seen;
@@ -211,7 +233,8 @@ cudaError_t modelled(call kind, bool runtime, Body&& body, Refused&& refused) {
     } else {
       refused(all, lock);
     }
-    if (runtime && result != cudaSuccess) all.self().last_error = result;
+    // "Not yet" is no error (CUDA programming guide, "Error Checking").
+    if (runtime && result != cudaSuccess && result != cudaErrorNotReady) all.self().last_error = result;
   }
   run_hook_behind(kind);
   return result;

@@ -7,6 +7,10 @@
 
 #define CUDA_VERSION 13000
 
+struct CUctx_st;
+struct CUstream_st;
+using CUcontext = CUctx_st*;
+using CUstream = CUstream_st*;
 using CUdevice = int;
 using CUdeviceptr = unsigned long long;
 using CUmemGenericAllocationHandle = unsigned long long;
@@ -109,6 +113,12 @@ using CUmemAccessDesc = CUmemAccessDesc_st;
 extern "C" {
 CUresult cuDeviceGet(CUdevice* device, int ordinal);
 CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice device);
+CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device);
+CUresult cuDevicePrimaryCtxRelease(CUdevice device);
+CUresult cuCtxGetCurrent(CUcontext* context);
+CUresult cuCtxPushCurrent(CUcontext context);
+CUresult cuCtxPopCurrent(CUcontext* context);
+CUresult cuStreamGetCtx(CUstream stream, CUcontext* context);
 CUresult cuMemGetAllocationGranularity(std::size_t* granularity, CUmemAllocationProp const* properties,
                                        CUmemAllocationGranularity_flags option);
 CUresult cuMemAddressReserve(CUdeviceptr* base, std::size_t bytes, std::size_t alignment, CUdeviceptr wanted,

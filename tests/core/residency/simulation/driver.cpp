@@ -250,7 +250,7 @@ void driver::release(std::size_t handle_index, last_use how, std::uint32_t strea
   model_.released(one.id, one.where);
   if (how == last_use::unproven) {
     unproven_[stream] = true;
-    core_->release_unproven(one.id, one.owner, stream);
+    core_->release_unproven(one.id, one.owner, stream, {.code = errc::device_failed, .what = "no record"});
   } else {
     std::optional<fence> last;
     if (how == last_use::fenced) last = device_.record(stream);
