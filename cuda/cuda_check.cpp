@@ -54,18 +54,15 @@ failure device_state::refuse(errc code, std::string const& why) const {
   return {.code = code, .what = "CUDA device " + std::to_string(ordinal_) + ": " + why};
 }
 
-failure device_state::fail_outside(cudaError_t code, char const* call) {
-  errc const kind = kind_of(code);
-  if (kind == errc::device_lost) killed_by_.store(code);
-  return refuse(kind, std::string(call) + " failed with " + cudaGetErrorName(code));
+failure device_state::fail_outside(cudaError_t code, char const* call) const {
+  return refuse(errc::device_failed, std::string(call) + " failed with " + cudaGetErrorName(code));
 }
 
 failure device_state::fail(cudaError_t code, char const* call) {
   failure why = fail_outside(code, call);
-  if (why.code == errc::device_failed && !context_answers()) {
-    killed_by_.store(code);
-    why.code = errc::device_lost;
-  }
+  why.code = kind_of(code);
+  if (why.code == errc::device_failed && !context_answers()) why.code = errc::device_lost;
+  if (why.code == errc::device_lost) killed_by_.store(code);
   return why;
 }
 
@@ -74,6 +71,7 @@ bool device_state::context_answers() const {
   cudaStream_t const stream = ask_on_.load();
   if (stream == nullptr) return true;
   relaxed_capture const relaxed;
+  if (!relaxed.entered()) return true;
   cudaError_t const code = cudaStreamQuery(stream);
   return code == cudaSuccess || code == cudaErrorNotReady;
 }

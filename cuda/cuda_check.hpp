@@ -24,8 +24,8 @@ class device_state {
   status check(CUresult code, char const* call) { return check(static_cast<cudaError_t>(code), call); }
   /// Inside a call_guard, once there is a stream to ask on.
   failure fail(cudaError_t code, char const* call);
-  /// Where the context may not be current: it is not asked.
-  failure fail_outside(cudaError_t code, char const* call);
+  /// Where another context may be current: whatever the code says may be said of that one.
+  [[nodiscard]] failure fail_outside(cudaError_t code, char const* call) const;
   /// A stream of the device that is never captured; null when it goes.
   void ask_on(cudaStream_t stream) { ask_on_.store(stream); }
   /// Of this device's own finding.

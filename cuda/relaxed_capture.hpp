@@ -13,6 +13,9 @@ class relaxed_capture {
   relaxed_capture& operator=(relaxed_capture const&) = delete;
   ~relaxed_capture();
 
+  /// False where CUDA would not: what need not be called is better left.
+  [[nodiscard]] bool entered() const { return exchanged_; }
+
  private:
   cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
   bool exchanged_;

@@ -131,7 +131,7 @@ cudaError_t world::release_primary(int device) {
 
 /// Nothing of it may be left. A thread where it is current finds that it is gone.
 void world::destroy_context(std::size_t context) {
-  auto const of_it = [context](auto const& one) { return one.live && one.context == context; };
+  auto const of_it = [context](auto const& one) { return one.live && !one.abandoned && one.context == context; };
   bool const used = std::ranges::any_of(events, of_it) || std::ranges::any_of(streams, [&](stream_state const& one) {
                       return one.kind == stream_kind::created && of_it(one);
                     });

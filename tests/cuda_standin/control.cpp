@@ -62,6 +62,20 @@ void enter_own_context(int device) {
   locked_world const world;
   world->push_context(world->make_own_context(device));
 }
+void enter_primary_context(int device) {
+  locked_world const world;
+  auto const context = static_cast<std::size_t>(device);
+  world->create_context(context);
+  world->contexts[context].used_by_runtime = true;
+  world->push_context(world::handle_of_context(context));
+}
+std::uint64_t current_context() {
+  locked_world const world;
+  return world::handle_of_context(world->current_context());
+}
+bool context_is_dead(int device) {
+  return locked_world()->contexts[static_cast<std::size_t>(device)].dead != cudaSuccess;
+}
 void leave_context() { locked_world()->pop_context(nullptr); }
 std::uint64_t contexts_on_this_thread() { return locked_world()->self().contexts.size(); }
 

@@ -162,13 +162,20 @@ CUresult ctx_push_current(CUcontext context) {
   });
 }
 
+/// A thread that is left in it goes on using it: then it stays for good.
 CUresult ctx_pop_current(CUcontext* context) {
-  return driver_call(call::cu_ctx_pop_current, [&](world& all, world_lock&) {
-    std::uint64_t handle = 0;
-    cudaError_t const result = all.pop_context(&handle);
-    if (context != nullptr) *context = context_of(handle);
-    return result;
-  });
+  return driver_call(
+      call::cu_ctx_pop_current,
+      [&](world& all, world_lock&) {
+        std::uint64_t handle = 0;
+        cudaError_t const result = all.pop_context(&handle);
+        if (context != nullptr) *context = context_of(handle);
+        return result;
+      },
+      [](world& all, world_lock&) {
+        if (std::size_t const left_in = all.current_context(); left_in != none)
+          all.contexts[left_in].used_by_runtime = true;
+      });
 }
 
 CUresult stream_get_ctx(CUstream stream, CUcontext* context) {

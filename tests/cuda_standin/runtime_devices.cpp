@@ -101,10 +101,11 @@ cudaError_t cudaPeekAtLastError() {
 }
 
 cudaError_t cudaGetDriverEntryPointByVersion(char const* symbol, void** function, unsigned int cuda_version,
-                                             unsigned long long, cudaDriverEntryPointQueryResult* status) {
+                                             unsigned long long flags, cudaDriverEntryPointQueryResult* status) {
   return runtime_call(call::cuda_get_driver_entry_point_by_version, [&](world& all, world_lock&) {
     driver_function const found = driver_function_named(symbol);
     int const wanted = static_cast<int>(cuda_version);
+    if (flags > cudaEnablePerThreadDefaultStream || wanted > all.options.driver_version) return cudaErrorInvalidValue;
     auto result = cudaDriverEntryPointSuccess;
     if (found.address == nullptr) {
       result = cudaDriverEntryPointSymbolNotFound;

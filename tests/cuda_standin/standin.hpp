@@ -24,11 +24,14 @@ struct world_options {
   bool can_register = true;
   std::uint64_t vram_bytes = std::uint64_t{256} << 20U;  // of each device
   std::uint64_t page_locked_bytes_max = ~std::uint64_t{0};
-  std::uint64_t granule_bytes = std::uint64_t{64} << 10U;  // of virtual memory management
-  std::uint64_t context_bytes = 0;                         // of VRAM, that each context takes
-  int occupied_device = -1;                                // in exclusive mode, and another process has it
-  bool threads = false;                                    // streams run on a thread each; else step() runs them
-  bool poison = true;                                      // new memory starts out wrong
+  std::uint64_t granule_bytes = std::uint64_t{64} << 10U;   // of virtual memory management
+  std::uint64_t context_bytes = 0;                          // of VRAM, that each context takes
+  std::uint64_t reservation_bytes_max = ~std::uint64_t{0};  // of address space, at once
+  bool calls_wait = false;   // those that map, register, allocate or give back, for all that is queued
+  unsigned queues = 0;       // of the hardware, which streams share: what waits holds up what comes behind; 0: one each
+  int occupied_device = -1;  // in exclusive mode, and another process has it
+  bool threads = false;      // streams run on a thread each; else step() runs them
+  bool poison = true;        // new memory starts out wrong
   int driver_version = 13000;
 };
 
@@ -73,10 +76,14 @@ void host_access(access what_it_touches, std::string what);
 void kill_context(cudaError_t code, int device = 0);
 /// Whether the device has a primary context.
 bool context_exists(int device);
+[[nodiscard]] bool context_is_dead(int device);
 /// Makes a context that is not the primary one, and current on the calling thread until it is left.
 void enter_own_context(int device);
+/// The primary one, created if need be.
+void enter_primary_context(int device);
 void leave_context();
-/// Contexts on the calling thread, of which the last is current.
+/// On the calling thread: a number for each, 0 for none.
+std::uint64_t current_context();
 std::uint64_t contexts_on_this_thread();
 
 /// The n-th fallible call from now on, counted from 1, fails: of whatever kind, or of that kind. One plan at a time.

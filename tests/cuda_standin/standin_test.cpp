@@ -1,4 +1,6 @@
 // Rules of the stand-in that only the stand-in shows: its scheduler, its conservative readings, its worlds.
+#include <cuda.h>
+
 #include <array>
 #include <thread>
 #include <vector>
@@ -179,6 +181,49 @@ TEST_F(cuda_standin, counts_memory_by_device) {
   EXPECT_EQ(cudaMalloc(&memory, page), cudaErrorMemoryAllocation);
   cudaSetDevice(1);
   EXPECT_EQ(cudaMalloc(&memory, page), cudaSuccess);
+}
+
+TEST_F(cuda_standin, reserves_no_more_address_space_than_there_is) {
+  start({.granule_bytes = page, .reservation_bytes_max = 4 * page});
+  void* found = nullptr;
+  cudaGetDriverEntryPointByVersion("cuMemAddressReserve", &found, 12000, cudaEnableDefault, nullptr);
+  auto* const reserve = reinterpret_cast<decltype(&cuMemAddressReserve)>(found);
+  CUdeviceptr base = 0;
+  EXPECT_EQ(reserve(&base, 5 * page, 0, 0, 0), CUDA_ERROR_OUT_OF_MEMORY);
+  EXPECT_EQ(reserve(&base, 4 * page, 0, 0, 0), CUDA_SUCCESS);
+}
+
+TEST_F(cuda_standin, has_calls_wait_for_the_device_where_they_may) {
+  start({.calls_wait = true});
+  read_vram(compute_);
+  void* memory = nullptr;
+  EXPECT_EQ(cudaMalloc(&memory, page), cudaSuccess);
+  EXPECT_FALSE(pending());
+  copy_in(copies_);
+  cudaEventRecord(event_, copies_);
+  EXPECT_TRUE(pending());
+  EXPECT_EQ(cudaFree(vram_), cudaSuccess);
+  EXPECT_FALSE(pending());
+  EXPECT_TRUE(seen("cudaFree")) << "the host has not learned that the copy is over";
+}
+
+TEST_F(cuda_standin, has_streams_that_share_a_queue_hold_each_other_up) {
+  start({.queues = 1});
+  hold(copies_);
+  copy_in(copies_);
+  cudaEventRecord(event_, compute_);
+  run_all();
+  EXPECT_EQ(cudaEventQuery(event_), cudaErrorNotReady);
+  let_go(copies_);
+  run_all();
+  EXPECT_EQ(cudaEventQuery(event_), cudaSuccess);
+}
+
+TEST_F(cuda_standin, refuses_a_version_of_the_driver_that_is_to_come) {
+  void* function = nullptr;
+  EXPECT_EQ(cudaGetDriverEntryPointByVersion("cuMemMap", &function, 99000, cudaEnableDefault, nullptr),
+            cudaErrorInvalidValue);
+  EXPECT_EQ(cudaGetDriverEntryPointByVersion("cuMemMap", &function, 12000, 77, nullptr), cudaErrorInvalidValue);
 }
 
 TEST_F(cuda_standin, says_what_a_machine_without_a_driver_or_a_device_says) {

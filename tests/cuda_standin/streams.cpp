@@ -86,6 +86,12 @@ stamp world::enqueue(std::size_t stream, operation one, call what, std::string c
   auto const component = static_cast<std::uint32_t>(stream + 1);
   std::uint32_t const tick = on.clock.advance(component);
   one.sequence = ++on.queued;
+  if (options.queues != 0) {
+    last_in_queue.resize(options.queues);
+    place& before = last_in_queue[stream % options.queues];
+    if (before.stream != none && !passed(before)) one.waits.push_back(before);
+    before = {.stream = stream, .sequence = one.sequence};
+  }
   if (on.queue.empty() && !on.half && !on.running) active.push_back(stream);
   on.queue.push_back(std::move(one));
   if (options.threads) {
@@ -119,6 +125,29 @@ cudaError_t world::wait_for(place where, vector_clock const& known, call asked_b
   if (dead() != cudaSuccess) return dead();
   host.join(then);
   return cudaSuccess;
+}
+
+bool may_wait(call kind) {
+  switch (kind) {
+    case call::cuda_malloc:
+    case call::cuda_free:
+    case call::cuda_host_alloc:
+    case call::cuda_free_host:
+    case call::cuda_host_register:
+    case call::cuda_host_unregister:
+    case call::cu_mem_create:
+    case call::cu_mem_map:
+    case call::cu_mem_set_access:
+    case call::cu_mem_unmap:
+    case call::cu_mem_release: return true;
+    default: return false;
+  }
+}
+
+void world::wait_for_all(call asked_by, world_lock& lock) {
+  std::vector<std::uint64_t> queued;
+  for (stream_state const& one : streams) queued.push_back(one.queued);
+  for (std::size_t i = 0; i != queued.size(); ++i) wait_for({.stream = i, .sequence = queued[i]}, {}, asked_by, lock);
 }
 
 cudaError_t world::synchronize(cudaStream_t handle, world_lock& lock) {

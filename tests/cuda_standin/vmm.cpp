@@ -18,6 +18,7 @@ std::byte* pointer(std::uint64_t address) { return reinterpret_cast<std::byte*>(
 cudaError_t world::reserve(std::uint64_t* base, std::uint64_t bytes, std::uint64_t alignment) {
   bool const power_of_two = (alignment & (alignment - 1)) == 0;
   if (bytes == 0 || bytes % options.granule_bytes != 0 || !power_of_two) return invalid_value;
+  if (bytes > options.reservation_bytes_max) return out_of_memory;
   std::byte* const space = address_space::take(bytes, std::max(alignment, options.granule_bytes));
   *base = reinterpret_cast<std::uintptr_t>(space);
   reservations[*base] = {.base = space, .bytes = bytes};

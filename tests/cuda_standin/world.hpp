@@ -83,6 +83,8 @@ class world {
   [[nodiscard]] bool passed(place where) const { return streams[where.stream].completed >= where.sequence; }
   /// Waits until it is passed; the host then knows what the stream knew when `known` was taken.
   cudaError_t wait_for(place where, vector_clock const& known, call asked_by, world_lock& lock);
+  /// Waits for all that is queued now, on every stream; the host learns nothing by it.
+  void wait_for_all(call asked_by, world_lock& lock);
   cudaError_t synchronize(cudaStream_t handle, world_lock& lock);
   cudaError_t query_stream(std::size_t stream);
   cudaError_t destroy_stream(std::size_t stream);
@@ -167,6 +169,7 @@ class world {
   std::deque<context_state> contexts;  // the primary ones first, by device
 
   std::deque<stream_state> streams;
+  std::vector<place> last_in_queue;       // of the hardware
   std::vector<std::size_t> stream_slots;  // by handle
   std::deque<event_state> events;
   std::vector<std::size_t> event_slots;
@@ -218,6 +221,9 @@ bool has_hook();
 bool& in_operation();
 world_options options_from_environment();
 
+/// CUDA leaves open whether it waits for the device.
+bool may_wait(call kind);
+
 /// What every entry point does: the hooks, the lock, the count, faults, the last error. `body(world, lock)` is the call
 /// itself; `refused(world)` runs instead where the call fails before it does anything.
 template <class Body, class Refused>
@@ -228,6 +234,7 @@ cudaError_t modelled(call kind, bool runtime, Body&& body, Refused&& refused) {
     world& all = the_world();
     world_lock lock(all.mutex);
     result = all.admit(kind);
+    if (result == cudaSuccess && all.options.calls_wait && may_wait(kind)) all.wait_for_all(kind, lock);
     if (result == cudaSuccess) {
       result = body(all, lock);
     } else {

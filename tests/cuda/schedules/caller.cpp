@@ -16,6 +16,8 @@ caller::caller(stage& on, std::uint64_t seed, bool changes_budgets)
     : stage_(on), chooser_(seed), changes_budgets_(changes_budgets) {}
 
 void caller::run() {
+  bool const elsewhere = stage_.in.contexts && chooser_.happens(60);
+  if (elsewhere) cuda_standin::enter_own_context(static_cast<int>(chooser_.choose(2)));
   for (unsigned i = 0; i < stage_.in.streams_each; ++i)
     if (test_stream* const made = stage_.make_stream()) mine_.push_back(made);
   for (unsigned i = 0; i < stage_.in.acts; ++i) {
@@ -27,6 +29,7 @@ void caller::run() {
     for (use& each : held_) stage_.leftovers.push_back(std::move(each));
   let_go_of_all();
   --stage_.callers_left;
+  if (elsewhere) cuda_standin::leave_context();
 }
 
 void caller::act() {
@@ -37,7 +40,7 @@ void caller::act() {
     case 2:
     case 3:
     case 4: return acquire_one();
-    case 5:
+    case 5: return acquire_on_a_foreign_stream();
     case 6: return acquire_set();
     case 7: return acquire_with_a_limit();
     case 8: return acquire_with_a_stop();
@@ -126,6 +129,14 @@ void caller::acquire_one() {
   acquire({any_tensor()}, soon(), {errc::timed_out});
 }
 
+void caller::acquire_on_a_foreign_stream() {
+  if (stage_.foreign == nullptr) return acquire_set();
+  stage_.attempt("acquire on a foreign stream", {errc::invalid_argument}, [&] {
+    handle const one = stage_.paged->acquire(any_tensor(), stage_.foreign, soon());
+    stage_.report("a stream of another GPU was taken");
+  });
+}
+
 void caller::acquire_set() {
   let_go_of_all();
   std::vector<tensor_id> ids(2 + chooser_.choose(2));
@@ -193,6 +204,7 @@ void caller::release_on_another_stream() {
 void caller::give_away() {
   if (held_.empty()) return;
   use& last = held_.back();
+  on_the_device const here(stage_.in);
   cudaEvent_t behind = nullptr;
   if (cudaEventCreateWithFlags(&behind, cudaEventDisableTiming) != cudaSuccess) return;
   if (cudaEventRecord(behind, last.on->value) == cudaSuccess) {
@@ -205,13 +217,25 @@ void caller::give_away() {
   }
 }
 
+// What was used on the stream is released before, or meanwhile by another thread, or afterwards.
 void caller::retire_one() {
   if (mine_.empty()) return;
   test_stream* const old = chooser_.one_of(mine_);
-  bool const released_before = chooser_.happens(60);
-  if (released_before) let_go_of_all_on(*old);
-  if (!stage_.attempt("retire_stream", {}, [&] { stage_.paged->retire_stream(old->value); })) return;
-  stage_.destroy_stream(*old);
+  if (chooser_.happens(40)) let_go_of_all_on(*old);
+  std::vector<use> released;
+  if (chooser_.happens(50)) {
+    auto const there = std::ranges::partition(held_, [old](use const& each) { return each.on != old; });
+    std::ranges::move(there, std::back_inserter(released));
+    held_.erase(there.begin(), there.end());
+  }
+  thread beside([&released] {
+    for (std::uint32_t i = fibers::choose(20); i > 0; --i) fibers::give_way("before a release");
+    while (!released.empty()) released.pop_back();
+  });
+  bool const retired = stage_.attempt("retire_stream", {}, [&] { stage_.paged->retire_stream(old->value); });
+  if (retired) stage_.destroy_stream(*old);
+  beside.join();
+  if (!retired) return;
   let_go_of_all_on(*old);
   std::erase(mine_, old);
   if (test_stream* const made = stage_.make_stream()) mine_.push_back(made);
@@ -242,6 +266,7 @@ void caller::capture() {
   if (mine_.empty()) return;
   test_stream* const on = chooser_.one_of(mine_);
   auto const mode = static_cast<cudaStreamCaptureMode>(chooser_.choose(3));
+  on_the_device const here(stage_.in);
   if (cuda_standin::begin_capture(on->value, mode) != cudaSuccess) return;
   on->capturing = true;
   for (std::uint32_t i = chooser_.choose(3); i > 0; --i)
@@ -278,6 +303,7 @@ void caller::let_go_of_all() {
 
 void run_janitor(stage& on) {
   test_stream* const own = on.make_stream();
+  on_the_device const here(on.in);
   for (;;) {
     std::pair<use, cudaEvent_t> next;
     {

@@ -23,6 +23,7 @@ class caller {
   void change_order();
   void prefetch();
   void acquire_one();
+  void acquire_on_a_foreign_stream();
   void acquire_set();
   void acquire_with_a_limit();
   void acquire_with_a_stop();

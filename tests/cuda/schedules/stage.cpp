@@ -21,6 +21,14 @@ void touch_on_host(std::byte const* at, std::uint64_t bytes, bool writes, std::s
 
 }  // namespace
 
+on_the_device::on_the_device(world const& in) : entered_(in.contexts) {
+  if (entered_) cuda_standin::enter_primary_context(in.device.ordinal);
+}
+
+on_the_device::~on_the_device() {
+  if (entered_) cuda_standin::leave_context();
+}
+
 stage::stage(world const& of) : in(of), tensors(test::make_pattern_model(of.sizes_bytes).tensors) {
   std::uint64_t bytes = 0;
   for (tensor_info const& each : tensors) bytes = std::max(bytes, each.offset + each.bytes);
@@ -35,6 +43,14 @@ void stage::report(std::string what) {
 
 bool stage::attempt(char const* what, std::initializer_list<errc> allowed, std::function<void()> const& call) {
   ++acts;
+  std::uint64_t const current = cuda_standin::current_context();
+  bool const done = attempt_it(what, allowed, call);
+  if (cuda_standin::current_context() != current && !calls_may_fail)
+    report(std::string(what) + " leaves another context current than it found");
+  return done;
+}
+
+bool stage::attempt_it(char const* what, std::initializer_list<errc> allowed, std::function<void()> const& call) {
   try {
     call();
     return true;
@@ -53,6 +69,7 @@ bool stage::attempt(char const* what, std::initializer_list<errc> allowed, std::
 }
 
 test_stream* stage::make_stream() {
+  on_the_device const here(in);
   cudaStream_t made = nullptr;
   if (cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking) != cudaSuccess) return nullptr;
   streams.push_back(std::make_unique<test_stream>(test_stream{made}));
@@ -60,6 +77,7 @@ test_stream* stage::make_stream() {
 }
 
 void stage::destroy_stream(test_stream& one) {
+  on_the_device const here(in);
   if (one.value != nullptr) (void)cudaStreamDestroy(one.value);
   one.value = nullptr;
 }
@@ -75,6 +93,7 @@ void stage::read_on(test_stream const& stream, handle const& one) {
     ++kernels;
     if (!right(tensor, at)) report("a kernel saw wrong bytes of " + tensor.name);
   };
+  on_the_device const here(in);
   cudaError_t const queued = cuda_standin::launch(stream.value, {{.at = one.data(), .bytes = one.size_bytes()}}, check,
                                                   "a kernel that reads " + tensor.name);
   if (queued == cudaSuccess && !stream.capturing) ++launched;
@@ -92,6 +111,7 @@ void stage::read_on_host(handle const& one) {
 }
 
 bool stage::order(test_stream const& earlier, test_stream const& later) {
+  on_the_device const here(in);
   cudaEvent_t behind = nullptr;
   if (cudaEventCreateWithFlags(&behind, cudaEventDisableTiming) != cudaSuccess) return false;
   bool const ordered = cudaEventRecord(behind, earlier.value) == cudaSuccess &&

@@ -31,6 +31,18 @@ struct use {
   test_stream* on = nullptr;
 };
 
+/// What the test does itself with streams and events is done in the device's context, wherever the thread is else.
+class on_the_device {
+ public:
+  explicit on_the_device(world const& in);
+  on_the_device(on_the_device const&) = delete;
+  on_the_device& operator=(on_the_device const&) = delete;
+  ~on_the_device();
+
+ private:
+  bool const entered_;
+};
+
 struct stage {
   explicit stage(world const& of);
 
@@ -43,6 +55,7 @@ struct stage {
 
   std::vector<std::unique_ptr<test_stream>> streams;  // all there ever were; a destroyed one is null
   std::vector<test_stream*> common;                   // shared by all callers
+  cudaStream_t foreign = nullptr;                     // of the other GPU
   annotated_mutex mail_lock;
   condition mail_wake;
   std::deque<std::pair<use, cudaEvent_t>> mail;  // uses given away, and what orders them
@@ -61,6 +74,7 @@ struct stage {
   std::uint64_t ahead_bytes = 0;  // loaded before they were asked for
 
   void report(std::string what);
+  bool attempt_it(char const* what, std::initializer_list<errc> allowed, std::function<void()> const& call);
   /// Whether it did not throw. What is thrown must be among `allowed`, or follow from what the world does.
   bool attempt(char const* what, std::initializer_list<errc> allowed, std::function<void()> const& call);
   /// Null where the call fails, as it may.

@@ -65,6 +65,13 @@ world draw_world(std::uint64_t seed) {
     made.callers = 1 + made.callers / 3;
     made.acts *= 2;
   }
+  made.contexts = from.happens(25);
+  if (made.contexts) {
+    made.runtime.devices = 2;
+    made.device.ordinal = static_cast<int>(from.choose(2));
+  }
+  made.runtime.calls_wait = from.happens(25);
+  made.runtime.queues = from.happens(25) ? 1 + from.choose(4) : 0;
   return made;
 }
 
@@ -77,7 +84,10 @@ std::string world::describe() const {
          " acts each, " + std::to_string(readers) + " readers" + (shared_streams ? ", shared streams" : "") +
          (closes_early ? ", closes early" : "") + (budgets_change ? ", budgets change" : "") +
          (reads_fail ? ", reads fail" : "") + (scarce ? ", the system has less" : "") + (captures ? ", captures" : "") +
-         (orders ? ", orders" : "") + (streams_outlive ? ", streams outlive the device" : "") +
+         (contexts ? ", on GPU " + std::to_string(device.ordinal) + " of two" : "") + (orders ? ", orders" : "") +
+         (streams_outlive ? ", streams outlive the device" : "") +
+         (runtime.calls_wait ? ", calls that may wait do" : "") +
+         (runtime.queues != 0 ? ", " + std::to_string(runtime.queues) + " queues" : "") +
          (runtime.vmm ? "" : ", no virtual memory management") + (runtime.can_register ? "" : ", no registration");
 }
 

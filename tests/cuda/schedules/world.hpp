@@ -31,6 +31,7 @@ struct world {
   bool captures = false;
   bool scarce = false;           // the system has less memory than the budgets say
   bool streams_outlive = false;  // the device, instead of being retired
+  bool contexts = false;         // two GPUs, and callers that are elsewhere when they call
   bool orders = false;           // callers go through cycles together, declared or not, and prefetch
 
   [[nodiscard]] std::string describe() const;
