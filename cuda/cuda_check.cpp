@@ -71,7 +71,7 @@ bool device_state::context_answers() const {
   cudaStream_t const stream = ask_on_.load();
   if (stream == nullptr) return true;
   relaxed_capture const relaxed;
-  if (!relaxed.entered()) return true;
+  if (!relaxed.entered()) return false;  // which takes no more than a live context
   cudaError_t const code = cudaStreamQuery(stream);
   return code == cudaSuccess || code == cudaErrorNotReady;
 }

@@ -13,7 +13,7 @@ class relaxed_capture {
   relaxed_capture& operator=(relaxed_capture const&) = delete;
   ~relaxed_capture();
 
-  /// False where CUDA would not: what need not be called is better left.
+  /// False where the context is dead.
   [[nodiscard]] bool entered() const { return exchanged_; }
 
  private:

@@ -172,7 +172,11 @@ TEST_F(foreign_streams_on_cuda, are_not_asked_about_while_they_capture) {
   pager paged = paged_on(0);
   stream_ref const own = value_or_throw(paged.on().make_stream());
   handle const held = paged.acquire(tensor_id{0}, own);
-  ASSERT_EQ(cudaStreamSynchronize(static_cast<cudaStream_t>(own.get())), cudaSuccess);
+  stream_ref const another = value_or_throw(paged.on().make_stream());
+  do {  // until it is known that the copy has run: what captures cannot wait for it
+    cuda_standin::reset_counts();
+    (void)paged.acquire(tensor_id{0}, another);
+  } while (cuda_standin::calls(call::cuda_stream_wait_event) > 0);
   cudaStream_t const capturing = made_stream();
   ASSERT_EQ(cuda_standin::begin_capture(capturing, cudaStreamCaptureModeRelaxed), cudaSuccess);
   handle const hit = paged.acquire(tensor_id{0}, capturing);
@@ -186,6 +190,24 @@ TEST_F(foreign_streams_on_cuda, are_not_asked_about_while_they_capture) {
   EXPECT_EQ(cudaStreamDestroy(capturing), cudaSuccess);
 }
 
+// CUDA gives out a destroyed stream's handle again.
+TEST_F(foreign_streams_on_cuda, are_not_taken_for_one_that_was_retired) {
+  pager paged = paged_on(0);
+  stream_ref const own = value_or_throw(paged.on().make_stream());
+  handle const held = paged.acquire(tensor_id{0}, own);
+  ASSERT_EQ(cudaSetDevice(0), cudaSuccess);
+  cudaStream_t const first = made_stream();
+  (void)paged.acquire(tensor_id{0}, first);
+  paged.retire_stream(first);
+  ASSERT_EQ(cudaStreamDestroy(first), cudaSuccess);
+  ASSERT_EQ(cudaSetDevice(1), cudaSuccess);
+  std::vector<cudaStream_t> others{made_stream()};
+  while (others.back() != first && others.size() < 100) others.push_back(made_stream());
+  ASSERT_EQ(others.back(), first);
+  EXPECT_TRUE(failure_of([&] { (void)paged.acquire(tensor_id{0}, first); }));
+  for (cudaStream_t const each : others) EXPECT_EQ(cudaStreamDestroy(each), cudaSuccess);
+}
+
 // A handle of a stream that is none of the device's, by its release: the use has no end that can be proved.
 TEST_F(foreign_streams_on_cuda, show_why_no_fence_was_recorded_where_a_release_names_one) {
   ASSERT_EQ(cudaSetDevice(1), cudaSuccess);
@@ -193,9 +215,13 @@ TEST_F(foreign_streams_on_cuda, show_why_no_fence_was_recorded_where_a_release_n
   {
     pager paged = paged_on(0);
     stream_ref const own = value_or_throw(paged.on().make_stream());
-    for (std::uint32_t i = 0; i < 2; ++i) paged.acquire(tensor_id{i}, own).release(other);
+    stream_ref const another = value_or_throw(paged.on().make_stream());  // whose acquire proves nothing of `own`
+    paged.acquire(tensor_id{0}, own).release(other);
+    handle second = paged.acquire(tensor_id{1}, own);
+    cuda_standin::fail_nth(call::cuda_event_record, 1, lasting::once);
+    second.release();  // fails later, and for another reason
     std::vector<tensor_id> const set{tensor_id{2}, tensor_id{3}};
-    auto const why = failure_of([&] { (void)paged.acquire(set, own); });
+    auto const why = failure_of([&] { (void)paged.acquire(set, another); });
     ASSERT_TRUE(why);
     EXPECT_EQ(why->code, errc::device_failed);
     EXPECT_THAT(why->what,
@@ -216,7 +242,9 @@ TEST_F(cuda_contexts, that_are_dead_are_lost_whatever_the_code_and_whoever_took_
     EXPECT_NE(cudaFree(on.get()), cudaSuccess);  // the caller notices first, and takes its error
     EXPECT_NE(cudaGetLastError(), cudaSuccess);
     EXPECT_EQ(on->record(stream).error().code, errc::device_lost) << code;
+    cuda_standin::reset_counts();
     EXPECT_EQ(on->free_vram_bytes().error().code, errc::device_lost) << code;
+    EXPECT_EQ(cuda_standin::calls(call::cuda_mem_get_info), 0U) << "it is known by then";
     EXPECT_TRUE(beside->free_vram_bytes().ok()) << "another GPU's";
     EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
   }
