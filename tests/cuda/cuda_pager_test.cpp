@@ -241,6 +241,24 @@ TEST_F(cuda_pager, keeps_a_held_handle_where_it_is_while_a_graph_is_replayed) {
   EXPECT_GT(paged.stats().vram.evictions(), tensors);
 }
 
+TEST_F(cuda_pager, reserves_less_where_addresses_are_scarce) {
+  std::uint64_t const budget_bytes = 4 * tensor_bytes;
+  cuda_standin::reset({.reservation_bytes_max = budget_bytes, .threads = true});
+  {
+    pager paged(model_.tensors, model_.source, open_cuda(), {.vram = bytes(budget_bytes), .ram = "unlimited"});
+    stream_ref const stream = stream_of(paged);
+    for (std::uint32_t i = 0; i < 2 * tensors; ++i) read(paged.acquire(tensor_id{i % tensors}, stream), stream);
+    ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+    EXPECT_EQ(wrong_, 0);
+  }
+  cuda_standin::reset({.reservation_bytes_max = budget_bytes - 1, .threads = true});
+  auto const why = failure_of([&] {
+    pager const none(model_.tensors, model_.source, open_cuda(), {.vram = bytes(budget_bytes), .ram = "unlimited"});
+  });
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, errc::out_of_memory);
+}
+
 TEST_F(cuda_pager, works_beside_another_on_another_device) {
   pager first(model_.tensors, model_.source, open_cuda(0),
               {.vram = bytes(3 * tensor_bytes), .ram = bytes(4 * tensor_bytes)});

@@ -60,7 +60,8 @@ class TIERPAGER_EXPORT device {
   virtual result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) = 0;
   /// The stream that copy_async queues on. Valid as long as the device.
   [[nodiscard]] virtual stream_ref copy_stream() = 0;
-  /// Whether work queued on `stream` now is recorded into a graph instead of being run. No fence can be had there then.
+  /// Whether work queued on `stream` now is recorded into a graph instead of being run. No fence can be had there then. A pager
+  /// asks before the first use of a stream: `invalid_argument` here refuses one that the device cannot have fences on.
   virtual result<bool> capturing(stream_ref stream) = 0;
   /// A fence behind everything queued on `stream` so far. Called on the thread that queued that work.
   virtual result<fence> record(stream_ref stream) = 0;
