@@ -102,11 +102,11 @@ void stream_table::thin_out(std::uint32_t number) {
     relaxed_capture const relaxed;
     if (auto const over = ask(number, middle); over.ok() && *over) return;
   }
-  std::deque<entry> gone;  // released after the lock
+  std::vector<entry> gone;  // released after the lock
   std::scoped_lock const lock(mutex_);
   auto& entries = streams_[number].entries;
   if (entries.size() <= events_max) return;
-  std::deque<entry> kept;
+  std::vector<entry> kept;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     bool const stays = i % 2 == 1 || i + 1 == entries.size();
     (stays ? kept : gone).push_back(std::move(entries[i]));
@@ -130,7 +130,8 @@ result<bool> stream_table::ask(std::uint32_t number, entry const& about) {
   std::scoped_lock const lock(mutex_);
   seen_stream& one = streams_[number];
   one.passed = std::max(one.passed, about.sequence);
-  while (!one.entries.empty() && one.entries.front().sequence <= one.passed) one.entries.pop_front();
+  one.entries.erase(one.entries.begin(), std::ranges::upper_bound(one.entries, one.passed, {}, &entry::sequence));
+  if (one.retired && one.entries.empty()) one.entries.shrink_to_fit();  // none will come
   return true;
 }
 

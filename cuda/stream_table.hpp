@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include <cuda/event_pool.hpp>
 #include <cuda/primary_context.hpp>
@@ -49,7 +50,7 @@ class stream_table {
     std::uint64_t passed = 0;  // known to have
     bool retired = false;
     bool asked = false;         // whose it is; not before its capture is over
-    std::deque<entry> entries;  // ascending; the last one minted is always among them until it has passed
+    std::vector<entry> entries;  // ascending; the last one minted is always among them until it has passed
   };
 
   /// The event that shows that the fence has passed; none where that is known already.

@@ -237,7 +237,7 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
   if (plain) {
     owner_id const owner = owner_for(wait);
     scoped_lock lock(mutex_, for_a_hit);
-    bool const may_hit = unproven_.empty() && (where == tier::ram || knows(stream));
+    bool const may_hit = unproven_.empty() && (where == tier::ram || streams_acquired_.knows(stream));
     records::slot const* const place = may_hit ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
       held = handle_to(*place, id, where, stream, owner);
@@ -256,22 +256,20 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
 
 // The device answers for its own streams alone, and for those only where they are not captured.
 result<bool> executor::ask_whether_capturing(stream_ref stream) {
-  constexpr std::size_t known_max = 64;  // one that is forgotten is asked about again
   mutex_.unlock();
   auto capturing = device_->capturing(stream);
   mutex_.lock();
   if (!capturing.ok()) {
     tell_if_lost(capturing.error());
-  } else if (!*capturing && !knows(stream)) {
-    if (known_streams_.size() == known_max) known_streams_.erase(known_streams_.begin());
-    known_streams_.push_back(stream);
+  } else if (!*capturing) {
+    streams_acquired_.learn(stream);
   }
   return capturing;
 }
 
 // A hit makes no call with its stream, and the release would be the first to notice.
 std::optional<failure> executor::refuse_foreign(stream_ref stream) {
-  if (knows(stream)) return std::nullopt;
+  if (streams_acquired_.knows(stream)) return std::nullopt;
   auto const asked = ask_whether_capturing(stream);
   return asked.ok() ? std::nullopt : std::optional(asked.error());
 }
@@ -300,8 +298,8 @@ void executor::order_after(std::span<handle> handles, stream_ref stream, std::op
   status const ordered = device_->wait(stream, *until);
   if (ordered.ok()) return;
   for (handle& one : handles) {
-    one.stream_ = nullptr;
-    one.release();
+    release_unfenced(one);
+    one.executor_ = nullptr;
   }
   {
     scoped_lock const lock(mutex_);
@@ -333,9 +331,9 @@ handle executor::share(handle const& one) {
   scoped_lock const lock(mutex_);
   owner_id const owner = is_thread(one.owner_) ? this_thread_owner() : one.owner_;
   core_->share(one.id_, one.tier_, owner);
-  handle another = handle_to(core_->place(one.id_, one.tier_), one.id_, one.tier_, one.stream(), owner);
-  another.retirements_before_ = one.retirements_before_;
-  return another;
+  ++outstanding_;
+  if (is_counted(one)) streams_acquired_.count_another(one.stream(), one.retirements_before_);
+  return {this, one.data_, one.bytes_, one.stream(), owner, one.retirements_before_, one.id_, one.tier_};
 }
 
 // The rest of the facade -------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 
 #include <core/owner.hpp>
 #include <core/residency/residency.hpp>
+#include <host/acquired_streams.hpp>
 #include <host/host_stream_identity.hpp>
 #include <host/releases_in_flight.hpp>
 #include <host/threading.hpp>
@@ -40,7 +41,9 @@ class executor {
   handle acquire_one(tensor_id id, tier where, stream_ref stream, wait_options const& wait) TIERPAGER_EXCLUDES(mutex_);
   std::optional<handle> try_acquire(tensor_id id, stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
   handle share(handle const& one) TIERPAGER_EXCLUDES(mutex_);
-  void release(handle const& one, stream_ref stream) noexcept TIERPAGER_EXCLUDES(mutex_);
+  /// Last used on `stream`, which was not retired before so many retirements.
+  void release(handle const& one, stream_ref stream, std::uint64_t retirements_before) noexcept
+      TIERPAGER_EXCLUDES(mutex_);
 
   void set_order(std::span<tensor_id const> ids) TIERPAGER_EXCLUDES(mutex_);
   void set_order(std::span<std::vector<tensor_id> const> sets) TIERPAGER_EXCLUDES(mutex_);
@@ -113,12 +116,6 @@ class executor {
   void warn_of_budgets(std::array<bool, 2> is_automatic) TIERPAGER_EXCLUDES(mutex_);
   [[nodiscard]] std::optional<failure> refusal_of_largest() TIERPAGER_REQUIRES(mutex_);
   void end(request_id request, std::optional<failure> why) TIERPAGER_REQUIRES(mutex_);
-  /// Streams that the device has answered for lately.
-  [[nodiscard]] bool knows(stream_ref stream) const TIERPAGER_REQUIRES(mutex_) {
-    if (!known_streams_.empty() && known_streams_.back() == stream) [[likely]]
-      return true;
-    return std::ranges::find(known_streams_, stream) != known_streams_.end();
-  }
   result<bool> ask_whether_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_foreign(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
   std::optional<failure> refuse_while_capturing(stream_ref stream) TIERPAGER_REQUIRES(mutex_);
@@ -139,6 +136,7 @@ class executor {
     std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;
     std::byte const* const data = place.bytes > 0 ? base + place.range.offset : nullptr;
     if (data == nullptr) stream = no_stream();  // what is empty is used nowhere
+    if (where == tier::vram && data != nullptr) streams_acquired_.count(stream);
     return {this, data, place.bytes, stream, owner, retirements_.load(std::memory_order_relaxed), id, where};
   }
   void order_after(std::span<handle> handles, stream_ref stream, std::optional<fence> until) TIERPAGER_EXCLUDES(mutex_);
@@ -150,23 +148,13 @@ class executor {
   /// Deletes this, on whatever thread: what waits for streams must not do so on the thread of one.
   void delete_this() noexcept;
   /// One handle or one caller less. True for the last one out of an abandoned executor, who deletes it, without the lock.
-  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) {
-    if (--outstanding_ > 0) return false;
-    retired_.clear();
-    return abandoned_;
-  }
+  [[nodiscard]] bool leave() TIERPAGER_REQUIRES(mutex_) { return --outstanding_ == 0 && abandoned_; }
 
   // executor_uses.cpp
   /// A release whose fence could not be recorded. Keys count up.
   struct unproven_use {
     stream_ref stream;
     std::uint32_t key;
-  };
-  /// The number of the retirement counts from 1; a use of that stream acquired before it ends with its fence.
-  struct retired_stream {
-    stream_ref stream;
-    std::uint64_t number;
-    std::optional<fence> last;  // none: announced, and not recorded yet
   };
   result<fence> last_fence_of(stream_ref stream, std::uint64_t retirements_before, releases_in_flight::entry& inside)
       TIERPAGER_EXCLUDES(mutex_) {
@@ -176,6 +164,11 @@ class executor {
   result<fence> last_fence_of_retired(stream_ref stream, std::uint64_t retirements_before,
                                       releases_in_flight::entry& inside) TIERPAGER_EXCLUDES(mutex_);
   std::uint64_t announce_retirement(stream_ref stream) TIERPAGER_EXCLUDES(mutex_);
+  static bool is_counted(handle const& one) { return one.tier_ == tier::vram && one.stream_ != nullptr; }
+  /// One handle less on the stream that it was acquired on.
+  void uncount(handle const& one) TIERPAGER_REQUIRES(mutex_) {
+    if (is_counted(one)) streams_acquired_.uncount(one.stream(), one.retirements_before_);
+  }
   void take_back_retirement(std::uint64_t number) TIERPAGER_EXCLUDES(mutex_);
   void release_unfenced(handle const& one) noexcept TIERPAGER_EXCLUDES(mutex_);
   void release_unproven(handle const& one, stream_ref stream, failure const& why) TIERPAGER_REQUIRES(mutex_);
@@ -232,11 +225,10 @@ class executor {
   std::vector<blocked*> running_ TIERPAGER_GUARDED_BY(mutex_);  // of these, whose streams still have work
   std::array<std::uint64_t, 2> refusals_told_ TIERPAGER_GUARDED_BY(mutex_){};  // by tier
   bool unlocked_ram_told_ TIERPAGER_GUARDED_BY(mutex_) = false;
-  std::vector<stream_ref> known_streams_ TIERPAGER_GUARDED_BY(mutex_);
   releases_in_flight releases_;
   annotated_mutex retiring_;  // one retirement waits for releases at a time
   std::vector<unproven_use> unproven_ TIERPAGER_GUARDED_BY(mutex_);
-  std::vector<retired_stream> retired_ TIERPAGER_GUARDED_BY(mutex_);   // ascending; while anything is outstanding
+  acquired_streams streams_acquired_ TIERPAGER_GUARDED_BY(mutex_);
   std::vector<std::uint64_t> last_uses_ TIERPAGER_GUARDED_BY(mutex_);  // by stream: must pass before memory goes
   std::uint64_t outstanding_ TIERPAGER_GUARDED_BY(mutex_) = 0;         // handles, and callers inside
   double stall_seconds_ TIERPAGER_GUARDED_BY(mutex_) = 0;

@@ -36,14 +36,15 @@ void executor::proved(stream_ref stream, fence recorded, std::uint32_t keys_befo
 
 // The fence is recorded here, on the caller's thread, without the lock: the stream is the caller's. A retirement of the stream
 // that begins meanwhile waits until this has recorded, and until a use whose fence could not be recorded is on the list.
-void executor::release(handle const& one, stream_ref stream) noexcept {
+void executor::release(handle const& one, stream_ref stream, std::uint64_t retirements_before) noexcept {
   if (stream.get() == nullptr) return release_unfenced(one);
   bool last = false;
   {
     releases_in_flight::entry inside(releases_);
     std::uint32_t const keys_before = unproven_keys_.load(std::memory_order_acquire);
-    result<fence> const recorded = last_fence_of(stream, one.retirements_before_, inside);
+    result<fence> const recorded = last_fence_of(stream, retirements_before, inside);
     scoped_lock const lock(mutex_, for_a_hit);
+    uncount(one);
     if (!recorded.ok()) {
       release_unproven(one, stream, recorded.error());
     } else {
@@ -66,6 +67,7 @@ void executor::release_unfenced(handle const& one) noexcept {
   bool last = false;
   {
     scoped_lock const lock(mutex_, for_a_hit);
+    uncount(one);
     note_releasing_thread(one);
     core_->release(one.id_, one.tier_, one.owner_, std::nullopt);
     dispatch();
@@ -90,10 +92,8 @@ result<fence> executor::last_fence_of_retired(stream_ref stream, std::uint64_t r
   for (;;) {
     {
       scoped_lock const lock(mutex_);
-      auto const found = std::ranges::find_if(retired_, [&](retired_stream const& each) {
-        return each.stream == stream && each.number > retirements_before;
-      });
-      if (found == retired_.end()) break;
+      auto const* const found = streams_acquired_.retirement_of(stream, retirements_before);
+      if (found == nullptr) break;
       if (found->last) return *found->last;
       inside.leave();  // the retirement waits for those inside
     }
@@ -122,15 +122,14 @@ void executor::prove_uses_on(stream_ref stream) {
 // From here on a release on the stream waits for the fence that it is retired with.
 std::uint64_t executor::announce_retirement(stream_ref stream) {
   scoped_lock const lock(mutex_);
-  std::uint64_t const number = retirements_.load() + 1;
-  if (outstanding_ > 0) retired_.push_back({stream, number, std::nullopt});
+  std::uint64_t const number = streams_acquired_.announce_retirement(stream);
   retirements_.store(number);
   return number;
 }
 
 void executor::take_back_retirement(std::uint64_t number) {
   scoped_lock const lock(mutex_);
-  std::erase_if(retired_, [&](retired_stream const& each) { return each.number == number; });
+  streams_acquired_.take_back_retirement(number);
 }
 
 void executor::retire_stream(stream_ref stream) {
@@ -150,9 +149,7 @@ void executor::retire_stream(stream_ref stream) {
     proved(stream, *last, keys_before);
     if (over.ok() && *over) core_->passed(*last);
     core_->stream_retired(*last);
-    std::erase(known_streams_, stream);
-    for (retired_stream& each : retired_)
-      if (each.number == number) each.last = *last;
+    streams_acquired_.retired(number, *last);
     dispatch();
   }
   value_or_throw(device_->retire(stream));

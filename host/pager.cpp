@@ -56,20 +56,20 @@ void handle::check_span(std::size_t element_bytes, std::size_t align_bytes) cons
 
 void handle::release() noexcept {
   if (executor_ == nullptr) return;
-  executor_->release(*this, stream());
-  executor_ = nullptr;
-  data_ = nullptr;
+  end_use(stream(), retirements_before_);
 }
 
 void handle::release(stream_ref stream) {
   if (executor_ == nullptr) return;
   executor_->check_stream(stream);
-  if (tier_ == tier::vram && bytes_ > 0) {
-    stream_ = stream.get();
-    stream_kind_ = stream.kind();
-  }
-  retirements_before_ = ~std::uint64_t{0};  // it exists, whatever was retired at that address
-  release();
+  bool const may_be_used = tier_ == tier::vram && bytes_ > 0;
+  end_use(may_be_used ? stream : this->stream(), ~std::uint64_t{0});  // it exists, whatever was retired at that address
+}
+
+void handle::end_use(stream_ref last_on, std::uint64_t retirements_before) noexcept {
+  executor_->release(*this, last_on, retirements_before);
+  executor_ = nullptr;
+  data_ = nullptr;
 }
 
 pager::pager(catalog tensors, std::shared_ptr<source> from, std::shared_ptr<device> on, pager_options const& options)

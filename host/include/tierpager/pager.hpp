@@ -145,6 +145,7 @@ class TIERPAGER_EXPORT handle {
         stream_kind_(stream.kind()) {}
   [[nodiscard]] stream_ref stream() const { return {stream_, stream_kind_}; }
   void check_span(std::size_t element_bytes, std::size_t align_bytes) const;
+  void end_use(stream_ref last_on, std::uint64_t retirements_before) noexcept;
 
   executor* executor_ = nullptr;
   std::byte const* data_ = nullptr;
