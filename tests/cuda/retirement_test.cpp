@@ -144,6 +144,43 @@ TEST_P(retirement, does_not_wait_for_releases_that_begin_later) {
   over = true;
 }
 
+// A stream that a release names is alive, though one at the same address was retired while the handle was held.
+TEST_P(retirement, does_not_end_uses_on_a_new_stream_at_the_same_address) {
+  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
+  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
+  cudaStream_t const own = made_stream();
+  cudaStream_t const old = made_stream();
+  handle held = paged.acquire(tensor_id{0}, own);
+  handle const outlives = paged.acquire(tensor_id{1}, old);
+  paged.retire_stream(old);
+  cudaStreamDestroy(old);
+  std::vector<cudaStream_t> fresh{made_stream()};
+  while (fresh.back() != old && fresh.size() < 200) fresh.push_back(made_stream());
+  ASSERT_EQ(fresh.back(), old);
+  cuda_standin::reset_counts();
+  held.release(old);
+  EXPECT_EQ(cuda_standin::calls(call::cuda_event_record), 1U);
+  for (cudaStream_t const each : fresh) cudaStreamDestroy(each);
+  cudaStreamDestroy(own);
+}
+
+// A stream for each request, while a handle of the first one is held.
+TEST_P(retirement, of_many_streams_leaves_nothing_behind) {
+  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
+  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
+  cudaStream_t const first = made_stream();
+  handle const held = paged.acquire(tensor_id{0}, first);
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    cudaStream_t const brief = made_stream();
+    { handle const used = paged.acquire(tensor_id{i % tensors}, brief); }
+    paged.retire_stream(brief);
+    cudaStreamDestroy(brief);
+  }
+  EXPECT_LE(cuda_standin::live().events, 200U) << "events are used again";
+  paged.retire_stream(first);
+  cudaStreamDestroy(first);
+}
+
 INSTANTIATE_TEST_SUITE_P(seeds, retirement, testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace

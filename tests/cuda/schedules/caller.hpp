@@ -50,12 +50,15 @@ class caller {
   void let_go(std::size_t index);
   void let_go_of_all_on(test_stream const& stream);
   void let_go_of_all();
+  void keep_one_on(test_stream const& stream);
+  [[nodiscard]] bool holds_nothing() const { return held_.empty() && outlived_.empty(); }
 
   stage& stage_;
   simulation::seeded chooser_;
   bool const changes_budgets_;
   std::vector<test_stream*> mine_;
   std::vector<use> held_;
+  std::vector<handle> outlived_;  // the streams that they were acquired on
 };
 
 /// Releases what callers gave away, on a stream of its own, until there is no more.
