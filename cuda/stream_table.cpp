@@ -1,6 +1,7 @@
 #include <cuda/stream_table.hpp>
 
 #include <algorithm>
+#include <cassert>
 
 #include <cuda/call_guard.hpp>
 
@@ -77,6 +78,8 @@ result<fence> stream_table::record(cudaStream_t stream) {
     }
     if (status done = state_.check(cudaEventRecord(event->get(), stream), "cudaEventRecord"); !done.ok())
       return done.error();
+    // Another thread may have begun a capture in between, and the event gone into its graph, which is not to be asked about.
+    if (status may = refuse_capturing(stream); !may.ok()) return may.error();
     std::scoped_lock const lock(mutex_);
     seen_stream& one = streams_[*number];
     behind_all = one.issued == seen;
@@ -120,12 +123,15 @@ result<stream_table::entry> stream_table::event_behind(fence which) {
   seen_stream const& one = streams_[which.stream];
   if (which.sequence > one.issued) return state_.refuse(errc::invalid_argument, "a fence that was never recorded");
   if (which.sequence <= one.passed) return entry{};
-  return *std::ranges::lower_bound(one.entries, which.sequence, {}, &entry::sequence);
+  auto const behind = std::ranges::lower_bound(one.entries, which.sequence, {}, &entry::sequence);
+  assert(behind != one.entries.end());
+  return *behind;
 }
 
 result<bool> stream_table::ask(std::uint32_t number, entry const& about) {
   cudaError_t const code = cudaEventQuery(about.event->get());
   if (code == cudaErrorNotReady) return false;
+  if (code == cudaErrorCapturedEvent) return forget_captured(number, about);
   if (code != cudaSuccess) return state_.fail(code, "cudaEventQuery");
   std::scoped_lock const lock(mutex_);
   seen_stream& one = streams_[number];
@@ -133,6 +139,19 @@ result<bool> stream_table::ask(std::uint32_t number, entry const& about) {
   one.entries.erase(one.entries.begin(), std::ranges::upper_bound(one.entries, one.passed, {}, &entry::sequence));
   if (one.retired && one.entries.empty()) one.entries.shrink_to_fit();  // none will come
   return true;
+}
+
+// A capture began and ended while the event was recorded, so it says nothing: the next one does.
+failure stream_table::forget_captured(std::uint32_t number, entry const& about) {
+  {
+    std::scoped_lock const lock(mutex_);
+    auto& entries = streams_[number].entries;
+    if (entries.back().sequence != about.sequence)
+      std::erase_if(entries, [&](entry const& each) { return each.sequence == about.sequence; });
+  }
+  return state_.refuse(
+      errc::would_wait,
+      "a fence went into a graph that another thread captured: the next use of its stream has another");
 }
 
 result<bool> stream_table::passed(fence which) {

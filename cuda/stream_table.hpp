@@ -49,7 +49,7 @@ class stream_table {
     std::uint64_t issued = 0;  // the last sequence minted
     std::uint64_t passed = 0;  // known to have
     bool retired = false;
-    bool asked = false;         // whose it is; not before its capture is over
+    bool asked = false;          // whose it is; not before its capture is over
     std::vector<entry> entries;  // ascending; the last one minted is always among them until it has passed
   };
 
@@ -57,6 +57,7 @@ class stream_table {
   result<entry> event_behind(fence which);
   /// Whether the entry's event has passed; remembers it if so.
   result<bool> ask(std::uint32_t number, entry const& about);
+  failure forget_captured(std::uint32_t number, entry const& about);
   void thin_out(std::uint32_t number);
 
   result<bool> ask_whose(cudaStream_t stream);

@@ -164,5 +164,46 @@ TEST_F(cuda_fences, a_capture_goes_on_whatever_the_device_is_asked) {
   EXPECT_TRUE(port().record(captured).ok());
 }
 
+// Another thread begins a capture on the stream once it was seen not to capture.
+TEST_F(cuda_fences, that_a_capture_overtakes_are_refused_and_the_capture_is_not_broken) {
+  open();
+  cudaStream_t const mine = stream();
+  ASSERT_TRUE(port().record(mine).ok());
+  bool begun = false;
+  cuda_standin::on_return([&](call kind) {
+    if (kind != call::cuda_stream_is_capturing || std::exchange(begun, true)) return;
+    EXPECT_EQ(cuda_standin::begin_capture(mine, cudaStreamCaptureModeRelaxed), cudaSuccess);
+  });
+  EXPECT_EQ(port().record(mine).error().code, errc::would_wait);
+  cuda_standin::on_return({});
+  EXPECT_EQ(cuda_standin::end_capture(mine), cudaSuccess);
+  until_passed(value_or_throw(port().record(mine)));
+}
+
+// The capture begins and ends while the event is recorded: it went into the graph, and can never pass.
+TEST_F(cuda_fences, that_went_into_a_graph_are_answered_by_the_next_on_their_stream) {
+  open();
+  cudaStream_t const mine = stream();
+  ASSERT_TRUE(port().record(mine).ok());
+  bool begun = false;
+  cuda_standin::on_call([&](call kind) {
+    if (kind != call::cuda_event_record || std::exchange(begun, true)) return;
+    EXPECT_EQ(cuda_standin::begin_capture(mine, cudaStreamCaptureModeRelaxed), cudaSuccess);
+  });
+  bool ended = false;
+  cuda_standin::on_return([&](call kind) {
+    if (kind != call::cuda_event_record || std::exchange(ended, true)) return;
+    EXPECT_EQ(cuda_standin::end_capture(mine), cudaSuccess);
+  });
+  fence const lost = value_or_throw(port().record(mine));
+  cuda_standin::on_return({});
+  cuda_standin::on_call([](call) { cuda_standin::step(); });
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(port().passed(lost).error().code, errc::would_wait);
+  ASSERT_TRUE(port().record(mine).ok());
+  cuda_standin::run_all();
+  EXPECT_EQ(port().passed(lost).error().code, errc::would_wait);
+  EXPECT_TRUE(value_or_throw(port().passed(lost)));
+}
+
 }  // namespace
 }  // namespace tierpager::tests

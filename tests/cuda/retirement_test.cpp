@@ -164,23 +164,6 @@ TEST_P(retirement, does_not_end_uses_on_a_new_stream_at_the_same_address) {
   cudaStreamDestroy(own);
 }
 
-// A stream for each request, while a handle of the first one is held.
-TEST_P(retirement, of_many_streams_leaves_nothing_behind) {
-  auto on = std::shared_ptr<device>(value_or_throw(cuda_device::open({.vram_granule_bytes_min = tensor_bytes})));
-  pager paged(model.tensors, model.source, on, {.vram = bytes(tensors * tensor_bytes), .ram = "unlimited"});
-  cudaStream_t const first = made_stream();
-  handle const held = paged.acquire(tensor_id{0}, first);
-  for (std::uint32_t i = 0; i < 500; ++i) {
-    cudaStream_t const brief = made_stream();
-    { handle const used = paged.acquire(tensor_id{i % tensors}, brief); }
-    paged.retire_stream(brief);
-    cudaStreamDestroy(brief);
-  }
-  EXPECT_LE(cuda_standin::live().events, 200U) << "events are used again";
-  paged.retire_stream(first);
-  cudaStreamDestroy(first);
-}
-
 INSTANTIATE_TEST_SUITE_P(seeds, retirement, testing::Range<std::uint64_t>(1, 9));
 
 }  // namespace
