@@ -26,7 +26,7 @@ class device_state {
   failure fail(cudaError_t code, char const* call);
   /// Where another context may be current: whatever the code says may be said of that one.
   [[nodiscard]] failure fail_outside(cudaError_t code, char const* call) const;
-  /// A stream of the device that is never captured; null when it goes.
+  /// A stream of the device that is never captured. Nothing may fail here once it is gone.
   void ask_on(cudaStream_t stream) { ask_on_.store(stream); }
   /// Of this device's own finding.
   [[nodiscard]] failure refuse(errc code, std::string const& why) const;

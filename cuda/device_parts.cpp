@@ -134,9 +134,6 @@ status cuda_device::parts::build() {
 cuda_device::parts::~parts() {
   if (copies != nullptr) (void)cudaStreamSynchronize(copies);
   for (cudaStream_t each : made) (void)cudaStreamDestroy(each);
-  ring.reset();
-  ram.reset();
-  state.ask_on(nullptr);
   if (copies != nullptr) (void)cudaStreamDestroy(copies);
 }
 

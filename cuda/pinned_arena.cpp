@@ -51,9 +51,7 @@ result<std::optional<failure>> pinned_arena::why_no_page_lock(device_state& stat
     if (cudaHostUnregister(*page) != cudaSuccess) (void)cudaHostUnregister(*page);
     return std::optional<failure>();
   }
-  failure why = state.fail(code, "cudaHostRegister");
-  if (status alive = state.alive(); !alive.ok()) return alive.error();
-  return std::optional(std::move(why));
+  return std::optional(state.fail(code, "cudaHostRegister"));
 }
 
 std::uint64_t pinned_arena::granule_bytes() const { return std::max(granule_bytes_min, pages_.page_bytes()); }
@@ -171,7 +169,7 @@ result<pinned_arena::copies_under_way> pinned_arena::look_or_claim(byte_range ra
   auto const first = first_overlapping(range), last = segments_.lower_bound(range.end());
   for (auto at = first; at != last; ++at) {
     seen.last_copy = std::max(seen.last_copy, at->second.last_copy);
-    seen.unsettled = seen.unsettled || at->second.unsettled;
+    seen.unsettled = seen.unsettled || at->second.failed != at->second.settled;
     seen.queueing = seen.queueing || at->second.copies != 0;
   }
   if (seen.queueing || seen.unsettled || seen.last_copy > passed) return seen;
@@ -182,15 +180,21 @@ result<pinned_arena::copies_under_way> pinned_arena::look_or_claim(byte_range ra
   return seen;
 }
 
-// A fence behind copies of which it is not known whether they were queued.
+// A fence behind copies of which it is not known whether they were queued. Another may fail meanwhile, and be queued behind it.
 status pinned_arena::settle(byte_range range) {
+  std::vector<unsigned> failed;
+  auto const each_segment = [&](auto const& what) {
+    std::scoped_lock const lock(mutex_);
+    for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at) what(at->second);
+  };
+  each_segment([&](segment const& one) { failed.push_back(one.failed); });
   auto const behind = streams_.record(copy_stream_);
   if (!behind.ok()) return behind.error();
-  std::scoped_lock const lock(mutex_);
-  for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at) {
-    at->second.last_copy = std::max(at->second.last_copy, behind->sequence);
-    if (at->second.copies == 0) at->second.unsettled = false;
-  }
+  std::size_t next = 0;
+  each_segment([&](segment& one) {
+    one.last_copy = std::max(one.last_copy, behind->sequence);
+    one.settled = failed[next++];
+  });
   return {};
 }
 
@@ -337,7 +341,7 @@ void pinned_arena::end_copy(std::vector<byte_range> const& pieces, std::optional
     if (queued)
       one.last_copy = std::max(one.last_copy, queued->sequence);
     else
-      one.unsettled = true;
+      ++one.failed;
   }
 }
 

@@ -54,7 +54,8 @@ class pinned_arena {
     bool registered = false;
     bool being_cut = false;       // about to be registered anew; copies wait
     bool held_back = false;       // new copies wait a while, so that those under way come to an end
-    bool unsettled = false;       // a copy that may have been queued, without a fence
+    unsigned failed = 0;          // copies that may have been queued, without a fence
+    unsigned settled = 0;         // of these: there is a fence behind them
     unsigned copies = 0;          // between begin_copy and end_copy
     std::uint64_t last_copy = 0;  // on the copy stream
   };

@@ -171,11 +171,10 @@ status vram_arena::commit_granules(run granules) {
   std::size_t reached = granules.first;
   while (done.ok() && reached < granules.end) done = back(reached++);
   if (done.ok()) done = allow_access(granules);
-  if (done.ok()) {
+  if (done.ok())
     set_committed(granules, true);
-    return {};
-  }
-  for (std::size_t i = granules.first; i < granules.end; ++i) take_back(i);
+  else
+    for (std::size_t i = granules.first; i < granules.end; ++i) take_back(i);
   release_spares();
   return done;
 }
