@@ -8,6 +8,7 @@ import machine
 
 SHARES = ("10%", "25%", "50%", "75%", "90%")
 PASSES = 5
+LEAST_BYTES = 4 << 30  # what a smaller model shows is how fast caches are
 SPARE_BYTES = 6 << 30  # what the rest of the machine may need beside the model, twice in memory
 
 # Llama-like: layers' width, feed-forward width, vocabulary, heads, key and value heads. The first of which several layers

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import paging
+import questions
 
 SHIM = "libtierpager_cuda_failing_shim.so"
 FAULT_MODES = ("once", "for_ever", "sticky")
@@ -102,8 +103,15 @@ class Run:
             except (OSError, ValueError, KeyError) as failure:
                 outcome, line = "failed", f"{type(failure).__name__}: {failure}"
         seconds = round(time.monotonic() - begin, 1)
+        report["stages"] = [each for each in report["stages"] if each["name"] != stage.name]
         report["stages"].append({"name": stage.name, "outcome": outcome, "seconds": seconds, "says": line})
         print(f"   {outcome} in {seconds} s: {line}", flush=True)
+
+    def write(self, report):
+        """As far as it got."""
+        with open(os.path.join(self.options.out, "gpu.json"), "w", encoding="utf-8") as file:
+            json.dump(report, file, indent=2)
+            file.write("\n")
 
     def small(self, stage):
         """A model of a few MiB, made once."""
@@ -122,24 +130,53 @@ class Run:
             self.small_model = None
 
 
-def gtest(program):
-    def work(run, stage, _):
+def last_begun(said):
+    """The test that was under way when its program was stopped."""
+    begun = [line.removeprefix("[ RUN      ] ").strip() for line in said.splitlines() if line.startswith("[ RUN      ] ")]
+    return begun[-1] if begun else "none had begun"
+
+
+def gtest(program, suite_limit):
+    """The program's suites, one after the other, so that one that hangs costs only itself."""
+    def one_suite(run, stage, suite):
+        """Its cases by outcome, and what went wrong with the suite as a whole."""
+        counts = {"passed": [], "skipped": [], "failed": []}
         with tempfile.NamedTemporaryFile(suffix=".json") as result:
-            done = run.call(stage.name, [run.program(program), "--gtest_brief=1", f"--gtest_output=json:{result.name}"],
-                            stage.limit)
+            done = run.call(stage.name, [run.program(program), f"--gtest_filter={suite}.*", f"--gtest_output=json:{result.name}"],
+                            suite_limit)
             if done.code is None:
-                return "failed", f"still running after {stage.limit:.0f} s"
+                return counts, f"{suite} hangs in {last_begun(done.said)}"
             try:
-                counts = json.load(open(result.name, encoding="utf-8"))
+                found = json.load(open(result.name, encoding="utf-8"))
             except ValueError:
-                return "failed", f"ended with {done.code} before it was through"
-        cases = [case for suite in counts["testsuites"] for case in suite["testsuite"]]
-        skipped = sum(case["result"] == "SKIPPED" for case in cases)
-        failed = [f"{case['classname']}.{case['name']}" for case in cases if case.get("failures")]
-        line = f"{len(cases) - skipped - len(failed)} of {len(cases)} tests passed, {skipped} skipped"
-        if failed:
-            return "failed", line + f"; the first that failed: {failed[0]}"
-        return ("passed" if done.code == 0 and skipped < len(cases) else "failed"), line
+                return counts, f"{suite} ended with {done.code} in {last_begun(done.said)}"
+        for case in (case for each in found["testsuites"] for case in each["testsuite"]):
+            kind = "failed" if case.get("failures") else "skipped" if case["result"] == "SKIPPED" else "passed"
+            counts[kind].append(f"{case['classname']}.{case['name']}")
+        return counts, None
+
+    def work(run, stage, report):
+        begin = time.monotonic()
+        listed = run.call(stage.name, [run.program(program), "--gtest_list_tests"], suite_limit)
+        suites = [line.split("#")[0].strip().removesuffix(".") for line in listed.said.splitlines()
+                  if line and not line.startswith(" ") and line.split("#")[0].strip().endswith(".")]
+        total = {"passed": [], "skipped": [], "failed": []}
+        wrong = []
+        for suite in suites:
+            if time.monotonic() - begin > stage.limit:
+                wrong.append(f"{suite}: no time left")
+                continue
+            counts, broken = one_suite(run, stage, suite)
+            for kind, cases in counts.items():
+                total[kind] += cases
+            if broken:
+                wrong.append(broken)
+        report.setdefault("tests", {})[stage.name] = {**{kind: len(cases) for kind, cases in total.items()},
+                                                      "failures": total["failed"] + wrong}
+        line = ", ".join(f"{len(cases)} {kind}" for kind, cases in total.items())
+        if wrong or total["failed"]:
+            return "failed", line + f"; the first: {(total['failed'] + wrong)[0]}"
+        return ("passed" if total["passed"] else "failed"), line
     return work
 
 
@@ -247,7 +284,7 @@ def sanitizer(run, stage, _):
         if said and left < stage.limit / 2:
             said.append(f"{tool}: no time left")
             continue
-        done = run.call(stage.name, [found, "--tool", tool, "--error-exitcode", str(SANITIZER_FOUND),
+        done = run.call(stage.name, [found, "--tool", tool, "--report-api-errors", "explicit", "--error-exitcode", str(SANITIZER_FOUND),
                                      run.program("tierpager"), "verify", model, "--device", "cuda"], left)
         if "not supported" in (done.said + done.error).lower():
             return "skipped", "compute-sanitizer says that this device is not supported"
@@ -271,6 +308,9 @@ def page_a_model(run, stage, report):
     run.clean_up()
     folder, model_bytes = paging.place_for(run.options.model_bytes)
     note = ""
+    if model_bytes < paging.LEAST_BYTES and not run.options.preload:
+        return "failed", (f"a model of {paging.LEAST_BYTES >> 30} GiB at least is needed, and there is room for "
+                          f"{model_bytes / 2**30:.1f} GiB in {folder} and, once more, in RAM")
     if model_bytes < run.options.model_bytes:
         note = f"smaller than the {run.options.model_bytes / 2**30:.0f} GiB asked for, since memory is short"
     raw = report.get("raw", {}).get("bytes_a_second", 0)
@@ -299,17 +339,20 @@ def summary(report):
         lines.append(f"{stage['name']:<14} {stage['outcome']:<8} {stage['seconds']:>6.1f} s  {stage['says']}")
     if report["paging"]:
         lines += ["", paging.table(report["paging"])]
+    if report.get("questions"):
+        lines += ["", questions.table(report["questions"])]
     return "\n".join(lines)
 
 
-# The limits add up to less than eight minutes.
+# What is wanted most comes first. The limits add up to more than --seconds, and seldom are all of them used up.
 ALL = (
-    Stage("conformance", 40, gtest("cuda_conformance_tests")),
-    Stage("tests", 80, gtest("gpu_tests")),
+    Stage("conformance", 60, gtest("cuda_conformance_tests", 15)),
+    Stage("tests", 80, gtest("gpu_tests", 30)),
+    Stage("bandwidth", 20, bandwidth),
+    Stage("paging", 150, page_a_model),
+    Stage("questions", 200, questions.questions),
     Stage("examples", 30, examples),
     Stage("text_generator", 20, text_generator),
     Stage("failing_calls", 60, failing_calls),
     Stage("sanitizer", 50, sanitizer),
-    Stage("bandwidth", 20, bandwidth),
-    Stage("paging", 150, page_a_model),
 )

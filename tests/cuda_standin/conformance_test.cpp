@@ -5,9 +5,10 @@
 
 #include <atomic>
 #include <cstring>
-#include <memory>
 #include <thread>
 #include <vector>
+
+#include <tests/cuda_standin/park.hpp>
 
 namespace {
 
@@ -20,25 +21,22 @@ class gate {
   ~gate() { open(); }
 
   void block(cudaStream_t stream) {
-    auto const wait = [](void* opened) {
-      while (!static_cast<std::atomic<bool>*>(opened)->load()) std::this_thread::yield();
-    };
-    EXPECT_EQ(cudaLaunchHostFunc(stream, wait, open_.get()), cudaSuccess);
+    EXPECT_EQ(parked_.park(stream), cudaSuccess);
     blocked_.push_back(stream);
   }
   void open() {
-    open_->store(true);
+    parked_.let_go();
     for (cudaStream_t const stream : blocked_) cudaStreamSynchronize(stream);
     blocked_.clear();
   }
   /// For a stream that is destroyed before the gate opens.
   void open_without_waiting() {
-    open_->store(true);
+    parked_.let_go();
     blocked_.clear();
   }
 
  private:
-  std::shared_ptr<std::atomic<bool>> const open_ = std::make_shared<std::atomic<bool>>(false);
+  tierpager::cuda_standin::parked_stream parked_;
   std::vector<cudaStream_t> blocked_;
 };
 

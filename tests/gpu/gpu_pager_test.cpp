@@ -7,6 +7,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <tests/cuda_standin/park.hpp>
 #include <tests/support/paged_reading.hpp>
 #include <tierpager/checksum.hpp>
 
@@ -106,15 +107,13 @@ TEST_F(gpu_pager, a_stream_that_is_held_up_does_not_hold_up_another_s_acquire) {
   stream_ref const blocked = value_or_throw(gpu_->make_stream());
   stream_ref const other = value_or_throw(gpu_->make_stream());
   pass(paged, other, 0, 1);
-  std::atomic<bool> opened = false;
+  cuda_standin::parked_stream parked;
   {
     handle const held = paged.acquire(tensor_id{0}, blocked);
-    auto const wait = [](void* flag) { static_cast<std::atomic<bool>*>(flag)->wait(false); };
-    ASSERT_EQ(cudaLaunchHostFunc(static_cast<cudaStream_t>(blocked.get()), wait, &opened), cudaSuccess);
+    ASSERT_EQ(parked.park(static_cast<cudaStream_t>(blocked.get())), cudaSuccess);
   }
   for (std::uint32_t i = 1; i < 12; ++i) (void)paged.acquire(tensor_id{i}, other);
-  opened = true;
-  opened.notify_all();
+  parked.let_go();
   pass(paged, other, 0, 5);
   EXPECT_EQ(wrong_, 0U);
 }

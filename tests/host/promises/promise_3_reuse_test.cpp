@@ -241,6 +241,7 @@ TEST_F(promise_3_reuse, makes_no_device_call_for_a_hit_whose_copy_is_complete) {
   auto counted = std::make_shared<faulty_device>(jittery_device());
   pager hits(model.tensors, model.source, counted, {.vram = bytes(6 * page), .ram = bytes(6 * page)});
   handle kept = hits.acquire(tensor_id{0}, stream);
+  (void)hits.acquire(tensor_id{0}, other);  // the first with a stream asks whether it is one of the device's
   std::uint64_t calls = 0;
   eventually([&] {  // the copy is complete, and that is known
     calls = counted->calls();

@@ -1,0 +1,24 @@
+#include <chrono>
+#include <thread>
+
+#include <tests/cuda_standin/park.hpp>
+
+namespace tierpager::cuda_standin {
+namespace {
+
+constexpr std::chrono::seconds limit{30};
+
+void wait_for(void* flag) {
+  auto const end = std::chrono::steady_clock::now() + limit;
+  while (*static_cast<int volatile*>(flag) == 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
+}  // namespace
+
+cudaError_t park(cudaStream_t stream, int volatile* flag) {
+  return cudaLaunchHostFunc(stream, wait_for, const_cast<int*>(flag));
+}
+
+cudaError_t launch_trap(cudaStream_t) { return cudaErrorNotSupported; }
+
+}  // namespace tierpager::cuda_standin
