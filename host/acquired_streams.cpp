@@ -72,6 +72,13 @@ std::vector<acquired_streams::retired_stream>::iterator acquired_streams::positi
       retired_, [&](retired_stream const& each) { return each.stream == stream && each.number > retirements_before; });
 }
 
+std::uint64_t acquired_streams::handles() const {
+  std::uint64_t sum = 0;
+  for (auto const& [stream, one] : living_) sum += one.handles;
+  for (retired_stream const& one : retired_) sum += one.handles;
+  return sum;
+}
+
 acquired_streams::retired_stream const* acquired_streams::retirement_of(stream_ref stream,
                                                                         std::uint64_t retirements_before) {
   auto const found = position_of(stream, retirements_before);

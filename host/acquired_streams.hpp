@@ -42,6 +42,8 @@ class acquired_streams {
   /// first one after so many.
   [[nodiscard]] retired_stream const* retirement_of(stream_ref stream, std::uint64_t retirements_before);
 
+  /// Of all streams.
+  [[nodiscard]] std::uint64_t handles() const;
   /// Streams and retirements remembered.
   [[nodiscard]] std::size_t size() const { return living_.size() + retired_.size(); }
 

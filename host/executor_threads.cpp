@@ -192,7 +192,7 @@ void executor::run_settle() {
   mutex_.unlock();
   auto const recorded = device_->record(device_->copy_stream());
   mutex_.lock();
-  if (recorded.ok()) note_use(*recorded);
+  if (recorded.ok()) note_use(*recorded);  // waited for at the end, where no other fence may be had
   core_->settled(recorded);
   dispatch();
 }

@@ -197,7 +197,7 @@ void executor::abandon() noexcept {
 executor::~executor() {
   constexpr unsigned failures_max = 20000;
   scoped_lock const lock(mutex_);
-  assert(closed_ && outstanding_ == 0);
+  assert(closed_ && outstanding_ == 0 && streams_acquired_.handles() == 0);
   unsigned failures = 0;
   auto const wait_out = [&](fence use) {
     for (auto over = device_->passed(use); !over.ok() || !*over; over = device_->passed(use)) {
