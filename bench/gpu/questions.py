@@ -13,11 +13,11 @@ class Question:
     matters: str
     limit: float = 20
     extra: dict = dataclasses.field(default_factory=dict)
-    works_on_standin: bool = True
 
 
 ALL = (
-    Question("what_creates_a_context", "cudaThreadExchangeStreamCaptureMode cudaSetDevice", "docs/decisions/contexts_are_pushed.md"),
+    Question("what_creates_a_context", "cudaThreadExchangeStreamCaptureMode", "docs/decisions/contexts_are_pushed.md"),
+    Question("does_cuda_set_device_create_one", "yes", "docs/decisions/contexts_are_pushed.md"),
     Question("a_pushed_context", "serves the runtime, and ends with its last release", "docs/decisions/contexts_are_pushed.md"),
     Question("not_ready_as_last_error", "not kept", "stream_table::thin_out asks although an error of the caller's is pending"),
     Question("a_dead_context", "cudaStreamQuery knows, the last error does not", "how device_lost is found out"),

@@ -147,7 +147,7 @@ def gtest(program, suite_limit):
             if done.code is None:
                 return counts, f"{suite} hangs in {last_begun(done.said)}"
             try:
-                found = json.load(open(result.name, encoding="utf-8"))
+                found = json.load(result)
             except ValueError:
                 return counts, f"{suite} ended with {done.code} in {last_begun(done.said)}"
         for case in (case for each in found["testsuites"] for case in each["testsuite"]):

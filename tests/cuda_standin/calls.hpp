@@ -55,6 +55,8 @@ namespace tierpager::cuda_standin {
   X(cu_device_get_attribute, "cuDeviceGetAttribute", true)                                  \
   X(cu_device_primary_ctx_retain, "cuDevicePrimaryCtxRetain", true)                         \
   X(cu_device_primary_ctx_release, "cuDevicePrimaryCtxRelease", true)                       \
+  X(cu_device_primary_ctx_get_state, "cuDevicePrimaryCtxGetState", false)                   \
+  X(cu_ctx_create, "cuCtxCreate", false)                                                    \
   X(cu_ctx_get_current, "cuCtxGetCurrent", true)                                            \
   X(cu_ctx_push_current, "cuCtxPushCurrent", true)                                          \
   X(cu_ctx_pop_current, "cuCtxPopCurrent", true)                                            \

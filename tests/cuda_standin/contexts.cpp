@@ -32,6 +32,8 @@ need need_of(call kind) {
     case call::cu_device_get_attribute:
     case call::cu_device_primary_ctx_retain:
     case call::cu_device_primary_ctx_release:
+    case call::cu_device_primary_ctx_get_state:
+    case call::cu_ctx_create:
     case call::cu_ctx_get_current:
     case call::cu_ctx_push_current:
     case call::cu_ctx_pop_current: return need::nothing;

@@ -149,6 +149,25 @@ CUresult primary_ctx_release(CUdevice device) {
       });
 }
 
+CUresult primary_ctx_get_state(CUdevice device, unsigned* flags, int* active) {
+  return driver_call(call::cu_device_primary_ctx_get_state, [&](world& all, world_lock&) {
+    if (!all.device_exists(device)) return cudaErrorInvalidDevice;
+    *flags = 0;
+    *active = all.contexts[static_cast<std::size_t>(device)].exists ? 1 : 0;
+    return cudaSuccess;
+  });
+}
+
+/// As it was until CUDA 11.4, which is what a caller that asks for that version gets.
+CUresult ctx_create(CUcontext* context, unsigned, CUdevice device) {
+  return driver_call(call::cu_ctx_create, [&](world& all, world_lock&) {
+    if (!all.device_exists(device)) return cudaErrorInvalidDevice;
+    std::uint64_t const handle = all.make_own_context(device);
+    *context = context_of(handle);
+    return all.push_context(handle);
+  });
+}
+
 CUresult ctx_get_current(CUcontext* context) {
   return driver_call(call::cu_ctx_get_current, [&](world& all, world_lock&) {
     *context = context_of(world::handle_of_context(all.current_context()));
@@ -205,11 +224,13 @@ entry named(std::string_view name, Function* function, int since) {
 
 driver_function driver_function_named(char const* name) {
   constexpr int vmm_since = 10020;
-  static std::array<entry, 16> const entries{
+  static std::array<entry, 18> const entries{
       named<decltype(cuDeviceGet)>("cuDeviceGet", device_get, 2000),
       named<decltype(cuDeviceGetAttribute)>("cuDeviceGetAttribute", device_get_attribute, 2000),
       named<CUresult(CUcontext*, CUdevice)>("cuDevicePrimaryCtxRetain", primary_ctx_retain, 7000),
       named<CUresult(CUdevice)>("cuDevicePrimaryCtxRelease", primary_ctx_release, 7000),
+      named<CUresult(CUdevice, unsigned*, int*)>("cuDevicePrimaryCtxGetState", primary_ctx_get_state, 7000),
+      named<CUresult(CUcontext*, unsigned, CUdevice)>("cuCtxCreate", ctx_create, 3020),
       named<CUresult(CUcontext*)>("cuCtxGetCurrent", ctx_get_current, 4000),
       named<CUresult(CUcontext)>("cuCtxPushCurrent", ctx_push_current, 4000),
       named<CUresult(CUcontext*)>("cuCtxPopCurrent", ctx_pop_current, 4000),

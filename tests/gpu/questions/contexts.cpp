@@ -20,10 +20,7 @@ answer what_creates_a_context() {
   auto const after = [&](char const* name, auto&& call) {
     bool const before = has_context();
     call();
-    if (!before && has_context()) {
-      creators.add(name);
-      need(TIERPAGER_DRIVER(cuDevicePrimaryCtxReset)(0), "cuDevicePrimaryCtxReset");
-    }
+    if (!before && has_context()) creators.add(name);
   };
   int number = 0;
   need(cudaGetDeviceCount(&number), "cudaGetDeviceCount");
@@ -36,8 +33,14 @@ answer what_creates_a_context() {
     auto mode = cudaStreamCaptureModeRelaxed;
     (void)cudaThreadExchangeStreamCaptureMode(&mode);
   });
-  std::thread([&] { after("cudaSetDevice", [] { (void)cudaSetDevice(0); }); }).join();
   return {creators.text()};
+}
+
+answer does_cuda_set_device_create_one() {
+  int number = 0;
+  need(cudaGetDeviceCount(&number), "cudaGetDeviceCount");
+  need(cudaSetDevice(0), "cudaSetDevice");
+  return {has_context() ? "yes" : "no"};
 }
 
 /// The device's way: retained, pushed, used by the runtime, taken off, let go.
@@ -117,7 +120,7 @@ answer a_foreign_stream() {
   CUcontext primary = nullptr;
   need(TIERPAGER_DRIVER(cuCtxGetCurrent)(&primary), "cuCtxGetCurrent");
   CUcontext own = nullptr;
-  need(driver_function<CUresult(CUcontext*, unsigned, CUdevice)>("cuCtxCreate")(&own, 0, 0), "cuCtxCreate");
+  need(driver_function<CUresult(CUcontext*, unsigned, CUdevice)>("cuCtxCreate", 3020)(&own, 0, 0), "cuCtxCreate");
   cudaStream_t const stream = made_stream();
   need(TIERPAGER_DRIVER(cuCtxPopCurrent)(&own), "cuCtxPopCurrent");
   unsigned long long id = 0;
@@ -155,6 +158,7 @@ answer the_other_gpu() {
 
 std::vector<question> about_contexts() {
   return {{"what_creates_a_context", what_creates_a_context},
+          {"does_cuda_set_device_create_one", does_cuda_set_device_create_one},
           {"a_pushed_context", a_pushed_context},
           {"not_ready_as_last_error", not_ready_as_last_error},
           {"a_dead_context", a_dead_context},

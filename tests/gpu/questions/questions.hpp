@@ -44,12 +44,12 @@ void need(Code code, char const* call) {
   if (static_cast<int>(code) != 0) throw std::runtime_error(std::string(call) + ": " + name_of(code));
 }
 
-/// A function of the driver, which nothing links.
+/// A function of the driver, which nothing links, as it was in that version of CUDA.
 template <class Function>
-Function* driver_function(char const* name) {
+Function* driver_function(char const* name, unsigned version = 12000) {
   void* found = nullptr;
   cudaDriverEntryPointQueryResult outcome = cudaDriverEntryPointSuccess;
-  need(cudaGetDriverEntryPointByVersion(name, &found, 12000, cudaEnableDefault, &outcome),
+  need(cudaGetDriverEntryPointByVersion(name, &found, version, cudaEnableDefault, &outcome),
        "cudaGetDriverEntryPointByVersion");
   if (found == nullptr) throw std::runtime_error(std::string("the driver has no ") + name);
   return reinterpret_cast<Function*>(found);

@@ -60,6 +60,7 @@ tried try_beside_a_held_stream(std::function<void()> const& call, std::vector<by
 
 /// Everything the bystanders and the calls need, made while nothing is held.
 struct stage {
+  cudaError_t const current = cudaSetDevice(0);  // the driver's calls want a context
   mapped_memory memory{bytes};
   mapped_memory mapped{bytes};
   std::vector<std::byte> pages = std::vector<std::byte>(4 * bytes);
