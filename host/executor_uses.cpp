@@ -167,7 +167,6 @@ void executor::close() noexcept {
     core_->close();
     dispatch();
     while (!idle_readers_.empty()) wake_reader();
-    for (condition* const each : resizers_) each->notify_one();
     copier_wake_.notify_all();
     waiter_wake_.notify_all();
   }

@@ -14,6 +14,7 @@
 #include <tests/support/paged_reading.hpp>
 #include <tests/support/pattern_model.hpp>
 #include <tierpager/cuda_device.hpp>
+#include <tierpager/forwarding_device.hpp>
 #include <tierpager/pager.hpp>
 
 // In front of the C library's, which sanitizers have one in front of already.
@@ -120,6 +121,47 @@ TEST_F(pager_faults, a_pager_that_ends_asks_again_where_asking_fails) {
   open_gate_soon();
 }
 
+/// Makes each copy, and reports one as failed; and is looked at when it ends.
+class late_failure final : public forwarding_device {
+ public:
+  explicit late_failure(std::shared_ptr<device> real) : forwarding_device(std::move(real)) {}
+  ~late_failure() override {
+    EXPECT_EQ(cudaStreamQuery(static_cast<cudaStream_t>(copy_stream().get())), cudaSuccess)
+        << "a copy is to come when the device goes";
+  }
+  result<fence> copy_async(std::uint64_t vram_offset, std::uint64_t ram_offset, std::uint64_t bytes) override {
+    auto const made = forwarding_device::copy_async(vram_offset, ram_offset, bytes);
+    return failing ? result<fence>(failed()) : made;
+  }
+  result<fence> record(stream_ref stream) override {
+    return failing ? result<fence>(failed()) : forwarding_device::record(stream);
+  }
+  std::atomic<bool> failing = true;
+
+ private:
+  static failure failed() { return {.code = errc::device_failed, .what = "as the test asked"}; }
+};
+
+TEST_F(pager_faults, a_pager_that_ends_waits_for_a_copy_whose_call_failed) {
+  auto const on = std::make_shared<late_failure>(std::exchange(device_, nullptr));
+  late_failure& failing = *on;
+  auto const copies = static_cast<cudaStream_t>(on->copy_stream().get());
+  {
+    std::optional<pager> paged;
+    paged.emplace(model_.tensors, model_.source, std::shared_ptr<device>(on),
+                  pager_options{.vram = bytes(2 * tensor_bytes), .ram = "unlimited"});
+    cuda_standin::hold(copies);
+    EXPECT_TRUE(failure_of([&] { (void)paged->acquire(tensor_id{0}, stream_); }));
+    failing.failing = false;
+    opener_ = std::jthread([copies] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      cuda_standin::let_go(copies);
+    });
+    paged.reset();
+    EXPECT_EQ(cudaStreamQuery(copies), cudaSuccess);
+  }
+}
+
 // A lost device -----------------------------------------------------------------------------------------------------
 
 TEST_F(pager_faults, a_device_that_a_release_finds_lost_is_lost_to_the_next_hit) {
@@ -180,6 +222,92 @@ TEST_F(pager_faults, a_use_ends_where_its_stream_cannot_wait_for_the_copy) {
   cuda_standin::let_go(static_cast<cudaStream_t>(paged.on().copy_stream().get()));
   std::vector<tensor_id> const set{tensor_id{2}, tensor_id{3}};
   EXPECT_FALSE(failure_of([&] { (void)paged.acquire(set, stream_); }));
+}
+
+// All VRAM is held by another owner: nobody asks the device but those who wait.
+struct blocked_on_a_lost_device : pager_faults {
+  void expect_lost_while_blocked(std::function<void()> const& before, std::function<void()> const& meanwhile) {
+    pager paged = open(2);
+    std::vector<tensor_id> const set{tensor_id{0}, tensor_id{1}};
+    auto const held = paged.acquire(set, stream_, {.owner = owner_id{7}});
+    warm(paged, tensor_id{0});
+    before();
+    std::optional<failure> why;
+    std::jthread blocked([&] {
+      auto const deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+      why = failure_of([&] { (void)paged.acquire(tensor_id{2}, stream_, {.deadline = deadline}); });
+    });
+    meanwhile();
+    blocked.join();
+    lost_ = true;
+    ASSERT_TRUE(why);
+    EXPECT_EQ(why->code, errc::device_lost) << why->what;
+  }
+};
+
+TEST_F(blocked_on_a_lost_device, is_whoever_found_it_by_blocking) {
+  expect_lost_while_blocked([] { cuda_standin::fail_nth(call::cuda_event_record, 1, lasting::sticky); }, [] {});
+}
+
+TEST_F(blocked_on_a_lost_device, is_whoever_has_work_on_a_stream) {
+  expect_lost_while_blocked(
+      [this] {
+        ASSERT_EQ(cuda_standin::launch(
+                      stream_, {}, [this] { gate_.wait(); }, "work before the wait"),
+                  cudaSuccess);
+      },
+      [this] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        cuda_standin::kill_context(cudaErrorIllegalAddress);
+        gate_.count_down();
+      });
+}
+
+// What else ---------------------------------------------------------------------------------------------------------
+
+TEST_F(pager_faults, no_copy_follows_one_that_failed) {
+  pager paged(model_.tensors, model_.source, std::exchange(device_, nullptr),
+              {.vram = bytes(3 * tensor_bytes), .ram = "unlimited", .chunk_bytes = tensor_bytes / 8});
+  (void)paged.acquire_host(tensor_id{0});  // all of it is there
+  cuda_standin::reset_counts();
+  cuda_standin::fail_nth(call::cuda_memcpy_async, 1, lasting::once);
+  EXPECT_TRUE(failure_of([&] { (void)paged.acquire(tensor_id{0}, stream_); }));
+  (void)paged.acquire(tensor_id{1}, stream_);
+  EXPECT_LE(cuda_standin::calls(call::cuda_memcpy_async), 1U + 8U) << "those of the second tensor";
+}
+
+TEST_F(pager_faults, memory_that_is_refused_to_a_larger_budget_is_warned_of) {
+  std::mutex mutex;
+  std::string warned;
+  pager paged(model_.tensors, model_.source, std::exchange(device_, nullptr),
+              {.vram = bytes(2 * tensor_bytes), .ram = "unlimited", .on_warning = [&](std::string const& what) {
+                 std::scoped_lock const lock(mutex);
+                 warned += what;
+               }});
+  cuda_standin::fail_nth(call::cu_mem_create, 1, lasting::for_ever, cudaErrorMemoryAllocation);
+  (void)failure_of([&] { paged.set_budget(tier::vram, bytes(5 * tensor_bytes)); });
+  auto const told = [&] {
+    std::scoped_lock const lock(mutex);
+    return !warned.empty();
+  };
+  for (int i = 0; i < 500 && !told(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  EXPECT_TRUE(told());
+}
+
+/// A user's own, which throws what this library throws.
+struct throwing_source final : source {
+  status read(std::uint32_t, std::uint64_t, std::span<std::byte>) override {
+    throw error({.code = errc::file_changed, .what = "the user's own words", .file = "mine.bin"});
+  }
+};
+
+TEST_F(pager_faults, what_a_source_throws_is_what_an_acquire_fails_with) {
+  pager paged(model_.tensors, std::make_shared<throwing_source>(), std::exchange(device_, nullptr),
+              {.vram = bytes(2 * tensor_bytes), .ram = "unlimited"});
+  auto const why = failure_of([&] { (void)paged.acquire(tensor_id{0}, stream_); });
+  ASSERT_TRUE(why);
+  EXPECT_EQ(why->code, errc::file_changed);
+  EXPECT_EQ(why->what, "the user's own words");
 }
 
 // Uses and streams ----------------------------------------------------------------------------------------------------
