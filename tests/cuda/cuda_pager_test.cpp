@@ -243,23 +243,28 @@ TEST_F(cuda_pager, keeps_a_held_handle_where_it_is_while_a_graph_is_replayed) {
 
 // Another thread of the program begins to capture the stream between the questions of a release.
 TEST_F(cuda_pager, keeps_what_a_capture_overtakes_until_the_stream_has_another_fence) {
-  pager paged(model_.tensors, model_.source, open_cuda(), {.vram = bytes(2 * tensor_bytes), .ram = "unlimited"});
-  stream_ref const stream = stream_of(paged);
-  std::vector<tensor_id> const first{tensor_id{0}, tensor_id{1}};
-  std::vector<tensor_id> const second{tensor_id{2}, tensor_id{3}};
-  std::vector<handle> held = paged.acquire(first, stream);
-  for (handle const& each : held) read(each, stream);
-  std::atomic<bool> begun = false;
+  std::atomic<bool> armed = false;
+  std::atomic<cudaStream_t> captured = nullptr;
   cuda_standin::on_return([&](call kind) {
-    if (kind != call::cuda_stream_is_capturing || std::this_thread::get_id() != me_ || begun.exchange(true)) return;
-    EXPECT_EQ(cuda_standin::begin_capture(cuda(stream), cudaStreamCaptureModeRelaxed), cudaSuccess);
+    if (kind != call::cuda_stream_is_capturing || std::this_thread::get_id() != me_ || !armed.exchange(false)) return;
+    EXPECT_EQ(cuda_standin::begin_capture(captured, cudaStreamCaptureModeRelaxed), cudaSuccess);
   });
-  held.clear();
-  EXPECT_TRUE(begun);
-  ASSERT_EQ(cuda_standin::end_capture(cuda(stream)), cudaSuccess);
+  {
+    pager paged(model_.tensors, model_.source, open_cuda(), {.vram = bytes(2 * tensor_bytes), .ram = "unlimited"});
+    stream_ref const stream = stream_of(paged);
+    captured = cuda(stream);
+    std::vector<tensor_id> const first{tensor_id{0}, tensor_id{1}};
+    std::vector<tensor_id> const second{tensor_id{2}, tensor_id{3}};
+    std::vector<handle> held = paged.acquire(first, stream);
+    for (handle const& each : held) read(each, stream);
+    armed = true;
+    held.clear();
+    EXPECT_FALSE(armed);
+    ASSERT_EQ(cuda_standin::end_capture(cuda(stream)), cudaSuccess);
+    for (handle const& each : paged.acquire(second, stream)) read(each, stream);
+    ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
+  }
   cuda_standin::on_return({});
-  for (handle const& each : paged.acquire(second, stream)) read(each, stream);
-  ASSERT_EQ(cudaStreamSynchronize(cuda(stream)), cudaSuccess);
   EXPECT_EQ(read_, 4);
   EXPECT_EQ(wrong_, 0);
 }

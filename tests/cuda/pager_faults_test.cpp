@@ -109,15 +109,16 @@ TEST_F(pager_faults, a_pager_that_ends_waits_for_uses_whose_fence_could_not_be_r
 }
 
 TEST_F(pager_faults, a_pager_that_ends_asks_again_where_asking_fails) {
-  pager paged = open(3);
-  handle one = paged.acquire(tensor_id{0}, stream_);
-  read_late(one);
-  one.release();
-  std::atomic<int> fails = 3;
+  std::atomic<int> fails = 0;
   cuda_standin::on_call([&](call kind) {
     if (kind == call::cuda_event_query && fails > 0 && fails-- > 0)
       cuda_standin::fail_nth(call::cuda_event_query, 1, lasting::once);
   });
+  pager paged = open(3);
+  handle one = paged.acquire(tensor_id{0}, stream_);
+  read_late(one);
+  one.release();
+  fails = 3;
   open_gate_soon();
 }
 

@@ -21,9 +21,9 @@ __global__ void trap() { __trap(); }
 
 }  // namespace
 
-cudaError_t park(cudaStream_t stream, int volatile* flag) {
+cudaError_t park(cudaStream_t stream, int* flag) {
   void* on_device = nullptr;
-  cudaError_t const found = cudaHostGetDevicePointer(&on_device, const_cast<int*>(flag), 0);
+  cudaError_t const found = cudaHostGetDevicePointer(&on_device, flag, 0);
   if (found != cudaSuccess) return found;
   wait_for<<<1, 1, 0, stream>>>(static_cast<int volatile*>(on_device));
   return cudaGetLastError();

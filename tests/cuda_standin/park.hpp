@@ -3,12 +3,14 @@
 // code, with a host function all the same. Ends by itself after half a minute, so that nothing hangs for good. One thread.
 #pragma once
 
+#include <atomic>
+
 #include <cuda_runtime_api.h>
 
 namespace tierpager::cuda_standin {
 
 /// Whoever holds `flag`, host memory that the device can read, lets the stream go by setting it to 1.
-cudaError_t park(cudaStream_t stream, int volatile* flag);
+cudaError_t park(cudaStream_t stream, int* flag);
 /// What kills the context: an instruction that no device carries out. cudaErrorNotSupported where no device code runs.
 cudaError_t launch_trap(cudaStream_t stream);
 
@@ -18,24 +20,24 @@ class parked_stream {
     void* memory = nullptr;
     ready_ = cudaHostAlloc(&memory, sizeof(int), cudaHostAllocMapped | cudaHostAllocPortable);
     if (ready_ != cudaSuccess) return;
-    flag_ = static_cast<int volatile*>(memory);
+    flag_ = static_cast<int*>(memory);
     *flag_ = 0;
   }
   parked_stream(parked_stream const&) = delete;
   parked_stream& operator=(parked_stream const&) = delete;
   /// Once what was parked has run.
   ~parked_stream() {
-    if (flag_ != nullptr) (void)cudaFreeHost(const_cast<int*>(flag_));
+    if (flag_ != nullptr) (void)cudaFreeHost(flag_);
   }
 
   cudaError_t park(cudaStream_t stream) { return ready_ == cudaSuccess ? cuda_standin::park(stream, flag_) : ready_; }
   void let_go() {
-    if (flag_ != nullptr) *flag_ = 1;
+    if (flag_ != nullptr) std::atomic_ref(*flag_).store(1);
   }
 
  private:
   cudaError_t ready_ = cudaSuccess;
-  int volatile* flag_ = nullptr;
+  int* flag_ = nullptr;
 };
 
 }  // namespace tierpager::cuda_standin

@@ -10,14 +10,13 @@ constexpr std::chrono::seconds limit{30};
 
 void wait_for(void* flag) {
   auto const end = std::chrono::steady_clock::now() + limit;
-  while (*static_cast<int volatile*>(flag) == 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  while (std::atomic_ref(*static_cast<int*>(flag)).load() == 0 && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
 }
 
 }  // namespace
 
-cudaError_t park(cudaStream_t stream, int volatile* flag) {
-  return cudaLaunchHostFunc(stream, wait_for, const_cast<int*>(flag));
-}
+cudaError_t park(cudaStream_t stream, int* flag) { return cudaLaunchHostFunc(stream, wait_for, flag); }
 
 cudaError_t launch_trap(cudaStream_t) { return cudaErrorNotSupported; }
 

@@ -227,9 +227,9 @@ void caller::retire_one() {
   if (chooser_.happens(40)) let_go_of_all_on(*old);
   std::vector<use> released;
   if (chooser_.happens(50)) {
-    auto const there = std::ranges::partition(held_, [old](use const& each) { return each.on != old; });
-    std::ranges::move(there, std::back_inserter(released));
-    held_.erase(there.begin(), there.end());
+    auto const there = std::partition(held_.begin(), held_.end(), [old](use const& each) { return each.on != old; });
+    std::move(there, held_.end(), std::back_inserter(released));
+    held_.erase(there, held_.end());
   }
   thread beside([&released] {
     for (std::uint32_t i = fibers::choose(20); i > 0; --i) fibers::give_way("before a release");
