@@ -146,8 +146,8 @@ failure stream_table::forget_captured(std::uint32_t number, entry const& about) 
   {
     std::scoped_lock const lock(mutex_);
     auto& entries = streams_[number].entries;
-    if (entries.back().sequence != about.sequence)
-      std::erase_if(entries, [&](entry const& each) { return each.sequence == about.sequence; });
+    auto const found = std::ranges::find(entries, about.sequence, &entry::sequence);
+    if (found != entries.end() && std::next(found) != entries.end()) entries.erase(found);
   }
   return state_.refuse(
       errc::would_wait,
