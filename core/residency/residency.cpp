@@ -135,7 +135,7 @@ bool residency::wants_copy(tensor_id id) const {
 
 std::optional<fence> residency::ready(tensor_id id) const {
   fence const copied = rest_of(id, tier::vram).ready;
-  return slot_of(id, tier::vram).copying && !has_passed(copied) ? std::optional(copied) : std::nullopt;
+  return slot_of(id, tier::vram).copying && !fences_.known_passed(copied) ? std::optional(copied) : std::nullopt;
 }
 
 bool residency::resizing(tier where) const {
@@ -176,7 +176,7 @@ bool residency::idle() const {
   for (tier where : both_tiers)
     if (at(where).remap || !at(where).waiting.empty()) return false;
   bool const drained = !at(tier::vram).arena->draining() && ram_drains_.empty();
-  return drained && loads_.empty() && !settle_asked_ && asked_.empty() && commands_.empty();
+  return drained && loads_.empty() && !settle_asked_ && !fences_.has_questions() && commands_.empty();
 }
 
 void residency::check() const {

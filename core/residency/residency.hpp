@@ -18,11 +18,11 @@
 
 #include <core/residency/command.hpp>
 #include <core/residency/course.hpp>
+#include <core/residency/fence_clock.hpp>
 #include <core/residency/holders.hpp>
 #include <core/residency/residency_options.hpp>
 #include <core/residency/residency_records.hpp>
 #include <core/residency/stage_uses.hpp>
-#include <core/residency/used_streams.hpp>
 #include <tierpager/budget.hpp>
 #include <tierpager/catalog.hpp>
 #include <tierpager/eviction_policy.hpp>
@@ -311,7 +311,7 @@ class residency {
   [[nodiscard]] bool claimed(tensor_id id, byte_range range) const;
   [[nodiscard]] std::uint64_t promised_vram_bytes() const;
   [[nodiscard]] bool room_ahead(tensor_id id);
-  [[nodiscard]] bool in_step() const { return course_.kept() && !streams_.several() && !out_of_turn_; }
+  [[nodiscard]] bool in_step() const { return course_.kept() && !fences_.several() && !out_of_turn_; }
   [[nodiscard]] bool yields(tensor_id id) const;
   void run_ahead() {
     if (course_.has_upcoming()) run_further_ahead();
@@ -349,10 +349,6 @@ class residency {
   bool unstage(tensor_id id, load& one);
   void end_drains();
   void end_quarantine(records::ram_drain& one);
-  [[nodiscard]] bool has_passed(fence which) const {
-    return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
-  }
-  [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   void settle_if_needed();
   [[nodiscard]] bool nothing_waits() const;
   [[nodiscard]] bool somebody_waits() const;
@@ -387,10 +383,7 @@ class residency {
   std::vector<records::quarantine> quarantined_vram_;
   bool settle_asked_ = false;
   std::vector<records::unproven_use> unproven_;  // the earliest first
-  std::vector<std::uint64_t> passed_;            // per stream, the highest sequence known to have passed
-  std::vector<std::uint64_t> running_;  // per stream, the lowest sequence known not to have passed when asked about
-  used_streams streams_;
-  std::vector<fence> asked_;  // about which no answer has come
+  fence_clock fences_;
   holders holders_;
   std::optional<failure> lost_;
   bool closed_ = false;

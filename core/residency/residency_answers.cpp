@@ -39,7 +39,7 @@ void residency::copy_queued(tensor_id id, std::uint32_t chunk, fence done) {
     vram_complete(id, *one);
   } else if (one->ring) {
     one->ring_fences[chunk % ring_slots] = done;
-    if (known_passed(done))
+    if (fences_.known_passed(done))
       queue_reads(id, *one);
     else
       watch(done);
@@ -146,11 +146,7 @@ bool residency::unstage(tensor_id id, load& one) {
 }
 
 void residency::passed(fence which) {
-  if (which.stream >= passed_.size()) passed_.resize(which.stream + 1, 0);
-  passed_[which.stream] = std::max(passed_[which.stream], which.sequence);
-  if (which.stream < running_.size() && running_[which.stream] <= passed_[which.stream])
-    running_[which.stream] = unlimited_bytes;
-  std::erase_if(asked_, [this](fence about) { return has_passed(about); });
+  fences_.passed(which);
   at(tier::vram).arena->passed(which);
   end_drains();
   for (auto& [id, one] : loads_)
@@ -159,14 +155,12 @@ void residency::passed(fence which) {
 }
 
 void residency::running(fence which) {
-  std::erase(asked_, which);
-  if (which.stream >= running_.size()) running_.resize(which.stream + 1, unlimited_bytes);
-  running_[which.stream] = std::min(running_[which.stream], which.sequence);
+  fences_.running(which);
   pump();
 }
 
 void residency::end_drains() {
-  while (!ram_drains_.empty() && known_passed(*ram_drains_.front().until)) {
+  while (!ram_drains_.empty() && fences_.known_passed(*ram_drains_.front().until)) {
     fence const use = ram_drains_.front().stage_use;
     ram_drains_.pop_front();
     end_stage_use(use, {});
@@ -225,7 +219,7 @@ void residency::settled(result<fence> const& outcome) {
     return true;
   });
   settle_if_needed();  // for what failed since this fence was asked for
-  if (known_passed(until)) return passed(until);
+  if (fences_.known_passed(until)) return passed(until);
   watch(until);
   pump();
 }
@@ -234,6 +228,7 @@ void residency::device_lost(failure const& why) {
   if (lost_) return;
   lost_ = why;
   lost_->code = errc::device_lost;
+  fences_.device_lost();
   for (tier where : both_tiers) at(where).open = false;
   reject_all(*lost_);
   std::vector<tensor_id> coming;
@@ -251,7 +246,6 @@ void residency::device_lost(failure const& why) {
     ram_drains_.push_back(one);
   }
   unproved_drains_.clear();
-  asked_.clear();
   end_drains();
   pump();
 }
@@ -280,7 +274,7 @@ bool residency::somebody_waits() const {
 // No answer is outstanding that could let anything go on: what waits is waiting for its turn, for what was loaded ahead, or
 // for callers.
 bool residency::nothing_comes() const {
-  if (settle_asked_ || !asked_.empty() || plan_comes_) return false;
+  if (settle_asked_ || fences_.has_questions() || plan_comes_) return false;
   for (tier where : both_tiers)
     if (at(where).remap) return false;
   if (at(tier::vram).arena->draining() || !ram_drains_.empty()) return false;

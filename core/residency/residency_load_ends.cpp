@@ -35,7 +35,7 @@ void residency::finish(tensor_id id, load& one) {
   assert(one.waiters.empty() && one.reads_out == 0 && one.copies_out == 0);
   load const gone = std::move(one);
   loads_.erase(static_cast<std::uint32_t>(id));
-  if (!gone.last_copy || known_passed(*gone.last_copy)) return stage_over(gone);
+  if (!gone.last_copy || fences_.known_passed(*gone.last_copy)) return stage_over(gone);
   watch(*gone.last_copy);
   ram_drains_.push_back({.until = gone.last_copy, .stage_use = gone.stage_use, .quarantined = {}});
 }
@@ -84,7 +84,7 @@ void residency::give_up_vram(byte_range range, load const& gone) {
     return;
   }
   std::vector<fence> last_uses;
-  if (gone.last_copy && !known_passed(*gone.last_copy)) last_uses.push_back(*gone.last_copy);
+  if (gone.last_copy && !fences_.known_passed(*gone.last_copy)) last_uses.push_back(*gone.last_copy);
   for (fence use : last_uses) watch(use);
   at(tier::vram).arena->free(range, last_uses);
 }
@@ -103,7 +103,7 @@ void residency::give_up_stage(tensor_id id, load const& gone) {
     return;
   }
   if (left) at(tier::ram).arena->free(gone.stage, {});
-  if (lost_ || !drain.until || known_passed(*drain.until)) return stage_over(gone);
+  if (lost_ || !drain.until || fences_.known_passed(*drain.until)) return stage_over(gone);
   watch(*drain.until);
   ram_drains_.push_back(drain);
 }

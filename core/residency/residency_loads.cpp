@@ -70,7 +70,7 @@ void residency::queue_reads(tensor_id id, load& one) {
     if (one.chunks[i] != chunk_state::waiting) continue;
     if (one.ring && i >= ring_slots) {
       auto const& left = one.ring_fences[i % ring_slots];
-      if (one.chunks[i - ring_slots] != chunk_state::queued || !left || !known_passed(*left)) return;
+      if (one.chunks[i - ring_slots] != chunk_state::queued || !left || !fences_.known_passed(*left)) return;
     }
     std::uint64_t const from = i * one.chunk_bytes;
     std::uint64_t const slot_offset = one.ring ? (i % ring_slots) * one.chunk_bytes : from;
@@ -148,7 +148,7 @@ void residency::placed_at(tensor_id id, load& one, tier_arena::placement placed)
 // Somebody may still let go of VRAM: a handle whose owner waits for nothing, or lets others release it; a load that goes on;
 // an answer. What a request was promised is no handle yet.
 bool residency::may_be_released() const {
-  if (settle_asked_ || !asked_.empty() || !quarantined_vram_.empty()) return true;
+  if (settle_asked_ || fences_.has_questions() || !quarantined_vram_.empty()) return true;
   bool any = false;
   holders_.each(tier::vram, [&](owner_id owner, tensor_id held, std::uint64_t uses) {
     bool waits = false;

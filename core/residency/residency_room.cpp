@@ -58,14 +58,14 @@ std::optional<tensor_id> residency::find_victim(tier where) {
 // Where all work is on one stream, its uses do not count: what is loaded now is used behind them. Where there are several,
 // one may stand still until another has gone on, so none may hold up the copies. Nor does the copy of the tensor itself
 // count: the next one queues behind it anyway.
-bool residency::holds_up(fence use) const { return !streams_.only(use.stream) && !known_passed(use); }
+bool residency::holds_up(fence use) const { return !fences_.only(use.stream) && !fences_.known_passed(use); }
 
 residency::use_state residency::last_use_of(tensor_id id) const {
   bool unknown = false;
   auto running = [&](fence use) {
     if (!holds_up(use)) return false;
     unknown = true;
-    return use.stream < running_.size() && running_[use.stream] <= use.sequence;
+    return fences_.known_running(use);
   };
   if (any_last_use(slot_of(id, tier::vram), rest_of(id, tier::vram), running)) return use_state::running;
   return unknown ? use_state::unknown : use_state::over;
@@ -73,9 +73,7 @@ residency::use_state residency::last_use_of(tensor_id id) const {
 
 void residency::ask(tensor_id id) {
   for (fence const use : last_uses_of(id)) {
-    if (!holds_up(use) || std::find(asked_.begin(), asked_.end(), use) != asked_.end()) continue;
-    asked_.push_back(use);
-    emit(ask_command{use});
+    if (holds_up(use) && fences_.ask(use)) emit(ask_command{use});
   }
 }
 
@@ -102,7 +100,7 @@ void residency::evict(tensor_id id, tier where, eviction_reason why) {
     passes->passing = true;
   std::vector<fence> last_uses = where == tier::vram ? last_uses_of(id) : std::vector<fence>();
   if (one.copying) last_uses.push_back(rest_of(id, where).ready);
-  std::erase_if(last_uses, [&](fence use) { return known_passed(use); });
+  std::erase_if(last_uses, [&](fence use) { return fences_.known_passed(use); });
   for (fence use : last_uses) watch(use);
   at(where).arena->free(one.range, last_uses);
   set_range(id, where, {});

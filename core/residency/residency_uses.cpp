@@ -118,7 +118,7 @@ void residency::add_last_use(tensor_id id, fence last_use) {
     used.last_sequences[i] = std::max(used.last_sequences[i], last_use.sequence);
     return;
   }
-  if (!known_passed(last_use)) add_stream(used, id, last_use);
+  if (!fences_.known_passed(last_use)) add_stream(used, id, last_use);
 }
 
 // Another stream than the slot has, though maybe one of those beyond. What is over by now is forgotten.
@@ -129,7 +129,7 @@ void residency::add_stream(slot& one, tensor_id id, fence last_use) {
     uses.push_back({.stream = one.last_streams[i], .sequence = one.last_sequences[i]});
   std::erase_if(uses, [&](fence each) {
     if (each.stream == last_use.stream) last_use.sequence = std::max(last_use.sequence, each.sequence);
-    return each.stream == last_use.stream || known_passed(each);
+    return each.stream == last_use.stream || fences_.known_passed(each);
   });
   uses.push_back(last_use);
   one.streams = static_cast<records::used_by>(std::min(uses.size(), std::size_t{3}));
@@ -159,8 +159,7 @@ void residency::use_ended(tensor_id id, tier where) {
 
 void residency::release(tensor_id id, tier where, owner_id owner, std::optional<fence> last_use) {
   if (last_use && where == tier::vram) {
-    if (!streams_.only(last_use->stream))
-      streams_.used(*last_use, !loads_.empty(), [this](fence which) { return known_passed(which); });
+    fences_.used(*last_use, !loads_.empty());
     add_last_use(id, *last_use);
   }
   end_use(id, where, owner);
@@ -168,7 +167,7 @@ void residency::release(tensor_id id, tier where, owner_id owner, std::optional<
 }
 
 void residency::stream_retired(fence last) {
-  if (streams_.retired(last) && !known_passed(last)) watch(last);
+  if (fences_.retired(last) && !fences_.known_passed(last)) watch(last);
 }
 
 void residency::release_unproven(tensor_id id, owner_id owner, std::uint32_t key, failure const& why) {

@@ -84,8 +84,7 @@ bool residency::ask_in_line(bool anew) {
     victim = next_in_line(id, tier::vram);
     if (!evictable(id, tier::vram) || slot_of(id, tier::vram).pinned) continue;
     if (anew)
-      for (fence const use : last_uses_of(id))
-        if (use.stream < running_.size()) running_[use.stream] = unlimited_bytes;
+      for (fence const use : last_uses_of(id)) fences_.forget_running(use.stream);
     use_state const standing = last_use_of(id);
     if (standing == use_state::over && asks == 0) return false;
     if (standing == use_state::running) continue;
