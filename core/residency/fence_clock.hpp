@@ -20,9 +20,12 @@ class fence_clock {
   void running(fence which);
   /// Nothing runs any more, so every fence counts as passed, and no answer comes.
   void device_lost();
-  [[nodiscard]] bool known_passed(fence which) const {
-    return lost_ || (which.stream < passed_.size() && passed_[which.stream] >= which.sequence);
+  /// What was queued before it has run.
+  [[nodiscard]] bool has_passed(fence which) const {
+    return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;
   }
+  /// Or never will, since the device is lost: nothing has to wait for it.
+  [[nodiscard]] bool known_passed(fence which) const { return lost_ || has_passed(which); }
   [[nodiscard]] bool known_running(fence which) const {
     return which.stream < running_.size() && running_[which.stream] <= which.sequence;
   }

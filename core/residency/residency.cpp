@@ -135,7 +135,7 @@ bool residency::wants_copy(tensor_id id) const {
 
 std::optional<fence> residency::ready(tensor_id id) const {
   fence const copied = rest_of(id, tier::vram).ready;
-  return slot_of(id, tier::vram).copying && !fences_.known_passed(copied) ? std::optional(copied) : std::nullopt;
+  return slot_of(id, tier::vram).copying && !fences_.has_passed(copied) ? std::optional(copied) : std::nullopt;
 }
 
 bool residency::resizing(tier where) const {

@@ -53,6 +53,7 @@ TEST(fence_clock, takes_every_fence_for_passed_once_the_device_is_lost) {
   clock.ask(setup);
   clock.device_lost();
   EXPECT_TRUE(clock.known_passed(setup) && clock.known_passed(inference));
+  EXPECT_FALSE(clock.has_passed(setup)) << "what a copy was to bring is not there";
   EXPECT_FALSE(clock.has_questions());
 }
 
