@@ -238,7 +238,7 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
     owner_id const owner = owner_for(wait);
     scoped_lock lock(mutex_, for_a_hit);
     bool const may_hit = unproven_.empty() && (where == tier::ram || streams_acquired_.knows(stream));
-    records::slot const* const place = may_hit ? core_->try_hit(id, where, owner) : nullptr;
+    slot const* const place = may_hit ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
       held = handle_to(*place, id, where, stream, owner);
       if (!core_->has_commands() && !place->copying) [[likely]]

@@ -130,7 +130,7 @@ class executor {
     return stream.kind() == streams_ && !stream.names_no_one_stream() && !host_stream_access::is_destroyed(stream);
   }
   static constexpr stream_ref no_stream() { return stream_ref(static_cast<void*>(nullptr)); }
-  handle handle_to(records::slot const& place, tensor_id id, tier where, stream_ref stream, owner_id owner)
+  handle handle_to(slot const& place, tensor_id id, tier where, stream_ref stream, owner_id owner)
       TIERPAGER_REQUIRES(mutex_) {
     ++outstanding_;
     std::byte const* const base = where == tier::vram ? vram_base_ : ram_base_;

@@ -17,14 +17,14 @@ void add(leave_cost& to, leave_cost const& more) {
   to.pinned += more.pinned;
   to.ahead += more.ahead;
   to.bytes_in_use += more.bytes_in_use;
-  to.guest_bytes += more.guest_bytes;
+  to.streamed_bytes += more.streamed_bytes;
 }
 
 void subtract(leave_cost& from, leave_cost const& less) {
   from.pinned -= less.pinned;
   from.ahead -= less.ahead;
   from.bytes_in_use -= less.bytes_in_use;
-  from.guest_bytes -= less.guest_bytes;
+  from.streamed_bytes -= less.streamed_bytes;
 }
 
 /// Pieces that touch each other, in the order of addresses, until something lies in between that stays.

@@ -24,7 +24,7 @@ struct leave_cost {
   std::uint32_t pinned = 0;  // how many: only where there is no other way
   std::uint32_t ahead = 0;   // how many that were loaded ahead of the program, and that nobody has used yet
   double bytes_in_use = 0;   // bytes of each, times how much it is used
-  double guest_bytes = 0;    // the same of those that have another home
+  double streamed_bytes = 0;    // the same of those that have another home
   friend auto operator<=>(leave_cost const&, leave_cost const&) = default;  // NOLINT(modernize-use-nullptr)
 };
 

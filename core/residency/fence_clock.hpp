@@ -20,6 +20,7 @@ class fence_clock {
   void running(fence which);
   /// Nothing runs any more, so every fence counts as passed, and no answer comes.
   void device_lost();
+  [[nodiscard]] bool lost() const { return lost_; }
   /// What was queued before it has run.
   [[nodiscard]] bool has_passed(fence which) const {
     return which.stream < passed_.size() && passed_[which.stream] >= which.sequence;

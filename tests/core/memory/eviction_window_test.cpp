@@ -30,7 +30,7 @@ struct scene {
   }
   leave_cost any_cost() {
     leave_cost cost{.pinned = random() % 10 == 0 ? 1U : 0U, .ahead = random() % 8 == 0 ? 1U : 0U};
-    (random() % 2 == 0 ? cost.bytes_in_use : cost.guest_bytes) = static_cast<double>(1 + random() % 1000);
+    (random() % 2 == 0 ? cost.bytes_in_use : cost.streamed_bytes) = static_cast<double>(1 + random() % 1000);
     return cost;
   }
   [[nodiscard]] cost_of_leaving cost() const {
@@ -45,7 +45,7 @@ struct scene {
       sum.pinned += costs[index_of(id)]->pinned;
       sum.ahead += costs[index_of(id)]->ahead;
       sum.bytes_in_use += costs[index_of(id)]->bytes_in_use;
-      sum.guest_bytes += costs[index_of(id)]->guest_bytes;
+      sum.streamed_bytes += costs[index_of(id)]->streamed_bytes;
       for (auto const& [offset, each] : there)
         if (each.id == id) covered += std::min(each.range.end(), range.end()) - std::max(offset, range.offset);
     }

@@ -44,8 +44,8 @@ bool naive_model::any_load_is_read() const {
     tensor_id const id{i};
     load const& read = entries_[i].loads[1];
     load const& copied = entries_[i].loads[0];
-    records::slot const& now = core_.place(id, tier::vram);
-    bool const comes = entries_[i].ahead || now.state == records::slot_state::loading;
+    tierpager::slot const& now = core_.place(id, tier::vram);
+    bool const comes = entries_[i].ahead || now.state == tierpager::slot_state::loading;
     bool const begun = now.range.bytes > 0 && copied.under_way && copied.generation == core_.generation(id);
     if (!comes || begun || read.failed || read.pending > 0) continue;
     auto const bytes = static_cast<std::uint64_t>(std::count(read.done.begin(), read.done.end(), true));

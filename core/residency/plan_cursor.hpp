@@ -1,5 +1,6 @@
-// The way through the model as far as it is known: the order being followed, the plan made for it, and how far ahead of
-// the program loads have been started. Answers questions of the residency core, which acts; under the pager's lock.
+// The order in which the caller acquires, as far as it is known; the plan in force, which was made for it; and the cursor: how
+// far ahead of the program loads have been started. Not thread-safe: called under the pager's lock. Starts no loads itself:
+// the prefetcher does.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +14,13 @@
 
 namespace tierpager {
 
-class course {
+class plan_cursor {
  public:
-  /// A course that is not `kept` watches nothing and never has a plan.
-  course(std::size_t tensors, bool kept);
+  /// Not `enabled`: it watches nothing and never has a plan.
+  plan_cursor(std::size_t tensors, bool enabled);
 
-  [[nodiscard]] bool kept() const { return kept_; }
+  /// Whether orders are followed and plans made at all.
+  [[nodiscard]] bool enabled() const { return enabled_; }
   void declare(std::unique_ptr<access_cycle> order);
   void acquired(std::span<tensor_id const> ids);
   void released(tensor_id id);
@@ -38,10 +40,24 @@ class course {
   bool adopt(std::uint64_t epoch, std::optional<memory_plan> plan);
   /// The plan, until the order that it was made for is no longer followed; null: none.
   [[nodiscard]] memory_plan const* plan() const { return plan_ ? &*plan_ : nullptr; }
+  /// Where the plan has the tensor between its uses, rather than in another tier or in the file.
+  [[nodiscard]] bool at_home(tensor_id id, tier where) const {
+    return plan_ && plan_->homes[index_of(id)] == (where == tier::vram ? home::vram : home::ram);
+  }
+  /// The offset that the plan has for it in that tier, if any.
+  [[nodiscard]] std::optional<std::uint64_t> planned_offset(tensor_id id, tier where) const {
+    if (!plan_) return std::nullopt;
+    std::vector<std::uint64_t> const& offsets = where == tier::vram ? plan_->places : plan_->ram_places;
+    if (offsets.empty() || offsets[index_of(id)] == memory_plan::no_place) return std::nullopt;
+    return offsets[index_of(id)];
+  }
+  /// What was acquired last waits for the plan that was asked for, which says where it goes.
+  void await_plan(bool awaited) { awaited_ = awaited; }
+  [[nodiscard]] bool awaits_plan() const { return awaited_; }
   /// Whether the order ceased to hold since the last call, so that the plan is gone.
   [[nodiscard]] bool take_loss();
 
-  // Running ahead. The cursor lies between the program's position and one cycle beyond.
+  // The cursor: it lies between the program's position and one cycle beyond.
   /// The next tensor to be there in time; none without a plan for the present order, or a whole cycle ahead.
   [[nodiscard]] std::optional<tensor_id> upcoming() const;
   /// Where all of a cycle is there, a look a quarter of a cycle later is early enough, and a hit is spared it.
@@ -59,7 +75,7 @@ class course {
   void move_to(std::size_t position);
   [[nodiscard]] std::size_t around(std::size_t entry) const { return entry < cycle_ ? entry : entry - cycle_; }
 
-  bool kept_;
+  bool enabled_;
   order_tracker tracker_;
   std::optional<memory_plan> plan_;
   std::shared_ptr<acquire_order const> order_;
@@ -68,6 +84,7 @@ class course {
   std::uint64_t asked_epoch_ = 0;
   std::uint64_t planned_epoch_ = 0;
   bool lost_ = false;
+  bool awaited_ = false;
   std::size_t cycle_ = 0;  // entries of the order
   std::size_t position_ = 0;
   std::size_t ahead_ = 0;   // the cursor, counted from the position

@@ -1,39 +1,39 @@
-#include <core/residency/course.hpp>
+#include <core/residency/plan_cursor.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace tierpager {
 
-course::course(std::size_t tensors, bool kept) : kept_(kept), tracker_(kept ? tensors : 0) {}
+plan_cursor::plan_cursor(std::size_t tensors, bool enabled) : enabled_(enabled), tracker_(enabled ? tensors : 0) {}
 
-void course::declare(std::unique_ptr<access_cycle> order) {
-  if (!kept_) return;
+void plan_cursor::declare(std::unique_ptr<access_cycle> order) {
+  if (!enabled_) return;
   tracker_.declare(std::move(order));
   follow();
 }
 
-void course::acquired(std::span<tensor_id const> ids) {
-  if (!kept_) return;
+void plan_cursor::acquired(std::span<tensor_id const> ids) {
+  if (!enabled_) return;
   tracker_.acquired(ids);
   if (tracker_.version() != version_) return follow();
   if (order_ && tracker_.position() != position_) move_to(tracker_.position());
 }
 
-void course::released(tensor_id id) {
-  if (!kept_) return;
+void plan_cursor::released(tensor_id id) {
+  if (!enabled_) return;
   tracker_.released(id);
   if (tracker_.version() != version_) follow();
 }
 
-void course::conditions_changed() {
+void plan_cursor::conditions_changed() {
   if (!order_) return;
   ++epoch_;
 }
 
 // Another order, or none, from here on. The plan of the old one goes with the next plan, or at once where none is to
 // come.
-void course::follow() {
+void plan_cursor::follow() {
   if (tracker_.version() == version_) return;
   version_ = tracker_.version();
   order_ = tracker_.following();
@@ -48,19 +48,19 @@ void course::follow() {
   plan_.reset();
 }
 
-void course::move_to(std::size_t position) {
+void plan_cursor::move_to(std::size_t position) {
   std::size_t const passed = position >= position_ ? position - position_ : position + cycle_ - position_;
   position_ = position;
   ahead_ -= std::min(ahead_, passed);
 }
 
-std::optional<course::question> course::take_question() {
+std::optional<plan_cursor::question> plan_cursor::take_question() {
   if (!has_question()) return std::nullopt;
   asked_epoch_ = epoch_;
   return question{epoch_, order_};
 }
 
-bool course::adopt(std::uint64_t epoch, std::optional<memory_plan> plan) {
+bool plan_cursor::adopt(std::uint64_t epoch, std::optional<memory_plan> plan) {
   if (epoch != epoch_) return false;
   plan_ = std::move(plan);
   planned_epoch_ = epoch;
@@ -68,24 +68,24 @@ bool course::adopt(std::uint64_t epoch, std::optional<memory_plan> plan) {
   return true;
 }
 
-bool course::take_loss() { return std::exchange(lost_, false); }
+bool plan_cursor::take_loss() { return std::exchange(lost_, false); }
 
-void course::advance() {
+void plan_cursor::advance() {
   ++ahead_;
   all_there_ = ahead_ >= cycle_;
 }
 
-void course::fall_back() {
+void plan_cursor::fall_back() {
   ahead_ = 0;
   all_there_ = false;
 }
 
-std::optional<tensor_id> course::upcoming() const {
+std::optional<tensor_id> plan_cursor::upcoming() const {
   if (!has_upcoming()) return std::nullopt;
   return order_->entries[around(position_ + ahead_)].id;
 }
 
-bool course::sooner_than_upcoming(tensor_id id) const {
+bool plan_cursor::sooner_than_upcoming(tensor_id id) const {
   auto const entries = tracker_.entries_until(id);
   return entries && *entries < ahead_;
 }

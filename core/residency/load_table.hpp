@@ -1,0 +1,116 @@
+// The loads under way, the queues in which they wait for room, and the ways in which they end: complete, failed, given up. What
+// a load took goes back to where it came from here and nowhere else. Not thread-safe: called under the pager's lock. Begins no
+// loads and places none in VRAM: the transfers do.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include <core/residency/drains.hpp>
+#include <core/residency/load.hpp>
+#include <core/residency/stages.hpp>
+#include <core/residency/waiting_requests.hpp>
+
+namespace tierpager {
+
+class load_table {
+ public:
+  /// `requests` may be called by whatever ends a load.
+  load_table(ledger& of, evictor& victims, victim_search& search, room_maker& rooms, reservations& promised,
+             waiting_requests& requests);
+
+  [[nodiscard]] load* find(tensor_id id);
+  [[nodiscard]] load const* find(tensor_id id) const { return const_cast<load_table*>(this)->find(id); }
+  load& add(tensor_id id) { return loads_[id]; }
+  [[nodiscard]] std::unordered_map<tensor_id, load> const& all() const { return loads_; }
+  /// Whether an acquire may wait for the load that is under way, or start one.
+  [[nodiscard]] bool joinable(tensor_id id, tier where) const;
+  /// It is to be in VRAM, and has no place there.
+  [[nodiscard]] bool is_unplaced(tensor_id id, load const& coming) const {
+    return coming.to_vram && ledger_.slots.at(id, tier::vram).range.bytes == 0;
+  }
+
+  // Queues: what waits for room in RAM, and what waits for room in VRAM; each in order --------------------------------
+  [[nodiscard]] std::vector<tensor_id> const& staging() const { return staging_; }
+  [[nodiscard]] std::vector<tensor_id> const& placing() const { return placing_; }
+  void wait_for_stage(tensor_id id) { enqueue(staging_, id); }
+  /// `first`: before all others.
+  void wait_for_place(tensor_id id, bool first);
+  void wait_first(tensor_id id, tier where);
+  /// The load has its place in VRAM.
+  void placed(tensor_id id);
+  /// An acquire wants what may have been loaded ahead: it waits as what is asked for does.
+  void ask_for(tensor_id id, load& coming);
+
+  // Stages, reads and copies ---------------------------------------------------------------------------------------
+  /// Gives the load a stage, and reads into it once nothing uses it any more. False where there is no room.
+  bool stage(tensor_id id, load& coming);
+  /// The stage of a load whose tensor is in RAM.
+  void stage_resident(tensor_id id, load& coming) { stages_.use_resident(id, coming); }
+  /// Memory for the stage has come, or will not: then the load has no stage any more.
+  void await_stage(tensor_id id, load& coming);
+  bool unstage(tensor_id id, load& coming);
+  /// What has its stage from that address on and waits for it gets another one.
+  void stage_anew_from(std::uint64_t offset);
+  [[nodiscard]] fence begin_stage_use() { return stages_.begin_use(); }
+  void end_stage_use(fence use, std::span<fence const> before);
+  [[nodiscard]] bool has_room_ahead(tensor_id id) const { return staging_.empty() && stages_.has_room_ahead(id); }
+  /// Its place in RAM has gone to another.
+  [[nodiscard]] bool passes(tensor_id id, load const& coming) const { return stages_.passes(id, coming); }
+  void emit_reads(tensor_id id, load& coming);
+  void emit_copies(tensor_id id, load& coming);
+  /// Stages whose last copy has passed are free.
+  void end_drains();
+  /// A fence has passed: stages and buffers may be free.
+  void fences_passed();
+
+  // Ends: each destroys the load, at once or with the last of its answers ------------------------------------------------
+  void ram_complete(tensor_id id, load& coming);
+  void vram_complete(tensor_id id, load& coming);
+  void fail(tensor_id id, load& coming, failure const& why);
+  /// The load has failed, and an answer has come.
+  void clean_up(tensor_id id, load& coming);
+  /// Of which nothing has been read, nor will be.
+  void drop(tensor_id id, load& coming);
+  /// No request waits for it, and it has no place in VRAM yet: what is read of it stays in RAM.
+  void give_up_ahead(tensor_id id, load& coming);
+  /// All of these. True where there was one.
+  bool give_up_waiting_ahead();
+
+  // Memory that only the device can free ---------------------------------------------------------------------------
+  [[nodiscard]] drains& left_behind() { return drains_; }
+  [[nodiscard]] drains const& left_behind() const { return drains_; }
+  /// Loads that wait for such memory.
+  [[nodiscard]] std::vector<tensor_id> waiting_for_stages() const;
+  [[nodiscard]] bool any_stage_waits() const { return stages_.any_waiting(); }
+
+  /// A load that an acquire asked for waits for room.
+  [[nodiscard]] bool any_awaited() const;
+  /// A load for the device waits for RAM that host handles hold.
+  [[nodiscard]] bool any_starving() const;
+  /// No answer to a read or a copy is outstanding.
+  [[nodiscard]] bool none_goes_on() const;
+
+ private:
+  void enqueue(std::vector<tensor_id>& queue, tensor_id id);
+  void stage_over(tensor_id id, load const& gone);
+  void finish(tensor_id id, load& coming);
+  void leave_stage(tensor_id id, load const& gone);
+  void leave_vram(tensor_id id, load const& gone);
+  void give_up_stage(tensor_id id, load& gone);
+
+  ledger& ledger_;
+  evictor& evictor_;
+  reservations& reservations_;
+  waiting_requests& requests_;
+  stages stages_;
+  drains drains_;
+  std::unordered_map<tensor_id, load> loads_;
+  std::vector<tensor_id> staging_;
+  std::vector<tensor_id> placing_;
+};
+
+}  // namespace tierpager
