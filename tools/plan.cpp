@@ -125,8 +125,9 @@ class planner {
   }
 
   [[nodiscard]] partition partition_of(memory_plan const& plan) const {
-    partition made{
-        .ring_vram_bytes = plan.vram_ring.bytes, .ring_ram_bytes = plan.ram_ring_bytes, .ring_slots = plan.ring_slots};
+    partition made{.buffer_vram_bytes = plan.vram_buffer.bytes,
+                   .buffer_ram_bytes = plan.ram_buffer_bytes,
+                   .buffer_slots = plan.buffer_slots};
     for (std::size_t i = 0; i < plan.homes.size(); ++i) {
       std::uint64_t const bytes = tensors_.infos()[i].bytes;
       if (plan.homes[i] == home::vram) made.vram_bytes += bytes;
@@ -136,7 +137,7 @@ class planner {
     return made;
   }
 
-  // The pager's own LRU knows pins, rings and granules; the textbook caches know none of these.
+  // The pager's own LRU knows pins, buffers and granules; the textbook caches know none of these.
   void compare(plan_report& report) const {
     simulation const under_lru = simulated("lru");
     report.policies.push_back({"lru", under_lru.passes, under_lru.last});

@@ -14,8 +14,8 @@ json partition_json(std::optional<partition> const& homes) {
   return {{"vram", homes->vram_bytes},
           {"ram", homes->ram_bytes},
           {"file", homes->file_bytes},
-          {"ring_vram", homes->ring_vram_bytes},
-          {"ring_ram", homes->ring_ram_bytes}};
+          {"ring_vram", homes->buffer_vram_bytes},
+          {"ring_ram", homes->buffer_ram_bytes}};
 }
 
 json sweep_json(std::vector<sweep_report> const& sweep) {
@@ -49,8 +49,9 @@ std::string partition_text(plan_report const& report) {
   partition const& homes = *report.partition;
   return fmt::format("plan {} stay in VRAM, {} in RAM, {} in the file\n", readable_bytes(homes.vram_bytes),
                      readable_bytes(homes.ram_bytes), readable_bytes(homes.file_bytes)) +
-         fmt::format("     the ring costs {} of VRAM ({}) and {} of RAM\n", readable_bytes(homes.ring_vram_bytes),
-                     plural(homes.ring_slots, "slot"), readable_bytes(homes.ring_ram_bytes));
+         fmt::format("     the streaming buffers take {} of VRAM ({}) and {} of RAM\n",
+                     readable_bytes(homes.buffer_vram_bytes), plural(homes.buffer_slots, "slot"),
+                     readable_bytes(homes.buffer_ram_bytes));
 }
 
 std::string pass_text(std::string_view policy, std::size_t number, pass_report const& pass, plan_report const& report) {

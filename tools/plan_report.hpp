@@ -29,11 +29,11 @@ struct sweep_report {
   std::optional<byte_bound> bound;
 };
 
-/// What lives where, in bytes of tensors, and what the rings take of the tiers for the rest to pass through.
+/// What lives where, in bytes of tensors, and what the buffers take of the tiers for the rest to pass through.
 struct partition {
   std::uint64_t vram_bytes = 0, ram_bytes = 0, file_bytes = 0;
-  std::uint64_t ring_vram_bytes = 0, ring_ram_bytes = 0;
-  std::uint32_t ring_slots = 0;
+  std::uint64_t buffer_vram_bytes = 0, buffer_ram_bytes = 0;
+  std::uint32_t buffer_slots = 0;
 };
 
 struct plan_report {

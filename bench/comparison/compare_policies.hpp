@@ -1,5 +1,5 @@
 // Plays a known sequence of passes through two textbook tiers of one policy and counts. For comparison only: no pins,
-// nothing in use, no ring. Pure; any thread.
+// nothing in use, no buffer. Pure; any thread.
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 namespace tierpager {
 namespace {
 
-// A cycle is seen to repeat once the ring holds it and what has come again. Four times the catalog is room for two
+// A cycle is seen to repeat once the history holds it and what has come again. Four times the catalog is room for two
 // passes that take turns; where that is little, for long cycles of few tensors.
 std::size_t entries_for(std::size_t tensors) {
   std::size_t const generous = std::min<std::size_t>(64 * tensors, 1U << 18U);
@@ -16,7 +16,7 @@ std::size_t entries_for(std::size_t tensors) {
 }  // namespace
 
 acquire_history::acquire_history(std::size_t tensors)
-    : tensors_(tensors), ring_(entries_for(tensors)), mask_(static_cast<std::uint32_t>(ring_.size() - 1)) {
+    : tensors_(tensors), entries_(entries_for(tensors)), mask_(static_cast<std::uint32_t>(entries_.size() - 1)) {
   assert(tensors < call_begins / 8);
   first_ = clock_ = capacity() + 1;  // so that no tensor seems to have been acquired at 0
 }

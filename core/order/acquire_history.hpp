@@ -1,4 +1,4 @@
-// What was acquired last, and for how long it was held: a ring of the latest entries, each linked to the one before of
+// What was acquired last, and for how long it was held: the latest entries, each linked to the one before of
 // the same tensor. Entries are addressed by how long ago they were appended; the latest is 1 ago. Memory is taken once,
 // in proportion to the number of tensors. Not thread-safe; decides nothing.
 #pragma once
@@ -25,7 +25,7 @@ class acquire_history {
     std::uint32_t const distance = clock_ - its.last;
     // Held again while it is held: the earlier entry's hold ends where this one's begins.
     if (its.uses++ != 0) end_hold(its.last, index_in(one));
-    ring_[clock_ & mask_] = {.symbol = one, .held = 0, .earlier = distance};
+    entries_[clock_ & mask_] = {.symbol = one, .held = 0, .earlier = distance};
     its.last = clock_++;
   }
   /// One use ended.
@@ -60,21 +60,21 @@ class acquire_history {
     std::uint32_t earlier = 0;
   };
   struct tensor {
-    std::uint32_t last = 0;  // the clock of its latest entry; stale ones are told by what the ring holds there
+    std::uint32_t last = 0;  // the clock of its latest entry; stale ones are told by what lies there now
     std::uint32_t uses = 0;
   };
   [[nodiscard]] entry const& at(std::uint32_t ago) const {
     assert(ago > 0 && ago <= capacity());
-    return ring_[(clock_ - ago) & mask_];
+    return entries_[(clock_ - ago) & mask_];
   }
   void end_hold(std::uint32_t when, std::uint32_t index) {
-    auto& one = ring_[when & mask_];
+    auto& one = entries_[when & mask_];
     std::uint32_t const ago = clock_ - when;
     if (ago <= capacity() && index_in(one.symbol) == index) one.held = ago;
   }
 
   std::vector<tensor> tensors_;
-  std::vector<entry> ring_;
+  std::vector<entry> entries_;
   std::uint32_t mask_;
   std::uint32_t clock_, first_;
 };

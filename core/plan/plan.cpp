@@ -17,10 +17,10 @@ namespace {
 using flags = std::vector<std::uint8_t>;
 
 // A choice that leaves everything where it is costs nothing to change to, but may stream unevenly, or need a larger
-// ring, for as long as the plan holds. It is taken as long as its cycle is at most this much dearer: in bytes, and in
+// buffer, for as long as the plan holds. It is taken as long as its cycle is at most this much dearer: in bytes, and in
 // seconds where they are known. So the tensors that happen to be there after the first pass stay, unless time says no.
 constexpr double dearer_bytes = 1.01, dearer_seconds = 1.03;
-constexpr double close_to_shortest = 1.005;  // no deeper ring is tried for less
+constexpr double close_to_shortest = 1.005;  // no deeper buffer is tried for less
 // Tensors that cost more to call for than to copy never stream, as long as all of them together are a small share.
 constexpr std::uint64_t tiny_bytes = 1 << 20, tiny_share = 200;
 
@@ -106,7 +106,7 @@ class planner {
 
   struct choice {
     selection chosen;
-    layout ring;  // places of what streams, from the ring's start
+    layout buffer;  // places of what streams, from the buffer's start
     double seconds = 0;
   };
 
@@ -122,7 +122,7 @@ class planner {
     if (std::find(stays.begin(), stays.end(), 1) != stays.end() && leave_in_place(ask, *found)) return true;
     std::optional<layout> laid =  // a pin in the way may leave yet
         lay_out_keeping({&request_.vram_held, &request_.pinned_vram}, request_.vram_space, request_.vram_gaps,
-                        request_.vram_bytes, resident_, request_.vram_now, found->chosen.ring_bytes);
+                        request_.vram_bytes, resident_, request_.vram_now, found->chosen.buffer_bytes);
     if (!laid) return false;
     adopt(std::move(*laid), std::move(*found));
     return true;
@@ -132,23 +132,23 @@ class planner {
     streamed_ = std::move(found.chosen.streamed);
     plan_.places = std::move(laid.places);
     for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
-      if (streamed_[tensor]) plan_.places[tensor] = laid.ring.offset + found.ring.places[tensor];
-    plan_.vram_ring = laid.ring;
-    plan_.ring_slots = found.chosen.slots;
+      if (streamed_[tensor]) plan_.places[tensor] = laid.buffer.offset + found.buffer.places[tensor];
+    plan_.vram_buffer = laid.buffer;
+    plan_.buffer_slots = found.chosen.slots;
   }
 
   /// Other tensors stream than were chosen, so that none has to move: as long as that is little dearer.
   bool leave_in_place(selection_request const& ask, choice const& found) {
     std::vector<std::uint64_t> costs(tensors());
     for (std::size_t tensor = 0; tensor < tensors(); ++tensor) {
-      bool const small = 2 * request_.vram_bytes[tensor] <= found.chosen.ring_bytes;
+      bool const small = 2 * request_.vram_bytes[tensor] <= found.chosen.buffer_bytes;
       if (ask.candidates[tensor] && small) costs[tensor] = cycle_.loads(tensor) * request_.vram_bytes[tensor];
     }
     flags resident = resident_;
     auto laid = lay_out_in_place(request_.vram_space, request_.vram_gaps, request_.vram_bytes, request_.vram_now,
-                                 request_.vram_held, found.chosen.ring_bytes, costs, resident);
+                                 request_.vram_held, found.chosen.buffer_bytes, costs, resident);
     if (!laid) return false;
-    std::uint64_t sum = found.chosen.ring_bytes;
+    std::uint64_t sum = found.chosen.buffer_bytes;
     for (std::size_t tensor = 0; tensor < tensors(); ++tensor)
       if (resident[tensor]) sum += request_.vram_bytes[tensor];
     if (sum > vram_limit()) return false;
@@ -161,11 +161,11 @@ class planner {
         in_place.chosen.loaded_bytes += cycle_.loads(tensor) * request_.vram_bytes[tensor];
       }
     }
-    in_place.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, found.chosen.ring_bytes}};
-    if (!place_streamed(cycle_, request_.vram_bytes, in_place.chosen.streamed, found.chosen.slots, in_place.ring))
+    in_place.buffer = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, found.chosen.buffer_bytes}};
+    if (!place_streamed(cycle_, request_.vram_bytes, in_place.chosen.streamed, found.chosen.slots, in_place.buffer))
       return false;
     std::uint64_t const ram =
-        request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, request_.ram_ring_floor_bytes);
+        request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, request_.ram_buffer_floor_bytes);
     if (found.chosen.streamed_bytes <= ram && in_place.chosen.streamed_bytes > ram) return false;
     if (request_.rates.link_bytes_per_second > 0) in_place.seconds = seconds(in_place);
     if (static_cast<double>(in_place.chosen.loaded_bytes) >
@@ -203,7 +203,7 @@ class planner {
     return keep ? kept : fresh;
   }
 
-  /// The ring's depth that takes the least time; two slots where rates are not known, one where two find no room. Of a
+  /// The buffer's depth that takes the least time; two slots where rates are not known, one where two find no room. Of a
   /// given depth, if one is given.
   std::optional<choice> choose_depth(selection_request const& ask, std::uint32_t given) {
     transfer_rates const& rates = request_.rates;
@@ -228,20 +228,20 @@ class planner {
     return best;
   }
 
-  /// Fixed places may need more ring than the sum of what is held at once.
+  /// Fixed places may need more buffer than the sum of what is held at once.
   std::optional<choice> choose_places(selector& select, std::uint32_t slots) {
-    std::uint64_t least_ring_bytes = 0;
+    std::uint64_t least_buffer_bytes = 0;
     for (int attempt = 0; attempt < 8; ++attempt) {
       choice made;
-      std::optional<selection> chosen = select.select(slots, least_ring_bytes);
+      std::optional<selection> chosen = select.select(slots, least_buffer_bytes);
       if (!chosen) return std::nullopt;
       made.chosen = std::move(*chosen);
-      made.ring = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, made.chosen.ring_bytes}};
-      if (place_streamed(cycle_, request_.vram_bytes, made.chosen.streamed, made.chosen.slots, made.ring)) {
+      made.buffer = {std::vector<std::uint64_t>(tensors(), memory_plan::no_place), {0, made.chosen.buffer_bytes}};
+      if (place_streamed(cycle_, request_.vram_bytes, made.chosen.streamed, made.chosen.slots, made.buffer)) {
         if (made.chosen.streamed_bytes > 0 && request_.rates.link_bytes_per_second > 0) made.seconds = seconds(made);
         return made;
       }
-      least_ring_bytes = round_up(made.chosen.ring_bytes + made.chosen.ring_bytes / 8, granule_bytes_);
+      least_buffer_bytes = round_up(made.chosen.buffer_bytes + made.chosen.buffer_bytes / 8, granule_bytes_);
     }
     return std::nullopt;
   }
@@ -253,7 +253,7 @@ class planner {
                           .bytes = request_.vram_bytes,
                           .streamed = made.chosen.streamed,
                           .from_file = {},
-                          .places = made.ring.places,
+                          .places = made.buffer.places,
                           .rates = request_.rates},
                          compute_);
   }
@@ -272,17 +272,17 @@ class planner {
                           .candidates = std::move(candidates),
                           .stays = {},
                           .budget_bytes = request_.ram_budget_bytes - std::min(request_.ram_budget_bytes, pinned),
-                          .least_ring_bytes = request_.ram_ring_floor_bytes};
+                          .least_buffer_bytes = request_.ram_buffer_floor_bytes};
     std::optional<selection> chosen = choose_ram(ask);
     if (!chosen) {
       // Too little for whole tensors: they come through in pieces.
-      ask.ring_is_least = true;
-      ask.least_ring_bytes = std::min(ask.least_ring_bytes, ask.budget_bytes);
+      ask.buffer_is_least = true;
+      ask.least_buffer_bytes = std::min(ask.least_buffer_bytes, ask.budget_bytes);
       chosen = choose_ram(ask);
     }
     assert(chosen);
     to_file_ = chosen->streamed;
-    plan_.ram_ring_bytes = chosen->ring_bytes;
+    plan_.ram_buffer_bytes = chosen->buffer_bytes;
   }
 
   std::optional<selection> choose_ram(selection_request ask) {
@@ -314,12 +314,12 @@ class planner {
                                 .candidates = std::move(candidates),
                                 .stays = {},
                                 .budget_bytes = request_.ram_budget_bytes - always,
-                                .least_ring_bytes = request_.ram_ring_floor_bytes};
+                                .least_buffer_bytes = request_.ram_buffer_floor_bytes};
     std::optional<selection> chosen = choose_ram(ask);
     if (!chosen) chosen = selector(ask).select(1);
     if (!chosen) return false;
     to_file_ = chosen->streamed;
-    plan_.ram_ring_bytes = chosen->ring_bytes;
+    plan_.ram_buffer_bytes = chosen->buffer_bytes;
     return true;
   }
 
@@ -333,7 +333,7 @@ class planner {
       here[tensor] = stays[tensor] && !request_.ram_now.empty() && request_.ram_now[tensor].bytes != 0;
     }
     auto laid = lay_out_keeping({&here, &request_.pinned_ram}, request_.ram_space, request_.ram_gaps,
-                                request_.ram_bytes, stays, request_.ram_now, plan_.ram_ring_bytes);
+                                request_.ram_bytes, stays, request_.ram_now, plan_.ram_buffer_bytes);
     if (laid) plan_.ram_places = std::move(laid->places);
   }
 
@@ -366,7 +366,7 @@ class planner {
                                    .streamed = streamed_,
                                    .from_file = to_file_,
                                    .places = plan_.places,
-                                   .ram_ring_bytes = plan_.ram_ring_bytes,
+                                   .ram_buffer_bytes = plan_.ram_buffer_bytes,
                                    .rates = request_.rates},
                                   compute_);
   }

@@ -12,18 +12,18 @@ namespace {
 
 constexpr unsigned windows_max = 64;  // each is looked for among all that lies there
 
-// Which tensor lies where in a space with gaps, as the plan will have it. The ring is one more tensor.
+// Which tensor lies where in a space with gaps, as the plan will have it. The buffer is one more tensor.
 class layout_maker {
  public:
   layout_maker(byte_range space, std::vector<byte_range> const& gaps, std::vector<std::uint64_t> const& bytes,
-               std::uint64_t ring_bytes)
+               std::uint64_t buffer_bytes)
       : sizes_(bytes), holes_(space.end()), places_(bytes.size() + 1, memory_plan::no_place) {
-    sizes_.push_back(ring_bytes);
+    sizes_.push_back(buffer_bytes);
     if (space.offset > 0) (void)holes_.allocate_at({0, space.offset});
     for (byte_range const gap : gaps) (void)holes_.allocate_at(gap);
   }
 
-  [[nodiscard]] std::uint32_t ring() const { return static_cast<std::uint32_t>(sizes_.size() - 1); }
+  [[nodiscard]] std::uint32_t buffer() const { return static_cast<std::uint32_t>(sizes_.size() - 1); }
   [[nodiscard]] std::uint64_t size_of(std::uint32_t tensor) const { return sizes_[tensor]; }
   [[nodiscard]] bool lies(std::uint32_t tensor) const { return places_[tensor] != memory_plan::no_place; }
 
@@ -64,7 +64,7 @@ class layout_maker {
   }
 
  private:
-  std::vector<std::uint64_t> sizes_;  // of the tensors, and of the ring
+  std::vector<std::uint64_t> sizes_;  // of the tensors, and of the buffer
   offset_arena holes_;
   tenants there_;
   std::vector<std::uint64_t> places_;
@@ -81,8 +81,8 @@ void largest_first(std::vector<std::uint32_t>& tensors, std::vector<std::uint64_
 std::optional<layout> lay_out_anew(byte_range space, std::vector<byte_range> const& gaps,
                                    std::vector<std::uint64_t> const& bytes, std::vector<std::uint8_t> const& resident,
                                    std::vector<byte_range> const& now, std::vector<bool> const& fixed,
-                                   std::uint64_t ring_bytes) {
-  layout_maker maker(space, gaps, bytes, ring_bytes);
+                                   std::uint64_t buffer_bytes) {
+  layout_maker maker(space, gaps, bytes, buffer_bytes);
   std::vector<std::uint32_t> coming;
   for (std::uint32_t tensor = 0; tensor < bytes.size(); ++tensor) {
     if (!resident[tensor] || bytes[tensor] == 0) continue;
@@ -90,7 +90,7 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<byte_range> con
     if (!stays || !maker.put_at(tensor, now[tensor].offset)) coming.push_back(tensor);
   }
   largest_first(coming, bytes);
-  bool const fits = maker.put_into_hole(maker.ring()) &&
+  bool const fits = maker.put_into_hole(maker.buffer()) &&
                     std::ranges::all_of(coming, [&](std::uint32_t tensor) { return maker.put_into_hole(tensor); });
   return fits ? std::optional(maker.made()) : std::nullopt;
 }
@@ -98,17 +98,17 @@ std::optional<layout> lay_out_anew(byte_range space, std::vector<byte_range> con
 std::optional<layout> lay_out_keeping(std::initializer_list<std::vector<bool> const*> fixed, byte_range space,
                                       std::vector<byte_range> const& gaps, std::vector<std::uint64_t> const& bytes,
                                       std::vector<std::uint8_t> const& resident, std::vector<byte_range> const& now,
-                                      std::uint64_t ring_bytes) {
+                                      std::uint64_t buffer_bytes) {
   for (std::vector<bool> const* stays : fixed)
-    if (auto laid = lay_out_anew(space, gaps, bytes, resident, now, *stays, ring_bytes)) return laid;
-  return lay_out_anew(space, gaps, bytes, resident, now, {}, ring_bytes);
+    if (auto laid = lay_out_anew(space, gaps, bytes, resident, now, *stays, buffer_bytes)) return laid;
+  return lay_out_anew(space, gaps, bytes, resident, now, {}, buffer_bytes);
 }
 
 std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range> const& gaps,
                                        std::vector<std::uint64_t> const& bytes, std::vector<byte_range> const& now,
-                                       std::vector<bool> const& fixed, std::uint64_t ring_bytes,
+                                       std::vector<bool> const& fixed, std::uint64_t buffer_bytes,
                                        std::vector<std::uint64_t> const& costs, std::vector<std::uint8_t>& resident) {
-  layout_maker maker(space, gaps, bytes, ring_bytes);
+  layout_maker maker(space, gaps, bytes, buffer_bytes);
   std::vector<std::uint32_t> coming, streaming;
   for (std::uint32_t tensor = 0; tensor < bytes.size(); ++tensor) {
     if (bytes[tensor] == 0 || (!resident[tensor] && costs[tensor] == 0)) continue;
@@ -116,7 +116,7 @@ std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range>
     if (!here && resident[tensor]) coming.push_back(tensor);
   }
   largest_first(coming, bytes);
-  coming.insert(coming.begin(), maker.ring());
+  coming.insert(coming.begin(), maker.buffer());
   for (std::size_t next = 0; next < coming.size(); ++next) {
     std::uint32_t const tensor = coming[next];
     if (maker.put_into_hole(tensor)) continue;
@@ -127,7 +127,7 @@ std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range>
       if (stays) return std::nullopt;
       return leave_cost{.bytes_in_use = static_cast<double>(costs[each] > 0 ? costs[each] : 2 * bytes[each])};
     });
-    if (!left && (tensor == maker.ring() || costs[tensor] == 0)) return std::nullopt;
+    if (!left && (tensor == maker.buffer() || costs[tensor] == 0)) return std::nullopt;
     if (!left) streaming.push_back(tensor);
     for (std::uint32_t const leaving : left.value_or(std::vector<std::uint32_t>()))
       (costs[leaving] > 0 ? streaming : coming).push_back(leaving);

@@ -34,7 +34,7 @@ class byte_queue {
   std::uint64_t bytes_, used_bytes_ = 0;
 };
 
-/// What lies where in the VRAM ring, and the call that lets go of it.
+/// What lies where in the VRAM buffer, and the call that lets go of it.
 class places_in_use {
  public:
   /// Takes out what lies in the range; the last call of those that used it, plus one.
@@ -78,8 +78,8 @@ double cycle_seconds(pipeline const& run, std::vector<double> const& compute) {
   auto const seconds = [](std::uint64_t bytes, double rate) {
     return rate > 0 ? static_cast<double>(bytes) / rate : 0;
   };
-  places_in_use ring;
-  byte_queue ram_ring(run.ram_ring_bytes);
+  places_in_use buffer;
+  byte_queue ram_buffer(run.ram_buffer_bytes);
   std::vector<double> done;  // compute of each call so far
   done.reserve(std::size_t{calls} * 2);
   double link_free = 0, disk_free = 0, now = 0;
@@ -91,17 +91,17 @@ double cycle_seconds(pipeline const& run, std::vector<double> const& compute) {
         if (!run.streamed[use->tensor] || size == 0) continue;
         byte_range const where{run.places[use->tensor], size};
         // What the place holds has been let go by now: it waits for no call that has not been.
-        std::uint64_t const until = std::min<std::uint64_t>(ring.clear(where), done.size());
+        std::uint64_t const until = std::min<std::uint64_t>(buffer.clear(where), done.size());
         double start = std::max(link_free, until == 0 ? 0 : done[until - 1]);
         bool const from_file = !run.from_file.empty() && run.from_file[use->tensor] != 0;
         if (from_file) {
-          disk_free = std::max(disk_free, ram_ring.make_room(size)) + seconds(size, run.rates.disk_bytes_per_second);
+          disk_free = std::max(disk_free, ram_buffer.make_room(size)) + seconds(size, run.rates.disk_bytes_per_second);
           // Chunks are copied while later ones are read: only the last waits for the last.
           start = std::max(start, disk_free - seconds(size, run.rates.link_bytes_per_second));
         }
         link_free = start + seconds(size, run.rates.link_bytes_per_second);
-        if (from_file) ram_ring.take(size, link_free);
-        ring.put(where, round * calls + use->until);
+        if (from_file) ram_buffer.take(size, link_free);
+        buffer.put(where, round * calls + use->until);
         now = std::max(now, link_free);
       }
       now += compute[call];

@@ -16,7 +16,7 @@ struct pipeline {
   std::vector<std::uint8_t> const& streamed;   // per tensor
   std::vector<std::uint8_t> const& from_file;  // per tensor; may be empty
   std::vector<std::uint64_t> const& places;    // per tensor: a copy waits for what lies where it goes
-  std::uint64_t ram_ring_bytes = 0;
+  std::uint64_t ram_buffer_bytes = 0;
   transfer_rates rates;
 };
 

@@ -10,7 +10,7 @@
 namespace tierpager {
 namespace {
 
-/// A stretch of the ring while one use lasts.
+/// A stretch of the buffer while one use lasts.
 struct occupied {
   byte_range where;
   std::uint32_t until;   // counted through the cycle's end
@@ -21,9 +21,9 @@ constexpr std::uint32_t several = ~std::uint32_t{0};
 
 bool overlap(byte_range left, byte_range right) { return left.offset < right.end() && right.offset < left.end(); }
 
-class ring_filler {
+class buffer_filler {
  public:
-  ring_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into, std::uint32_t slots)
+  buffer_filler(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes, layout& into, std::uint32_t slots)
       : looks_back_(slots + 2), cycle_(cycle), bytes_(bytes), into_(into) {}
 
   bool fill(std::vector<std::uint8_t> const& streamed) {
@@ -63,7 +63,7 @@ class ring_filler {
     for (tensor_use const& use : uses) {
       if (use.until <= cycle_.calls()) continue;
       if (into_.places[use.tensor] == memory_plan::no_place) {
-        into_.places[use.tensor] = into_.ring.offset + offset;
+        into_.places[use.tensor] = into_.buffer.offset + offset;
         offset += bytes_[use.tensor];
       }
       recent_.push_back({{place_of(use.tensor), bytes_[use.tensor]}, use.until - cycle_.calls(), 0, use.tensor});
@@ -71,7 +71,9 @@ class ring_filler {
     ++order_;
   }
 
-  [[nodiscard]] std::uint64_t place_of(std::uint32_t tensor) const { return into_.places[tensor] - into_.ring.offset; }
+  [[nodiscard]] std::uint64_t place_of(std::uint32_t tensor) const {
+    return into_.places[tensor] - into_.buffer.offset;
+  }
 
   [[nodiscard]] std::vector<byte_range> placed(block uses) const {
     std::vector<byte_range> ranges;
@@ -114,7 +116,7 @@ class ring_filler {
   }
 
   void put(tensor_use const& use, std::uint64_t at) {
-    into_.places[use.tensor] = into_.ring.offset + at;
+    into_.places[use.tensor] = into_.buffer.offset + at;
     bool const once = cycle_.loads(use.tensor) == 1;
     byte_range const where{at, bytes_[use.tensor]};
     // What lies side by side and is let go together is one, unless it comes again on its own.
@@ -154,16 +156,16 @@ class ring_filler {
   /// lies there is oldest, so that a copy may start earliest.
   [[nodiscard]] std::optional<std::uint64_t> best_place(std::uint64_t bytes, tensor_use const& use,
                                                         std::uint64_t next_bytes) const {
-    if (bytes > into_.ring.bytes) return std::nullopt;
+    if (bytes > into_.buffer.bytes) return std::nullopt;
     std::uint32_t const call = use.from;
-    std::vector<std::uint64_t> tries{0, into_.ring.bytes - bytes};
+    std::vector<std::uint64_t> tries{0, into_.buffer.bytes - bytes};
     for (byte_range const each : coming_) {
-      if (each.end() + bytes <= into_.ring.bytes) tries.push_back(each.end());
+      if (each.end() + bytes <= into_.buffer.bytes) tries.push_back(each.end());
       if (each.offset >= bytes) tries.push_back(each.offset - bytes);
     }
     for (auto newest = recent_.rbegin(); newest != recent_.rend(); ++newest) {
       occupied const& each = *newest;
-      if (each.where.end() + bytes <= into_.ring.bytes) tries.push_back(each.where.end());
+      if (each.where.end() + bytes <= into_.buffer.bytes) tries.push_back(each.where.end());
       if (each.where.offset >= bytes) tries.push_back(each.where.offset - bytes);
     }
     std::optional<std::uint64_t> best;
@@ -188,7 +190,7 @@ class ring_filler {
                                   (room ? 64 : 0) + (clear ? 64 : 0);
       if (score > best_score) best = at;
       best_score = std::max(score, best_score);
-      // In a deep ring the next place round is as good as any.
+      // In a deep buffer the next place round is as good as any.
       if (looks_back_ > 4 && age + 2 >= looks_back_ && room && clear && use.until == call + 1) break;
     }
     return best;
@@ -207,14 +209,14 @@ class ring_filler {
       if (each.offset >= end + bytes) return true;
       end = std::max(end, each.end());
     }
-    return into_.ring.bytes >= end + bytes;
+    return into_.buffer.bytes >= end + bytes;
   }
 
   std::uint32_t looks_back_;  // streaming calls
   cycle_uses const& cycle_;
   std::vector<std::uint64_t> const& bytes_;
   layout& into_;
-  std::vector<occupied> recent_;   // offsets from the ring's start
+  std::vector<occupied> recent_;   // offsets from the buffer's start
   std::vector<byte_range> first_;  // where the cycle's first block lies, once it is about to come again
   std::vector<byte_range> coming_;
   bool last_block_ = false;
@@ -225,15 +227,15 @@ class ring_filler {
 
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                     std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into) {
-  return ring_filler(cycle, bytes, into, slots).fill(streamed);
+  return buffer_filler(cycle, bytes, into, slots).fill(streamed);
 }
 
 std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                            std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places) {
-  std::map<std::uint64_t, std::uint32_t> there;  // what lies in the ring, by place
+  std::map<std::uint64_t, std::uint32_t> there;  // what lies in the buffer, by place
   std::uint64_t loaded = 0;
   for (int round = 0; round < 2; ++round) {
-    loaded = 0;  // the first round only fills the ring
+    loaded = 0;  // the first round only fills the buffer
     for (tensor_use const& use : cycle.uses()) {
       if (!streamed[use.tensor] || bytes[use.tensor] == 0) continue;
       std::uint64_t const place = places[use.tensor], end = place + bytes[use.tensor];

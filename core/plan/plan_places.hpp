@@ -1,4 +1,4 @@
-// Each streamed tensor's fixed place in the ring, and what passes through the ring then. Pure, any thread.
+// Each streamed tensor's fixed place in the buffer, and what passes through the buffer then. Pure, any thread.
 // Decides nothing about who streams.
 #pragma once
 
@@ -12,13 +12,13 @@
 
 namespace tierpager {
 
-/// Gives every streamed tensor its place in the ring. What is held at once never overlaps, and neighbouring streaming
+/// Gives every streamed tensor its place in the buffer. What is held at once never overlaps, and neighbouring streaming
 /// calls do not where there is a way. `slots` is how far back
-/// a copy may come to wait. False where the ring is too small for what is held at once, placed like this.
+/// a copy may come to wait. False where the buffer is too small for what is held at once, placed like this.
 bool place_streamed(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                     std::vector<std::uint8_t> const& streamed, std::uint32_t slots, layout& into);
 
-/// What passes through the ring in one cycle, in steady state. Not every use is a load: what nothing has overwritten
+/// What passes through the buffer in one cycle, in steady state. Not every use is a load: what nothing has overwritten
 /// since is still there.
 std::uint64_t loaded_bytes(cycle_uses const& cycle, std::vector<std::uint64_t> const& bytes,
                            std::vector<std::uint8_t> const& streamed, std::vector<std::uint64_t> const& places);

@@ -1,5 +1,4 @@
-// What was asked under the pager's lock, made into a request.
-#include <core/plan/plan.hpp>
+#include <core/plan/plan_question.hpp>
 
 namespace tierpager {
 namespace {

@@ -35,22 +35,22 @@ void selector::make_groups() {
   }
 }
 
-std::uint64_t selector::needed_bytes(std::uint64_t ring_bytes) const {
-  std::uint64_t const kept = request_.budget_bytes - std::min(request_.budget_bytes, ring_bytes);
+std::uint64_t selector::needed_bytes(std::uint64_t buffer_bytes) const {
+  std::uint64_t const kept = request_.budget_bytes - std::min(request_.budget_bytes, buffer_bytes);
   return candidate_bytes_ - std::min(candidate_bytes_, kept);
 }
 
-std::uint64_t selector::ring_for(std::uint64_t cap_bytes) const {
-  if (request_.ring_is_least) return least_ring_bytes_;
-  return std::max(least_ring_bytes_, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
+std::uint64_t selector::buffer_for(std::uint64_t cap_bytes) const {
+  if (request_.buffer_is_least) return least_buffer_bytes_;
+  return std::max(least_buffer_bytes_, slots_ <= 2 ? cap_bytes : cap_bytes / 2 * slots_);
 }
 
-std::uint64_t selector::pair_bytes() const { return set_.ring_bytes(std::min(slots_, 2U)); }
+std::uint64_t selector::pair_bytes() const { return set_.buffer_bytes(std::min(slots_, 2U)); }
 
-std::uint64_t selector::ring_now() const {
+std::uint64_t selector::buffer_now() const {
   if (set_.bytes() == 0) return 0;
-  if (request_.ring_is_least) return least_ring_bytes_;
-  return std::max(least_ring_bytes_, set_.ring_bytes(slots_));
+  if (request_.buffer_is_least) return least_buffer_bytes_;
+  return std::max(least_buffer_bytes_, set_.buffer_bytes(slots_));
 }
 
 // One that fills the cap nearly alone would have no neighbours.
@@ -72,7 +72,7 @@ std::uint64_t selector::smallest_cap() const {
 }
 
 // Error diffusion: every byte of the cycle earns the share that has to stream, and a tensor is taken as soon as half of
-// it is earned. What the ring cannot take leaves its share to those after it.
+// it is earned. What the buffer cannot take leaves its share to those after it.
 void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
   double const start = from.members.front().position;
   member const& last = from.members.back();
@@ -91,7 +91,7 @@ void selector::stream_evenly(group const& from, std::uint64_t cap_bytes, std::ui
   }
 }
 
-// Rounding, and what the ring refused, leave some to take wherever it still fits: no more than is needed, if possible.
+// Rounding, and what the buffer refused, leave some to take wherever it still fits: no more than is needed, if possible.
 void selector::stream_the_rest(group const& from, std::uint64_t cap_bytes, std::uint64_t needed_bytes) {
   for (bool const exceeds : {false, true}) {
     std::uint64_t smallest = 0;
@@ -112,7 +112,7 @@ void selector::stream_the_rest(group const& from, std::uint64_t cap_bytes, std::
 
 selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
   set_.clear();
-  std::uint64_t const needed = needed_bytes(ring_for(cap_bytes));
+  std::uint64_t const needed = needed_bytes(buffer_for(cap_bytes));
   std::uint32_t marginal_loads = 1;
   for (group const& from : groups_) {
     if (set_.bytes() >= needed) break;
@@ -120,18 +120,18 @@ selector::attempt selector::try_cap(std::uint64_t cap_bytes) {
     stream_evenly(from, cap_bytes, needed - set_.bytes());
     stream_the_rest(from, cap_bytes, needed);
   }
-  std::uint64_t const least = needed_bytes(ring_now());
-  if (set_.bytes() < least || ring_now() > request_.budget_bytes) return {cap_bytes, false, 0};
+  std::uint64_t const least = needed_bytes(buffer_now());
+  if (set_.bytes() < least || buffer_now() > request_.budget_bytes) return {cap_bytes, false, 0};
   // The surplus will be trimmed.
   return {cap_bytes, true,
           static_cast<double>(set_.loaded_bytes()) - static_cast<double>(set_.bytes() - least) * marginal_loads};
 }
 
-// A smaller cap means a smaller ring, and fewer bytes to stream for it, but fewer tensors that may stream. So the least
+// A smaller cap means a smaller buffer, and fewer bytes to stream for it, but fewer tensors that may stream. So the least
 // that works is looked for, from both sides; which of those tried is best is decided by their bytes.
 std::optional<std::uint64_t> selector::best_cap() {
   constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max() / 4;
-  if (request_.ring_is_least) return try_cap(unlimited).feasible ? std::optional(unlimited) : std::nullopt;
+  if (request_.buffer_is_least) return try_cap(unlimited).feasible ? std::optional(unlimited) : std::nullopt;
   set_.clear();
   for (group const& from : groups_)
     for (member const& each : from.members) set_.add(each.tensor);
@@ -203,8 +203,8 @@ void selector::fill_up(std::uint64_t cap_bytes, std::uint64_t needed) {
   }
 }
 
-std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t least_ring_bytes) {
-  least_ring_bytes_ = std::max(least_ring_bytes, request_.least_ring_bytes);
+std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t least_buffer_bytes) {
+  least_buffer_bytes_ = std::max(least_buffer_bytes, request_.least_buffer_bytes);
   slots_ = slots;
   selection chosen;
   chosen.asked_slots = slots;
@@ -212,21 +212,21 @@ std::optional<selection> selector::select(std::uint32_t slots, std::uint64_t lea
   if (candidate_bytes_ <= request_.budget_bytes) return chosen;
   std::optional<std::uint64_t> const cap = best_cap();
   if (!cap || !try_cap(*cap).feasible) return std::nullopt;
-  // A smaller ring is a surplus again. A deep one stays as large as it was chosen: its depth is what matters.
-  chosen.ring_bytes = ring_now();
+  // A smaller buffer is a surplus again. A deep one stays as large as it was chosen: its depth is what matters.
+  chosen.buffer_bytes = buffer_now();
   for (int round = 0; round < 4 && set_.bytes() > 0; ++round) {
-    std::uint64_t const ring = chosen.ring_bytes;
-    std::uint64_t const pair = request_.ring_is_least ? *cap : pair_bytes();
-    trim(pair, needed_bytes(ring));
-    if (slots_ <= 2) fill_up(pair, needed_bytes(ring));
-    if (slots_ <= 2) chosen.ring_bytes = std::min(ring, ring_now());
-    if (ring == chosen.ring_bytes) break;
+    std::uint64_t const buffer = chosen.buffer_bytes;
+    std::uint64_t const pair = request_.buffer_is_least ? *cap : pair_bytes();
+    trim(pair, needed_bytes(buffer));
+    if (slots_ <= 2) fill_up(pair, needed_bytes(buffer));
+    if (slots_ <= 2) chosen.buffer_bytes = std::min(buffer, buffer_now());
+    if (buffer == chosen.buffer_bytes) break;
   }
   for (std::size_t tensor = 0; tensor < chosen.streamed.size(); ++tensor)
     chosen.streamed[tensor] = set_.contains(tensor) ? 1 : 0;
   chosen.streamed_bytes = set_.bytes();
   chosen.loaded_bytes = set_.loaded_bytes();
-  chosen.slots = set_.slots_in(chosen.ring_bytes);
+  chosen.slots = set_.slots_in(chosen.buffer_bytes);
   return chosen;
 }
 

@@ -29,9 +29,12 @@ class admission final : public waiting_requests {
     return rules_.fits_ever(ids, where);
   }
   [[nodiscard]] bool may_pass(tier where, owner_id owner) const { return rules_.may_pass(where, owner); }
+  [[nodiscard]] bool all_resident(std::span<tensor_id const> ids, tier where) const {
+    return rules_.all_resident(ids, where);
+  }
   /// All of the set is resident, and may be used at once.
   [[nodiscard]] bool may_use_now(std::span<tensor_id const> ids, tier where) const {
-    return rules_.all_resident(ids, where) && rules_.has_room(ids, where);
+    return all_resident(ids, where) && rules_.has_room(ids, where);
   }
   void use_now(std::span<tensor_id const> ids, tier where, owner_id owner);
   /// Why the set may not wait, if so: it never fits, or its owner's own handles are in the way.

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include <core/plan/plan.hpp>
+#include <core/plan/plan_question.hpp>
 #include <tierpager/error.hpp>
 #include <tierpager/statistics.hpp>
 #include <tierpager/types.hpp>

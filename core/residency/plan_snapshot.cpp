@@ -31,7 +31,7 @@ std::shared_ptr<plan_question const> plan_snapshot(ledger const& now, plan_curso
   wanted.ram_gaps = now.memory.ram.arena().vacant_under(ram_target);
   wanted.vram_budget_bytes = vram_target - std::min(vram_target, now.scratch.bytes);
   wanted.ram_budget_bytes = ram_present ? ram_target : 0;
-  wanted.ram_ring_floor_bytes = std::min(ram_target, now.budget.ram.buffer_floor_bytes());
+  wanted.ram_buffer_floor_bytes = std::min(ram_target, now.budget.ram.buffer_floor_bytes());
   wanted.rates = now.options.rates;
   question->vram_bytes = now.slots.footprints(tier::vram);
   question->ram_bytes = now.slots.footprints(tier::ram);

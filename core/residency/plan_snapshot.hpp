@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include <core/plan/plan.hpp>
+#include <core/plan/plan_question.hpp>
 #include <core/residency/ledger.hpp>
 
 namespace tierpager {

@@ -14,8 +14,7 @@ constexpr std::size_t loads_begun_max = 16;
 
 }  // namespace
 
-void prefetcher::released(tensor_id id) {
-  if (!ledger_.cursor.enabled()) return;
+void prefetcher::use_ended(tensor_id id) {
   ledger_.cursor.released(id);
   follow();
   if (evictor_.in_step()) evictor_.evict_misplaced(id, tier::vram);
@@ -61,7 +60,7 @@ void prefetcher::adopt(std::uint64_t epoch, std::optional<memory_plan> plan) {
 // Where nothing is streamed, as far as hides a load.
 std::uint64_t prefetcher::limit_bytes() const {
   memory_plan const* const plan = ledger_.cursor.plan();
-  std::uint64_t const buffer = plan != nullptr ? plan->vram_ring.bytes : 0;
+  std::uint64_t const buffer = plan != nullptr ? plan->vram_buffer.bytes : 0;
   return buffer > 0 ? buffer : std::max(4 * ledger_.options.chunk_bytes, ledger_.budget.vram.target_bytes() / 16);
 }
 

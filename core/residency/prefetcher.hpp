@@ -25,7 +25,9 @@ class prefetcher {
     ledger_.cursor.acquired(ids);
     follow();
   }
-  void released(tensor_id id);
+  void released(tensor_id id) {
+    if (ledger_.cursor.enabled()) use_ended(id);
+  }
   /// How the program will acquire; null: to be learned.
   void set_order(std::unique_ptr<access_cycle> order);
 
@@ -47,6 +49,7 @@ class prefetcher {
   void prefetch(std::span<tensor_id const> ids);
 
  private:
+  void use_ended(tensor_id id);
   void emit_plan_command();
   void follow();
   void classify_all();

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include <core/residency/state_dump.hpp>
+
 namespace tierpager {
 namespace {
 
@@ -107,8 +109,7 @@ result<residency::acquired> residency::acquire(std::span<tensor_id const> ids, t
 result<bool> residency::try_acquire(std::span<tensor_id const> ids, tier where, owner_id owner) {
   if (ids.size() == 1 && try_hit(ids.front(), where, owner) != nullptr) return true;
   if (status const fine = admission_.accepts(ids, where); !fine.ok()) return fine.error();
-  bool const all_resident = std::ranges::all_of(ids, [&](tensor_id id) { return resident(id, where); });
-  if (!all_resident) {
+  if (!admission_.all_resident(ids, where)) {
     status const fine = admission_.fits_ever(ids, where);
     if (!fine.ok() && fine.error().code != errc::out_of_memory) return fine.error();
     return false;
@@ -205,10 +206,7 @@ status residency::set_budget(tier where, std::uint64_t bytes) {
                            " budget cannot change: this device cannot give memory back piece by piece"};
   std::uint64_t const before = budget.options().budget_bytes;
   budget.ask_for(bytes);
-  if (status fine = budget.pins_fit(); !fine.ok()) {
-    budget.ask_for(before);
-    return fine;
-  }
+  if (status fine = budget.pins_fit(); !fine.ok()) return budget.ask_for(before), fine;
   budget.forget_refusal();
   ledger_.memory[where].retarget();
   pump_and_plan();
@@ -380,6 +378,8 @@ bool residency::idle() const {
          loads().loads().all().empty() && !ledger_.fences.has_questions() && !has_commands();
 }
 
+std::string residency::dump() const { return state_dump(ledger_, loads().loads(), admission_.book()); }
+
 void residency::check() const {
   ledger_.slots.check(ledger_.scratch.bytes);
   for (tier const where : both_tiers) {
@@ -389,11 +389,8 @@ void residency::check() const {
     bool const exists = budget.options().present || budget.reserve_bytes() > 0;
     assert(!exists || budget.limit_bytes() + budget.options().overhead_bytes <= budget.effective_bytes());
     (void)budget, (void)exists;
-    for (std::size_t i = 0; i < ledger_.slots.size(); ++i) {
-      auto const id = static_cast<tensor_id>(i);
-      assert(place(id, where).state != slot_state::loading || loads().loads().find(id) != nullptr);
-      (void)id;
-    }
+    for (std::uint32_t i = 0; i < ledger_.slots.size(); ++i)
+      assert(place(tensor_id{i}, where).state != slot_state::loading || loads().loads().find(tensor_id{i}) != nullptr);
   }
 }
 

@@ -125,6 +125,8 @@ class residency {
   [[nodiscard]] bool idle() const;
   /// Asserts the invariants that tie the parts to each other; linear in the number of tensors. For tests.
   void check() const;
+  /// All of the state as text, for a debugger.
+  [[nodiscard]] std::string dump() const;
 
  private:
   void place_scratch();

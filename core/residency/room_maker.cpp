@@ -40,9 +40,8 @@ std::optional<tier_arena::placement> room_maker::place_by_remap(tier where, std:
   return placed;
 }
 
-bool room_maker::shrink(tier where) {
+bool room_maker::shrink_further(tier where) {
   tier_budget const& budget = ledger_.budget[where];
-  if (!budget.lowering()) return false;
   evict_above_target(where);
   tier_memory& memory = ledger_.memory[where];
   if (!memory.give_back()) return false;

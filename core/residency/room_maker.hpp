@@ -23,7 +23,7 @@ class room_maker {
   /// The last resort. `made`: whether there may be a place later.
   std::optional<tier_arena::placement> place_by_remap(tier where, std::uint64_t bytes, room& made);
   /// Moves a tier towards a lower budget: evicts, gives free granules back. True where the new budget came to bind.
-  bool shrink(tier where);
+  bool shrink(tier where) { return ledger_.budget[where].lowering() && shrink_further(where); }
   /// The system gave no more memory. True where everything that may not leave fits into what the tier has, so that no more need
   /// be asked for.
   bool make_do(tier where);
@@ -33,6 +33,7 @@ class room_maker {
   }
 
  private:
+  bool shrink_further(tier where);
   void evict_above_target(tier where);
 
   ledger& ledger_;

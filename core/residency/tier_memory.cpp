@@ -37,8 +37,7 @@ void tier_memory::reach_target() {
   order_.resized(budget_.limit_bytes());
 }
 
-void tier_memory::grow(bool lost) {
-  if (!grows_ || remap_ || failed_ || lost) return;
+void tier_memory::grow_further() {
   std::vector<byte_range> pieces = arena_.grow(budget_.target_bytes(), commit_piece_bytes);
   grows_ = false;
   if (!pieces.empty()) start(std::nullopt, {where_, {}, std::move(pieces)});

@@ -42,7 +42,9 @@ class tier_memory {
   [[nodiscard]] bool at_rest() const { return !budget_.lowering() && !grows_; }
   [[nodiscard]] bool grows() const { return grows_; }
   /// Commits what a higher budget allows. `lost`: the device is.
-  void grow(bool lost);
+  void grow(bool lost) {
+    if (grows_ && !remap_ && !failed_ && !lost) grow_further();
+  }
   /// Gives free granules back until the target holds. True where no more than that is committed.
   bool give_back();
   /// Above a lowered budget: memory that is still there, or was promised under the old one.
@@ -105,6 +107,7 @@ class tier_memory {
  private:
   static constexpr std::uint64_t commit_piece_bytes = 128U << 20U;  // few calls commit a tier, and none takes long
 
+  void grow_further();
   void start(std::optional<tensor_id> serves, remap_command what);
   answer remapped_in_background(bool came, status const& outcome);
   void count_commits(remap_command const& what, std::size_t commits_done, bool at_open);

@@ -23,7 +23,7 @@ class taking_turns : public testing::Test {
     second_ = one_at_a_time({order.begin() + from, order.end()});
   }
 
-  // Rounds of so many bursts, from burst `from` on, against 1.05 of Belady's in the same one, and two ring slots a pass.
+  // Rounds of so many bursts, from burst `from` on, against 1.05 of Belady's in the same one, and two buffer slots a pass.
   void expect_near_belady(std::vector<burst> const& bursts, unsigned percent, unsigned round, std::size_t from) {
     std::uint64_t const vram_bytes = percent_of(model_.tensors.bytes(), percent);
     std::vector<program const*> passes;

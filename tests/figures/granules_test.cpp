@@ -52,7 +52,7 @@ TEST_P(granules, of_two_megabytes_move_what_small_ones_move) {
     std::uint64_t const vram_bytes = vram_of(percent);
     auto const least_bytes = static_cast<double>(model_.tensors.bytes() - vram_bytes);
     std::uint64_t with_two = model_.tensors.bytes() - vram_bytes + 2 * smallest_bytes;
-    // All that streams beside a ring of two is of one size, of which whole tensors move.
+    // All that streams beside a buffer of two is of one size, of which whole tensors move.
     if (model_.name == "t5_xxl_encoder") with_two = round_up(with_two, smallest_bytes);
     double const bound = std::max(1.06 * least_bytes, static_cast<double>(with_two));
     for (bool const declared : {true, false}) {

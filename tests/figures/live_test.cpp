@@ -17,8 +17,8 @@ class live : public testing::TestWithParam<char const*> {
   // Nothing is moved within memory: where what stays leaves no room in one piece, which happens from half of the model
   // on, a change costs one pass in which all is loaded anew.
   [[nodiscard]] double or_all_anew(unsigned percent, double extra_bytes, double steady_bytes) const {
-    auto const ring_bytes = static_cast<double>(2 * largest_layer_tensor_bytes(model_.tensors));
-    double const anew_bytes = static_cast<double>(model_.tensors.bytes()) + ring_bytes - steady_bytes;
+    auto const buffer_bytes = static_cast<double>(2 * largest_layer_tensor_bytes(model_.tensors));
+    double const anew_bytes = static_cast<double>(model_.tensors.bytes()) + buffer_bytes - steady_bytes;
     return percent < 50 ? extra_bytes : std::max(extra_bytes, anew_bytes);
   }
 
@@ -67,7 +67,7 @@ TEST_P(live, a_smaller_budget_costs_what_it_took_away_once) {
   }
 }
 
-// Two and a half times what was added and a ring: where homes change for the larger budget, some are loaded beside what fills it.
+// Two and a half times what was added and a buffer: where homes change for the larger budget, some are loaded beside what fills it.
 TEST_P(live, a_larger_budget_fills_within_two_passes) {
   for (unsigned const percent : {25U, 50U, 75U}) {
     for (bool const within : {false, true}) {
@@ -87,11 +87,11 @@ TEST_P(live, a_larger_budget_fills_within_two_passes) {
 }
 
 TEST_P(live, a_budget_down_by_a_fifth_and_up_again_moves_what_that_takes_and_gives) {
-  std::uint64_t const ring_bytes = 2 * largest_layer_tensor_bytes(model_.tensors);
+  std::uint64_t const buffer_bytes = 2 * largest_layer_tensor_bytes(model_.tensors);
   for (unsigned const percent : vram_percents) {
     std::uint64_t const vram_bytes = percent_of(model_.tensors.bytes(), percent);
     std::uint64_t const less_bytes = percent_of(vram_bytes, 80);
-    auto const fifth_bytes = static_cast<double>(vram_bytes - less_bytes + ring_bytes);
+    auto const fifth_bytes = static_cast<double>(vram_bytes - less_bytes + buffer_bytes);
     player plays(model_.tensors, budgets(vram_bytes));
     plays.play(pass_, 1, 5);
     for (std::uint64_t const to_bytes : {less_bytes, vram_bytes}) {

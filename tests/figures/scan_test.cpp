@@ -38,7 +38,7 @@ class dense_scan : public testing::TestWithParam<char const*> {
 };
 
 TEST_P(dense_scan, moves_at_most_six_percent_more_than_does_not_fit) {
-  // Of the last tenth whole banks of experts leave too little choice: a ring of two is more than six percent.
+  // Of the last tenth whole banks of experts leave too little choice: a buffer of two is more than six percent.
   bool const banks = model_.name == "qwen3_30b_a3b" || model_.name == "mixtral_8x7b";
   for (unsigned const percent : vram_percents) expect_at_most(banks && percent == 90 ? 1.11 : 1.06, percent);
 }

@@ -1,4 +1,4 @@
-// Two tiers: what a pass reads from disk beside what fits neither, and how large the rings are.
+// Two tiers: what a pass reads from disk beside what fits neither, and how large the buffers are.
 #include <gtest/gtest.h>
 
 #include <tests/figures/player.hpp>
@@ -10,7 +10,7 @@ class two_tiers : public testing::TestWithParam<char const*> {
  protected:
   struct outcome {
     moved steady;
-    std::uint64_t vram_ring_bytes = 0, ram_ring_bytes = 0;
+    std::uint64_t vram_buffer_bytes = 0, ram_buffer_bytes = 0;
   };
   [[nodiscard]] outcome play(std::uint64_t vram_bytes, std::uint64_t ram_bytes) const {
     player plays(model_.tensors, budgets(vram_bytes, ram_bytes));
@@ -22,7 +22,7 @@ class two_tiers : public testing::TestWithParam<char const*> {
     EXPECT_EQ(after.ram.last_resorts, 0U);
     memory_plan const* const plan = plays.pages().core().plan();
     EXPECT_NE(plan, nullptr);
-    if (plan != nullptr) of.vram_ring_bytes = plan->vram_ring.bytes, of.ram_ring_bytes = plan->ram_ring_bytes;
+    if (plan != nullptr) of.vram_buffer_bytes = plan->vram_buffer.bytes, of.ram_buffer_bytes = plan->ram_buffer_bytes;
     return of;
   }
   void expect_bounds(unsigned vram_percent, unsigned ram_percent) const {
@@ -35,14 +35,14 @@ class two_tiers : public testing::TestWithParam<char const*> {
     std::string const line =
         model_.name + " V " + std::to_string(vram_percent) + " % R " + std::to_string(ram_percent) + " %: from disk " +
         ratio(static_cast<double>(of.steady.from_disk_bytes), static_cast<double>(total_bytes_)) + " D, " +
-        ratio(over, 1) + " B beyond the least; rings " + ratio(static_cast<double>(of.vram_ring_bytes), largest) +
-        " B and " + ratio(static_cast<double>(of.ram_ring_bytes), largest) + " B; to device " +
+        ratio(over, 1) + " B beyond the least; buffers " + ratio(static_cast<double>(of.vram_buffer_bytes), largest) +
+        " B and " + ratio(static_cast<double>(of.ram_buffer_bytes), largest) + " B; to device " +
         ratio(static_cast<double>(of.steady.to_device_bytes), static_cast<double>(total_bytes_ - vram_bytes));
     tell(line);
     EXPECT_LE(over, 4.3) << line;
-    EXPECT_LE(static_cast<double>(of.vram_ring_bytes), 2.2 * largest) << line;
-    EXPECT_LE(static_cast<double>(of.ram_ring_bytes), 2.2 * largest) << line;
-    if (vram_bytes + ram_bytes >= total_bytes_ + of.vram_ring_bytes + of.ram_ring_bytes) {
+    EXPECT_LE(static_cast<double>(of.vram_buffer_bytes), 2.2 * largest) << line;
+    EXPECT_LE(static_cast<double>(of.ram_buffer_bytes), 2.2 * largest) << line;
+    if (vram_bytes + ram_bytes >= total_bytes_ + of.vram_buffer_bytes + of.ram_buffer_bytes) {
       EXPECT_EQ(of.steady.from_disk_bytes, 0U) << line;
     }
   }
@@ -58,16 +58,16 @@ TEST_P(two_tiers, read_what_fits_neither_and_little_more) {
     for (unsigned const ram_percent : {0U, 10U, 25U, 50U, 75U}) expect_bounds(vram_percent, ram_percent);
 }
 
-TEST_P(two_tiers, read_nothing_once_they_hold_all_and_the_rings) {
+TEST_P(two_tiers, read_nothing_once_they_hold_all_and_the_buffers) {
   for (unsigned const vram_percent : vram_percents) {
     std::uint64_t const vram_bytes = percent_of(total_bytes_, vram_percent);
-    // The rings of a budget that almost does.
+    // The buffers of a budget that almost does.
     outcome const almost = play(vram_bytes, total_bytes_ - vram_bytes);
     std::uint64_t const ram_bytes =
-        round_up(total_bytes_ - vram_bytes + almost.vram_ring_bytes + almost.ram_ring_bytes, 4096);
+        round_up(total_bytes_ - vram_bytes + almost.vram_buffer_bytes + almost.ram_buffer_bytes, 4096);
     outcome const enough = play(vram_bytes, ram_bytes);
     std::string const line =
-        model_.name + " V " + std::to_string(vram_percent) + " %: with both rings more " +
+        model_.name + " V " + std::to_string(vram_percent) + " %: with both buffers more " +
         std::to_string(enough.steady.from_disk_bytes) + " bytes from disk; without " +
         ratio(static_cast<double>(almost.steady.from_disk_bytes), static_cast<double>(largest_bytes_)) + " B";
     tell(line);

@@ -56,7 +56,7 @@ TEST(pager, pages_a_model_through_both_tiers) {
   paged.retire_stream(stream);
 }
 
-TEST(pager, moves_a_tensor_larger_than_ram_through_a_ring) {
+TEST(pager, moves_a_tensor_larger_than_ram_through_a_buffer) {
   std::uint64_t const sizes[] = {40 * page + 5, page, 30 * page};
   pattern_model model = make_pattern_model(sizes);
   pager paged(model.tensors, model.source, jittery_device(),

@@ -1,5 +1,6 @@
 """Plants one breach of the style at a time in a temporary tree and expects tools/tidy to name its line, and no other."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,10 @@ HEADER = "// What it is.\n// Who may call it.\n#pragma once\n"
 
 def lines(count):
     return "".join(f"  value += {number};\n" for number in range(count))
+
+
+def member_lines(count):
+    return "".join(f"  int a{number}_ = 0;\n" for number in range(count))
 
 
 # Files that break nothing: each shape that a brace tracker could mistake.
@@ -30,6 +35,12 @@ CLEAN = {
                        "  worker(options o = {}) : a_{1}, b_{o.a} {\n" + lines(60) + "  }\n"
                        "  int g() {\n" + lines(60) + "  }\n};\n",
     "tests/core/order_test.cpp": "TEST(order, holds) {\n" + lines(68) + "}\n",
+    "core/order/tracker.hpp": HEADER + "class TIERPAGER_EXPORT tracker {\n public:\n  void f();\n  struct part;\n"
+                              " private:\n" +
+                              member_lines(25) + "  int g_() { int a_ = 1; return a_; }\n};\nstruct tracker::part {\n  void h();\n};\n",
+    "core/order/tracker.cpp": "#include <core/order/tracker.hpp>\nnamespace {\nstruct own { void f(); };\nvoid own::f() {}\n}\n"
+                              "void tracker::f() {}\nvoid tracker::part::h() { std::sort(a, b); }\n",
+    "core/residency/admission.hpp": HEADER + "#include <core/residency/slot_table.hpp>\n",
     "core/plan/plan.cpp": "#include <core/order/acquire_order.hpp>\n#include <core/plan/plan.hpp>\n",
     "tools/plan.cpp": '#include "bench/comparison/arc.hpp"\n',
     "tools/report": "#!/usr/bin/env python3\nprint(1)\n",
@@ -43,8 +54,8 @@ PLANTED = {
     "wide_script_line": ("tools/report", "#!/bin/bash\n" + "#" * 141 + "\n", 2, "141 columns"),
     "long_file": ("core/a.cpp", "int a;\n" * 401, 401, "401 lines"),
     "no_last_newline": ("core/a.cpp", "int a;", 1, "newline"),
-    "camel_case_file": ("core/ByteReader.cpp", "int a;\n", 1, "snake_case"),
-    "stray_test": ("core/a_test.cpp", "int a;\n", 1, "outside tests"),
+    "camel_case_file": ("core/ByteReader.hpp", HEADER, 1, "snake_case"),
+    "stray_test": ("core/a_test.hpp", HEADER, 1, "outside tests"),
     "bare_header": ("core/a.hpp", "#pragma once\n", 1, "2 to 6 lines"),
     "chatty_header": ("core/a.hpp", "// x\n" * 7 + "#pragma once\n", 1, "here 7"),
     "no_pragma": ("core/a.hpp", "// x\n// y\nint a;\n", 3, "#pragma once"),
@@ -74,6 +85,13 @@ PLANTED = {
     "second_environment": ("tools/a.cpp", "auto a = std::getenv(\"A\");\n", 1, "one file only"),
     "date": ("core/a.cpp", "int a;  // added 2024-01-31\n", 1, "no dates"),
     "intention": ("core/a.cpp", "int a;  // TODO: more\n", 1, "intentions"),
+    "no_header": ("core/alone.cpp", "int a;\n", 1, "there is no alone.hpp"),
+    "others_class": ("core/a.cpp", "namespace b {\n\nvoid tracker::f(int a) {}\n}\n", 3, "a member of tracker"),
+    "many_members": ("core/a.hpp", HEADER + "class a {\n" + member_lines(26) + "};\n", 4, "26 data members"),
+    "guarded_members": ("host/a.hpp", HEADER + "class a {\n" + member_lines(25) + "  int b_ TIERPAGER_GUARDED_BY(mutex_) = 1;\n};\n", 4,
+                        "26 data members"),
+    "slots_see_residency": ("core/residency/slot_table.hpp", HEADER + "#include <core/residency/residency.hpp>\n", 4, "stands above"),
+    "unknown_part": ("core/residency/a.hpp", HEADER + "int a;\n", 1, "does not know"),
     "long_function": ("core/a.cpp", "namespace a {\n\nvoid f(int a,\n       int b) {\n" + lines(68) + "}\n}\n", 3, "71 lines"),
     "long_test": ("tests/a_test.cpp", "TEST(a, b) {\n" + lines(70) + "}\n", 1, "72 lines"),
     "long_member": ("core/a.cpp", "struct s : t {\n public:\n  s() : a_{1}, b_{2} {\n" + lines(70) + "  }\n};\n", 3, "72 lines"),
@@ -81,7 +99,14 @@ PLANTED = {
 }
 
 
+def with_headers(files):
+    """Adds the header that each source of the library has, but where its absence is planted."""
+    missing = {path.rsplit(".", 1)[0] + ".hpp" for path in files if re.fullmatch(r"\w+/(\w+/)*[a-z]+\.cpp", path) and "alone" not in path}
+    return {**{path: HEADER for path in missing if path.startswith(("core/", "host/", "cuda/"))}, **files}
+
+
 def tidy_on(files):
+    files = with_headers(files) if files else files
     with tempfile.TemporaryDirectory() as root:
         for path, text in files.items():
             os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)

@@ -145,7 +145,7 @@ TEST_F(a_plan, leaves_out_of_a_sweep_what_is_too_small_to_work) {
 TEST_F(a_plan, prints_a_table_and_says_why) {
   outcome const text = planned({"--vram", "50%", "--ram", "25%", "--sweep", "25%", "--link", "0.1"});
   EXPECT_EQ(text.exit_code, 0) << text.errors;
-  for (std::string const words : {"8 tensors", "link 0.1 GB/s, disk infinitely fast", "the ring costs",
+  for (std::string const words : {"8 tensors", "link 0.1 GB/s, disk infinitely fast", "the streaming buffers take",
                                   "no pager moves less than 3.91 MiB to the device and 1.95 MiB from disk",
                                   "a pass in steady state, policy auto"})
     EXPECT_THAT(text.output, HasSubstr(words));

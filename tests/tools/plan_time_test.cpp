@@ -82,7 +82,7 @@ double plan_seconds(std::string const& manifest, std::vector<std::string> const&
   return ended_processes_seconds() - before;
 }
 
-// A link as fast as the computation, so that deep rings are tried, too.
+// A link as fast as the computation, so that deep buffers are tried, too.
 double make_plan_seconds(sizes const& tensor_bytes, unsigned percent) {
   plan_request request;
   request.vram_bytes = request.ram_bytes = tensor_bytes;

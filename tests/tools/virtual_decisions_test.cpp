@@ -40,7 +40,7 @@ cycle_case make_case(std::uint64_t seed, bool declared, ram how_much) {
     largest = std::max(largest, bytes);
   }
   made.options.core.vram.budget_bytes = largest + number(0, sum - largest);
-  if (how_much == ram::scarce) made.options.core.ram.budget_bytes = number(0, sum);  // rings where tensors do not fit
+  if (how_much == ram::scarce) made.options.core.ram.budget_bytes = number(0, sum);  // buffers where tensors do not fit
   made.options.core.chunk_bytes = granule_bytes * number(1, 24);
   made.options.record_events = true;
   made.passes.orders = {file_order(made.tensors)};

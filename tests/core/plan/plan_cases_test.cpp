@@ -67,15 +67,15 @@ std::uint64_t moved(plan_request const& request, memory_plan const& plan) {
   return bytes;
 }
 
-TEST(plan, what_fits_is_all_resident_and_needs_no_ring) {
+TEST(plan, what_fits_is_all_resident_and_needs_no_buffer) {
   for (std::uint64_t const budget : {std::uint64_t{10}, ~std::uint64_t{0} / page}) {
     plan_request const request = scan_of({1, 2, 3, 4}, budget);
     auto const plan = make_plan(request);
     ASSERT_TRUE(plan);
     test::check(request, *plan);
     EXPECT_EQ(homes_of(*plan), "vvvv");
-    EXPECT_EQ(plan->vram_ring, byte_range{});
-    EXPECT_EQ(plan->bytes_to_device + plan->bytes_from_disk + plan->ram_ring_bytes, 0U);
+    EXPECT_EQ(plan->vram_buffer, byte_range{});
+    EXPECT_EQ(plan->bytes_to_device + plan->bytes_from_disk + plan->ram_buffer_bytes, 0U);
   }
 }
 
@@ -89,7 +89,7 @@ TEST(plan, is_none_where_nothing_fits_beside_what_is_held) {
   auto const plan = make_plan(request);
   ASSERT_TRUE(plan);
   test::check(request, *plan);
-  EXPECT_EQ(plan->ring_slots, 1U);
+  EXPECT_EQ(plan->buffer_slots, 1U);
   EXPECT_EQ(plan->resident_vram_bytes, page);
 }
 
@@ -124,7 +124,7 @@ TEST(plan, keeps_the_smallest_and_the_largest) {
   ASSERT_TRUE(plan);
   test::check(request, *plan);
   for (std::size_t const tensor : {0U, 4U, 6U, 9U}) EXPECT_EQ(plan->homes[tensor], home::vram) << tensor;
-  EXPECT_EQ(plan->vram_ring.bytes, 1200 * page);
+  EXPECT_EQ(plan->vram_buffer.bytes, 1200 * page);
 }
 
 TEST(plan, fills_the_budget_where_sizes_differ_a_little) {
@@ -135,7 +135,7 @@ TEST(plan, fills_the_budget_where_sizes_differ_a_little) {
     auto const plan = make_plan(request);
     ASSERT_TRUE(plan);
     test::check(request, *plan);
-    EXPECT_GT(plan->resident_vram_bytes + plan->vram_ring.bytes, (budget - 100) * page) << budget;
+    EXPECT_GT(plan->resident_vram_bytes + plan->vram_buffer.bytes, (budget - 100) * page) << budget;
   }
 }
 
@@ -146,7 +146,7 @@ TEST(plan, without_ram_streams_from_the_file_and_without_vram_plans_for_ram) {
   ASSERT_TRUE(plan);
   test::check(request, *plan);
   EXPECT_EQ(plan->bytes_from_disk, plan->bytes_to_device);
-  EXPECT_EQ(plan->ram_ring_bytes, 0U);
+  EXPECT_EQ(plan->ram_buffer_bytes, 0U);
   request.vram_budget_bytes = 0;
   request.ram_budget_bytes = 16 * page;
   plan = make_plan(request);
@@ -160,11 +160,11 @@ TEST(plan, without_ram_streams_from_the_file_and_without_vram_plans_for_ram) {
 TEST(plan, reads_in_pieces_where_ram_holds_no_two_tensors) {
   plan_request request = scan_of({40, 40, 40, 40, 40, 1, 1}, 120);
   request.ram_budget_bytes = 60 * page;
-  request.ram_ring_floor_bytes = 2 * page;
+  request.ram_buffer_floor_bytes = 2 * page;
   auto const plan = make_plan(request);
   ASSERT_TRUE(plan);
   test::check(request, *plan);
-  EXPECT_EQ(plan->ram_ring_bytes, 2 * page);
+  EXPECT_EQ(plan->ram_buffer_bytes, 2 * page);
   EXPECT_EQ(plan->resident_ram_bytes, 42 * page);
 }
 
@@ -243,7 +243,7 @@ TEST(plan, keeps_what_the_first_pass_left_behind) {
   EXPECT_LE(static_cast<double>(plan->bytes_to_device), 1.01 * static_cast<double>(bytes_when_spread));
 }
 
-TEST(plan, lays_everything_out_anew_where_the_ring_finds_no_window) {
+TEST(plan, lays_everything_out_anew_where_the_buffer_finds_no_window) {
   plan_request request = scan_of({4, 4, 4, 4, 4, 4, 4, 4}, 16);
   request.vram_space = {8 * page, 16 * page};
   request.vram_now.assign(8, {});
@@ -253,8 +253,8 @@ TEST(plan, lays_everything_out_anew_where_the_ring_finds_no_window) {
   ASSERT_TRUE(plan);
   test::check(request, *plan);
   EXPECT_EQ(homes_of(*plan)[0], 'v');
-  EXPECT_EQ(plan->vram_ring.offset, 8 * page);
-  EXPECT_EQ(plan->places[0], plan->vram_ring.end());
+  EXPECT_EQ(plan->vram_buffer.offset, 8 * page);
+  EXPECT_EQ(plan->places[0], plan->vram_buffer.end());
   request.vram_space.bytes = 1 << 30;  // where memory is remapped there is always a window
   EXPECT_EQ(make_plan(request)->places[0], 10 * page);
 }

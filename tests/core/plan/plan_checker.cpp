@@ -38,9 +38,9 @@ void check_homes(plan_request const& request, memory_plan const& plan) {
   EXPECT_EQ(plan.resident_vram_bytes, vram);
   EXPECT_EQ(plan.resident_ram_bytes, ram);
   EXPECT_EQ(plan.file_bytes, file);
-  EXPECT_LE(vram + plan.vram_ring.bytes, request.vram_budget_bytes);
+  EXPECT_LE(vram + plan.vram_buffer.bytes, request.vram_budget_bytes);
   // Pins may exceed the budget; nothing else may.
-  EXPECT_LE(ram + ram_pinned + plan.ram_ring_bytes, std::max(request.ram_budget_bytes, all_pinned));
+  EXPECT_LE(ram + ram_pinned + plan.ram_buffer_bytes, std::max(request.ram_budget_bytes, all_pinned));
 }
 
 void check_places(plan_request const& request, memory_plan const& plan) {
@@ -49,7 +49,7 @@ void check_places(plan_request const& request, memory_plan const& plan) {
   for (byte_range const now : request.vram_now) bits |= now.offset;
   std::uint64_t const granule_bytes = std::max<std::uint64_t>(bits & (~bits + 1), 1);
   std::vector<byte_range> taken;
-  if (plan.vram_ring.bytes != 0) taken.push_back(plan.vram_ring);
+  if (plan.vram_buffer.bytes != 0) taken.push_back(plan.vram_buffer);
   for (std::size_t tensor = 0; tensor < plan.homes.size(); ++tensor) {
     if (plan.homes[tensor] == home::none || request.vram_budget_bytes == 0) {
       EXPECT_EQ(plan.places[tensor], memory_plan::no_place);
@@ -61,8 +61,8 @@ void check_places(plan_request const& request, memory_plan const& plan) {
     if (plan.homes[tensor] == home::vram) {
       taken.push_back(range);
     } else {
-      EXPECT_GE(range.offset, plan.vram_ring.offset) << tensor;
-      EXPECT_LE(range.end(), plan.vram_ring.end()) << tensor;
+      EXPECT_GE(range.offset, plan.vram_buffer.offset) << tensor;
+      EXPECT_LE(range.end(), plan.vram_buffer.end()) << tensor;
     }
   }
   std::sort(taken.begin(), taken.end(), [](auto left, auto right) { return left.offset < right.offset; });

@@ -38,7 +38,7 @@ class random_world {
     for (std::uint64_t const size : request.vram_bytes) all += size;
     request.vram_budget_bytes = once_in(20) ? 0 : page * (1 + below(all / page * 5 / 4));
     request.ram_budget_bytes = once_in(5) ? 0 : once_in(5) ? ~std::uint64_t{0} : page * (1 + below(all / page));
-    request.ram_ring_floor_bytes = page * below(64);
+    request.ram_buffer_floor_bytes = page * below(64);
     bool const tight = once_in(2) && request.vram_budget_bytes != 0;
     request.vram_space = {page * below(8), tight ? request.vram_budget_bytes : std::uint64_t{1} << 50};
     request.rates = {};
@@ -89,11 +89,11 @@ TEST(plan, holds_for_any_order_budget_and_pins) {
     for (int round = 0; round < 3; ++round) {
       ++made;
       auto const plan = make_plan(request);
-      std::uint64_t together = 0;  // no budget needs more than all of it, a ring, and pins that are not in the order
+      std::uint64_t together = 0;  // no budget needs more than all of it, a buffer, and pins that are not in the order
       if (plan) {
         ++helped;
         test::check(request, *plan);
-        if (plan->vram_ring.bytes != 0) ++parted;
+        if (plan->vram_buffer.bytes != 0) ++parted;
         stand_as(request, *plan);
       }
       for (std::uint64_t const size : request.vram_bytes) together += size;

@@ -30,7 +30,7 @@ plan_request request_of(catalog const& model, double vram, double ram, held sets
   request.vram_budget_bytes = round_down(static_cast<std::uint64_t>(static_cast<double>(all) * vram), page);
   request.ram_budget_bytes = round_down(static_cast<std::uint64_t>(static_cast<double>(all) * ram), page);
   request.vram_space = {0, std::uint64_t{1} << 50};
-  request.ram_ring_floor_bytes = 8 << 20;
+  request.ram_buffer_floor_bytes = 8 << 20;
   return request;
 }
 
@@ -74,7 +74,7 @@ TEST(plan, a_scan_costs_little_more_than_what_does_not_fit) {
     }
 }
 
-TEST(plan, sets_held_together_cost_a_larger_ring_and_no_more) {
+TEST(plan, sets_held_together_cost_a_larger_buffer_and_no_more) {
   for (shape const& each : all_shapes())
     for (double const share : {0.25, 0.5, 0.75})
       for (held const sets : {held::feed_forward, held::layer, held::layer_across_calls}) {
@@ -100,8 +100,8 @@ TEST(plan, two_tiers_read_little_more_from_disk_than_fits_neither) {
           if (tensor.name.find("blk.") != std::string::npos) largest = std::max(largest, tensor.bytes);
         auto const in_largest = [&](std::uint64_t bytes) { return ratio(bytes, largest); };
         std::string const where = std::string(each.name) + ' ' + std::to_string(vram) + ' ' + std::to_string(ram);
-        EXPECT_LE(in_largest(plan->vram_ring.bytes), 2.2) << where;
-        EXPECT_LE(in_largest(plan->ram_ring_bytes), 2.2) << where;
+        EXPECT_LE(in_largest(plan->vram_buffer.bytes), 2.2) << where;
+        EXPECT_LE(in_largest(plan->ram_buffer_bytes), 2.2) << where;
         EXPECT_LE(in_largest(plan->bytes_from_disk - plan->least_bytes_from_disk), 4.3) << where;
         if (vram + ram > 1.001) {
           EXPECT_EQ(plan->bytes_from_disk, 0U) << where;
@@ -130,7 +130,7 @@ TEST(plan, a_draft_model_stays_and_its_target_streams) {
   }
 }
 
-TEST(plan, a_ring_as_deep_as_compute_needs_hides_the_link) {
+TEST(plan, a_buffer_as_deep_as_compute_needs_hides_the_link) {
   for (shape const& each : dense_shapes())
     for (double const share : {0.25, 0.5, 0.75, 0.9}) {
       plan_request request = request_of(each.model, share, 2);
@@ -146,7 +146,7 @@ TEST(plan, a_ring_as_deep_as_compute_needs_hides_the_link) {
       ASSERT_TRUE(even);
       test::check(request, *even);
       EXPECT_LE(even->seconds / link, 1.24) << each.name << ' ' << share;
-      EXPECT_GE(even->ring_slots, 2U);
+      EXPECT_GE(even->buffer_slots, 2U);
     }
 }
 

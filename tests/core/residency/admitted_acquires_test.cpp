@@ -86,7 +86,7 @@ TEST_F(admitted_acquires, of_a_set_wait_for_what_of_it_is_being_loaded_elsewhere
   expect_set();
 }
 
-// RAM holds the twofold, a ring of two chunks, or handles.
+// RAM holds the twofold, a buffer of two chunks, or handles.
 class admitted_with_little_ram : public admitted_acquires {
  protected:
   explicit admitted_with_little_ram(std::uint64_t granule_units = 4, std::uint64_t vram_units = 8)

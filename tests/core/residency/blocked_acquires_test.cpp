@@ -129,7 +129,7 @@ struct blocked_loads : blocked_acquires {
   blocked_loads() : blocked_acquires(2 * tensor_bytes) {}
 };
 
-TEST_F(blocked_loads, are_refused_where_their_owner_s_handles_in_ram_leave_not_even_a_ring) {
+TEST_F(blocked_loads, are_refused_where_their_owner_s_handles_in_ram_leave_not_even_a_buffer) {
   hold({t0, t1}, first, tier::ram);
   EXPECT_EQ(answer({t2}, first), std::nullopt);
   EXPECT_EQ(rejected_, 1U);

@@ -71,12 +71,12 @@ class core_by_hand : public testing::Test {
     core_.set_order(std::make_unique<access_cycle>(std::move(order), tensors));
     carry_out();
   }
-  /// Answers the latest question with a plan of these homes and places, and a ring as large as VRAM.
+  /// Answers the latest question with a plan of these homes and places, and a buffer as large as VRAM.
   void adopt(std::vector<home> homes, std::vector<std::uint64_t> places) {
     memory_plan plan;
     plan.homes = std::move(homes);
     plan.places = std::move(places);
-    plan.vram_ring = {0, 2 * tensor_bytes};
+    plan.vram_buffer = {0, 2 * tensor_bytes};
     core_.planned(plans_.back()->epoch, std::move(plan));
     carry_out();
   }

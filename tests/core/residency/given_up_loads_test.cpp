@@ -8,7 +8,7 @@ namespace {
 
 constexpr tensor_id first{0}, second{1}, third{2}, fourth{3};
 
-// Tensors pass RAM in rings of two chunks, of which there is one.
+// Tensors pass RAM in buffers of two chunks, of which there is one.
 class given_up_loads : public core_by_hand {
  protected:
   given_up_loads() : core_by_hand(2 * chunk_bytes) {}

@@ -21,7 +21,7 @@ using tests::faulty_source;
 constexpr tensor_id id(std::uint32_t number) { return tensor_id{number}; }
 
 constexpr std::uint32_t small_tensors = 8;
-constexpr tensor_id ring_tensor = id(small_tensors);  // larger than RAM
+constexpr tensor_id buffer_tensor = id(small_tensors);  // larger than RAM
 constexpr tensor_id empty_tensor = id(small_tensors + 1);
 constexpr std::uint64_t vram_bytes = 18 * page;
 constexpr std::uint64_t vram_bytes_later = 22 * page;
@@ -63,15 +63,15 @@ class fault_run {
     if (!paged_) return;
     if (in_order_) return work_in_order();
     for (std::uint32_t i = 0; i < small_tensors; ++i) use({id(i)}, i % 2);
-    use({ring_tensor}, 0);
+    use({buffer_tensor}, 0);
     use({id(1), id(2), id(1)}, 1);
-    use({id(3), ring_tensor}, 0);
+    use({id(3), buffer_tensor}, 0);
     for (std::uint32_t i = 0; i < small_tensors; i += 2) use_host(id(i));
     hold(id(4), 1);
     for (std::uint32_t i = 0; i < 4; ++i) use({id(i)}, (i / 2) % 2);
     attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes_later)).effective_bytes; });
     use({id(5), id(6), id(7)}, 0);
-    use({ring_tensor, empty_tensor}, 1);
+    use({buffer_tensor, empty_tensor}, 1);
     attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes)).effective_bytes; });
     held_.release(streams_[0]);
     attempt([&] { return paged_->pin(id(2), tier::ram), 0; });
@@ -84,7 +84,7 @@ class fault_run {
     });
     attempt([&] { return paged_->set_budget(tier::ram, bytes(0)).effective_bytes; });
     use({id(1)}, 0);
-    use({ring_tensor}, 1);
+    use({buffer_tensor}, 1);
     attempt([&] { return paged_->set_budget(tier::ram, bytes(ram_bytes)).effective_bytes; });
     use({id(7), id(0)}, 1);
     check_budgets();
@@ -102,7 +102,7 @@ class fault_run {
     may_fail_ = false;
     for (std::uint32_t i = 0; i < model_.tensors.size(); ++i) use({id(i)}, i % 2);
     for (std::uint32_t i = 0; i < small_tensors; ++i) use_host(id(i));
-    use({id(1), ring_tensor}, 0);
+    use({id(1), buffer_tensor}, 0);
     for (host_stream& each : streams_) each.synchronize();
     expect_right();
     check_budgets();
@@ -153,7 +153,7 @@ class fault_run {
     pass(5, count);
     attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes_later)).effective_bytes; });
     pass(0, 3);
-    attempt([&] { return paged_->prefetch(std::array{id(7), id(2), ring_tensor}), 0; });
+    attempt([&] { return paged_->prefetch(std::array{id(7), id(2), buffer_tensor}), 0; });
     held_.release(streams_[0]);
     use_host(id(5));
     attempt([&] { return paged_->set_budget(tier::vram, bytes(vram_bytes)).effective_bytes; });

@@ -17,7 +17,7 @@ constexpr std::uint64_t steps = under_thread_sanitizer ? 300 : 600;
 std::vector<std::uint64_t> sizes() {
   std::vector<std::uint64_t> all;
   for (std::uint32_t i = 0; i < tensors; ++i) all.push_back((i % 4 + 1) * page - i);
-  all[3] = 9 * page;  // larger than RAM: goes through a ring
+  all[3] = 9 * page;  // larger than RAM: goes through a buffer
   return all;
 }
 

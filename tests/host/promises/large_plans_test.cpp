@@ -47,7 +47,7 @@ TEST_F(large_plans, move_what_has_no_home_and_nothing_else) {
   for (int i = 0; i < 3; ++i) pass();
   std::uint64_t const moved_bytes = pages.stats().bytes_to_device - before;
   EXPECT_GE(moved_bytes, 3 * (tensors - in_vram) * page);
-  EXPECT_LE(moved_bytes, 3 * (tensors - in_vram + 3) * page);  // a ring of two, and one ahead
+  EXPECT_LE(moved_bytes, 3 * (tensors - in_vram + 3) * page);  // a buffer of two, and one ahead
   pages.set_order(std::vector<tensor_id>());                   // whose loss is taken up like a plan
   pass();
   stream.synchronize();

@@ -109,7 +109,7 @@ TEST_F(plans, load_ahead_what_streams_and_nothing_else) {
     for (std::uint64_t i = 0; i < passes; ++i) pass();
     statistics const now = paged->stats();
     std::uint64_t const moved_bytes = now.bytes_to_device - before.bytes_to_device;
-    EXPECT_LE(moved_bytes, passes * (tensors - vram_tensors + 2) * tensor_bytes);  // a ring of two
+    EXPECT_LE(moved_bytes, passes * (tensors - vram_tensors + 2) * tensor_bytes);  // a buffer of two
     EXPECT_EQ(now.ahead_bytes - before.ahead_bytes, moved_bytes);
     EXPECT_EQ(now.ahead_unused_bytes, before.ahead_unused_bytes);
     EXPECT_LE(now.bytes_from_disk - before.bytes_from_disk, passes * (tensors - vram_tensors) * tensor_bytes);

@@ -181,7 +181,7 @@ TEST_F(promise_1_hard_budgets, no_tier_ever_commits_more_than_its_effective_budg
   }
 }
 
-TEST_F(promise_1_hard_budgets, a_ram_budget_of_nothing_becomes_the_smallest_ring_and_is_reported) {
+TEST_F(promise_1_hard_budgets, a_ram_budget_of_nothing_becomes_the_smallest_buffer_and_is_reported) {
   pattern_model model = make_pattern_model(3, 20 * page);
   stream_reader reader(model.tensors);
   host_stream stream;
@@ -196,7 +196,7 @@ TEST_F(promise_1_hard_budgets, a_ram_budget_of_nothing_becomes_the_smallest_ring
   EXPECT_LE(device->peak_bytes(tier::ram), 6 * page);
 }
 
-TEST_F(promise_1_hard_budgets, the_smallest_ring_is_the_largest_tensor_where_that_is_less) {
+TEST_F(promise_1_hard_budgets, the_smallest_buffer_is_the_largest_tensor_where_that_is_less) {
   std::uint64_t const sizes[] = {page, 2 * page + 1};
   pattern_model model = make_pattern_model(sizes);
   stream_reader reader(model.tensors);

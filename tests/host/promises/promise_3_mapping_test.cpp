@@ -21,7 +21,7 @@ std::vector<std::uint64_t> mixed_sizes() {
 
 struct pages {
   char const* policy;
-  bool ram;  // else tensors pass in a ring, some of them in pieces
+  bool ram;  // else tensors pass in a buffer, some of them in pieces
 };
 class mapping : public testing::TestWithParam<pages> {};
 

@@ -228,12 +228,12 @@ TEST_F(promise_3_reuse, copies_no_later_chunk_where_the_first_could_not_be_order
 
 TEST_F(promise_3_reuse, fails_rather_than_waits_for_fences_that_cannot_be_asked_about) {
   faulty = std::make_shared<faulty_device>(jittery_device());
-  pager ring(model.tensors, model.source, faulty, {.vram = bytes(3 * page), .ram = bytes(0), .chunk_bytes = page});
+  pager buffered(model.tensors, model.source, faulty, {.vram = bytes(3 * page), .ram = bytes(0), .chunk_bytes = page});
   faulty->fail({.for_ever = true, .only = device_call::passed});
-  EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{0}, stream); }), errc::device_failed);
-  EXPECT_EQ(code_of([&] { return ring.acquire(tensor_id{1}, stream); }), errc::device_failed);
+  EXPECT_EQ(code_of([&] { return buffered.acquire(tensor_id{0}, stream); }), errc::device_failed);
+  EXPECT_EQ(code_of([&] { return buffered.acquire(tensor_id{1}, stream); }), errc::device_failed);
   faulty->lift();
-  reader.read(ring.acquire(tensor_id{1}, stream), stream);
+  reader.read(buffered.acquire(tensor_id{1}, stream), stream);
   expect_right(1);
 }
 

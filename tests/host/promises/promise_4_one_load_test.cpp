@@ -70,8 +70,8 @@ TEST(promise_4_one_load, sixteen_threads_at_any_time_cause_one_read) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) expect_one_load(by, false, seed);
 }
 
-TEST(promise_4_one_load, through_a_ring_is_one_read_too) {
-  watchdog const limit("16 callers of one tensor through a ring");
+TEST(promise_4_one_load, through_a_buffer_is_one_read_too) {
+  watchdog const limit("16 callers of one tensor through a buffer");
   pattern_model model = make_pattern_model(1, 9 * page);
   stream_reader reader(model.tensors);
   std::vector<host_stream> streams(callers);
@@ -160,7 +160,7 @@ TEST_F(promise_4_one_load_failed, evicts_nothing_from_full_vram_and_leaves_the_o
         {.vram = bytes(16 * page), .ram = bytes(24 * page), .chunk_bytes = page, .reader_threads = 1}, read);
 }
 
-TEST_F(promise_4_one_load_failed, through_a_ring_evicts_nothing_while_the_ring_is_first_filled) {
+TEST_F(promise_4_one_load_failed, through_a_buffer_evicts_nothing_while_the_buffer_is_first_filled) {
   for (std::uint64_t read = 1; read <= 2; ++read)
     expect_nothing_changed_by_a_failed_load(
         {.vram = bytes(16 * page), .ram = bytes(0), .chunk_bytes = page, .reader_threads = 1}, read);

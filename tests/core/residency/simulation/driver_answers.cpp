@@ -120,7 +120,7 @@ std::optional<memory_plan> driver::any_plan(plan_question const& asked) {
     bool const placed = !choices_.happens(10);
     plan.places.push_back(placed ? align * choices_.choose(static_cast<std::uint32_t>(places)) : plan.no_place);
   }
-  plan.vram_ring = {0, choices_.choose(100)};
+  plan.vram_buffer = {0, choices_.choose(100)};
   return plan;
 }
 

@@ -120,7 +120,7 @@ void expect_textbook_counts(std::uint64_t seed) {
   std::uint64_t const ram_budget = choices.choose(tensors + 2) * bytes + choices.choose(2) * 8;
   model.options.vram = {.budget_bytes = vram_places * bytes + choices.choose(8), .granule_bytes = 8};
   model.options.ram = {.budget_bytes = ram_budget, .granule_bytes = 4};
-  model.options.chunk_bytes = choices.happens(50) ? 4 : 8;  // a ring that is smaller than a tensor, or as large
+  model.options.chunk_bytes = choices.happens(50) ? 4 : 8;  // a buffer that is smaller than a tensor, or as large
   driver play(model, choices);
   std::uint64_t const ram_places = std::max(ram_budget, play.model().ram_floor_bytes()) / bytes;
   textbook_tier vram(vram_places, pin_some(play, choices, tier::vram, tensors, vram_places));

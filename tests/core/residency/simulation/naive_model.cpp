@@ -12,7 +12,7 @@ naive_model::naive_model(setup const& options, residency const& core, shadow_dev
   before_ = core.stats();
 }
 
-/// Where it stages for VRAM, RAM never gets less than a ring of two chunks of at most 4 MiB, or the largest tensor where that is less.
+/// Where it stages for VRAM, RAM never gets less than a buffer of two chunks of at most 4 MiB, or the largest tensor where that is less.
 std::uint64_t naive_model::ram_floor_bytes() const {
   if (!setup_.options.vram.present) return 0;
   std::uint64_t largest = 0;
@@ -90,7 +90,7 @@ void naive_model::pin_answered(std::span<tensor_id const> ids, tier where, statu
     else
       largest = std::max(largest, bytes);
   }
-  // In RAM a tensor that does not fit whole flows through a ring, so a core may ask for less room than the largest.
+  // In RAM a tensor that does not fit whole flows through a buffer, so a core may ask for less room than the largest.
   std::uint64_t const least = where == tier::vram ? largest : std::min(largest, ram_floor_bytes());
   if (!answer.ok()) {
     if (answer.error().code == errc::closed || answer.error().code == errc::device_lost) return;

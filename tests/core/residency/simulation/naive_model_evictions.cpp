@@ -37,7 +37,7 @@ bool naive_model::leaves_for_load(tell_evicted_command const& command) const {
          plan->places[index_of(command.tensor)] == entries_[index_of(command.tensor)].loads[0].base;
 }
 
-/// Whether all of a tensor that comes to VRAM is in RAM, or as much of it as a ring holds, and none of it copied yet. What
+/// Whether all of a tensor that comes to VRAM is in RAM, or as much of it as a buffer holds, and none of it copied yet. What
 /// was ahead may have been given up since.
 bool naive_model::any_load_is_read() const {
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
@@ -49,7 +49,7 @@ bool naive_model::any_load_is_read() const {
     bool const begun = now.range.bytes > 0 && copied.under_way && copied.generation == core_.generation(id);
     if (!comes || begun || read.failed || read.pending > 0) continue;
     auto const bytes = static_cast<std::uint64_t>(std::count(read.done.begin(), read.done.end(), true));
-    bool const gone_round = read.base > core_.reserve_bytes(tier::ram);  // in a ring: its base lies before the arena
+    bool const gone_round = read.base > core_.reserve_bytes(tier::ram);  // in a buffer: its base lies before the arena
     if (bytes > 0 && !gone_round && device_.holds_tensor(tier::ram, read.base, id, bytes)) return true;
   }
   return false;

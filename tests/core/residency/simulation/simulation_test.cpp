@@ -73,7 +73,7 @@ TEST(simulation, plans_that_come_late_out_of_turn_or_for_an_order_that_is_gone) 
 }
 
 // Seeds beyond those above that once found something.
-TEST(regressions, a_load_ahead_that_was_given_up_in_a_ring_is_over_before_it_is_asked_for) {
+TEST(regressions, a_load_ahead_that_was_given_up_in_a_buffer_is_over_before_it_is_asked_for) {
   expect_no_violation(1'060'336, 1, {.fail_calls = true, .mixed_sizes = true, .orders = true});
 }
 

@@ -1,6 +1,7 @@
+#include <tierpager/eviction_policy.hpp>
+
 #include <core/eviction/lru.hpp>
 #include <core/eviction/use_rate.hpp>
-#include <tierpager/eviction_policy.hpp>
 
 namespace tierpager {
 

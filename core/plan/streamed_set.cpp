@@ -1,4 +1,4 @@
-#include <core/plan/plan_selection.hpp>
+#include <core/plan/streamed_set.hpp>
 
 #include <algorithm>
 
@@ -77,7 +77,7 @@ std::vector<std::uint32_t> streamed_set::streaming_calls() const {
   return calls;
 }
 
-std::uint64_t streamed_set::ring_bytes(std::uint32_t slots) const {
+std::uint64_t streamed_set::buffer_bytes(std::uint32_t slots) const {
   if (streaming_.empty()) return 0;
   std::vector<std::uint32_t> const calls = streaming_calls();
   std::size_t const ahead = std::min<std::size_t>(slots, calls.size()) - 1;
