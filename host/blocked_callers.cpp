@@ -43,9 +43,9 @@ void blocked_callers::end(request_id request, std::optional<failure> why) {
 }
 
 // What the caller queued before it blocked keeps its stream busy: until that has run, the wait costs nothing.
-void blocked_callers::note_last_work(caller& of, stream_ref stream) {
-  stall_clock::begin(of.stall);
-  if (stream.get() == nullptr || of.over) return;
+void blocked_callers::note_last_work(caller& blocked, stream_ref stream) {
+  stall_clock::begin(blocked.stall);
+  if (stream.get() == nullptr || blocked.over) return;
   core_.unlock();
   auto const last = device_.record(stream);
   auto const over = last.ok() ? device_.passed(*last) : result<bool>(last.error());
@@ -54,8 +54,8 @@ void blocked_callers::note_last_work(caller& of, stream_ref stream) {
     core_.tell_if_lost(over.error());
     core_.dispatch();
   }
-  if (!over.ok() || *over || of.over) return;
-  stalls_.runs_until(of.stall, *last);
+  if (!over.ok() || *over || blocked.over) return;
+  stalls_.runs_until(blocked.stall, *last);
   watcher_.wake();
 }
 

@@ -48,7 +48,7 @@ class blocked_callers {
     stall_clock::wait stall;
   };
 
-  void note_last_work(caller& of, stream_ref stream) TIERPAGER_REQUIRES(pager_lock);
+  void note_last_work(caller& blocked, stream_ref stream) TIERPAGER_REQUIRES(pager_lock);
 
   pager_core& core_;
   device& device_;

@@ -48,7 +48,7 @@ void copier::run_copy(copy_command const& next) {
   }();
   core_.lock();
   if (queued.ok()) {
-    lasts_.note(*queued);
+    last_uses_.note(*queued);
     core_->copy_queued(next.tensor, next.chunk, *queued);
   } else {
     core_->copy_failed(next.tensor, next.chunk, queued.error(), ordered.ok());
@@ -61,7 +61,7 @@ void copier::run_settle() {
   core_.unlock();
   auto const recorded = device_.record(device_.copy_stream());
   core_.lock();
-  if (recorded.ok()) lasts_.note(*recorded);  // waited for at the end, where no other fence may be had
+  if (recorded.ok()) last_uses_.note(*recorded);  // waited for at the end, where no other fence may be had
   core_->settled(recorded);
   core_.dispatch();
 }

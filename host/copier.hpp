@@ -15,9 +15,9 @@ namespace tierpager {
 
 class copier {
  public:
-  /// All outlive this. Fences on the copy stream are noted in `lasts`.
-  copier(pager_core& core, device& on, tracer const& trace, last_uses& lasts)
-      : core_(core), device_(on), trace_(trace), lasts_(lasts) {}
+  /// All outlive this. Fences on the copy stream are noted in `latest`.
+  copier(pager_core& core, device& on, tracer const& trace, last_uses& latest)
+      : core_(core), device_(on), trace_(trace), last_uses_(latest) {}
 
   void add(copy_command asked) TIERPAGER_REQUIRES(pager_lock);
   /// Behind the copies so far, a fence is recorded.
@@ -35,7 +35,7 @@ class copier {
   pager_core& core_;
   device& device_;
   tracer const& trace_;
-  last_uses& lasts_;
+  last_uses& last_uses_;
   std::deque<std::optional<copy_command>> copies_ TIERPAGER_GUARDED_BY(pager_lock);  // none: settle
   condition wake_;                                                                   // the copier's
 };

@@ -130,7 +130,7 @@ std::vector<handle> executor::acquire(std::span<tensor_id const> ids, tier where
     scoped_lock const lock(core_.mutex());
     core_.enter();
     if (stream) {
-      lasts_.prove_on(*stream);
+      last_uses_.prove_on(*stream);
       why = streams_.refuse_foreign(*stream);
     }
     auto const hit = why ? result<bool>(*why) : core_->try_acquire(ids, where, owner);
@@ -165,7 +165,7 @@ handle executor::acquire_one(tensor_id id, tier where, stream_ref stream, wait_o
   if (plain) {
     owner_id const owner = owner_for(wait);
     scoped_lock lock(core_.mutex(), for_a_hit);
-    bool const may_hit = lasts_.all_proved() && (where == tier::ram || streams_.knows(stream));
+    bool const may_hit = last_uses_.all_proved() && (where == tier::ram || streams_.knows(stream));
     records::slot const* const place = may_hit ? core_->try_hit(id, where, owner) : nullptr;
     if (place != nullptr) {
       held = handle_to(*place, id, where, stream, owner);
@@ -352,7 +352,7 @@ void executor::abandon() noexcept {
 executor::~executor() {
   scoped_lock const lock(core_.mutex());
   assert(core_.closed() && core_.inside() == 0 && streams_.handles() == 0);
-  lasts_.wait_for_all(memory_.base(tier::vram) != nullptr);
+  last_uses_.wait_for_all(memory_.base(tier::vram) != nullptr);
 }
 
 }  // namespace tierpager

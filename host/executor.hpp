@@ -121,14 +121,14 @@ class executor final : private command_taker {
   pager_core core_{*this};
   pager_warnings warnings_;
   tier_memory memory_{core_, *device_, warnings_};
-  last_uses lasts_{core_, *device_};
-  stream_uses streams_{core_, *device_, lasts_};
+  last_uses last_uses_{core_, *device_};
+  stream_uses streams_{core_, *device_, last_uses_};
   plan_maker plans_{core_, tensors_};
   stall_clock stalls_{core_, *device_};
   fence_watcher watcher_{core_, *device_, stalls_};
   blocked_callers blocked_{core_, *device_, trace_, plans_, stalls_, watcher_};
   readers readers_{core_, *source_, *device_, tensors_, trace_, memory_};
-  copier copier_{core_, *device_, trace_, lasts_};
+  copier copier_{core_, *device_, trace_, last_uses_};
   std::vector<event> events_ TIERPAGER_GUARDED_BY(pager_lock);  // not taken yet
   std::vector<thread> threads_;                                 // constant after construction; joined by close()
 };

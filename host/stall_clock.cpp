@@ -2,14 +2,14 @@
 
 namespace tierpager {
 
-void stall_clock::runs_until(wait& of, fence last) {
-  of.runs_until = last;
-  running_.push_back(&of);
+void stall_clock::runs_until(wait& caller, fence last) {
+  caller.runs_until = last;
+  running_.push_back(&caller);
 }
 
-void stall_clock::end(wait& of) {
-  if (std::erase(running_, &of) == 0)
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - of.dry_since).count();
+void stall_clock::end(wait& caller) {
+  if (std::erase(running_, &caller) == 0)
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - caller.dry_since).count();
 }
 
 void stall_clock::poll() {

@@ -24,11 +24,11 @@ class stall_clock {
   stall_clock(pager_core& core, device& on) : core_(core), device_(on) {}
 
   /// The caller is blocked, and its stream is taken to be dry.
-  static void begin(wait& of) { of.dry_since = std::chrono::steady_clock::now(); }
+  static void begin(wait& caller) { caller.dry_since = std::chrono::steady_clock::now(); }
   /// The stream still has work, until that fence has passed.
-  void runs_until(wait& of, fence last) TIERPAGER_REQUIRES(pager_lock);
+  void runs_until(wait& caller, fence last) TIERPAGER_REQUIRES(pager_lock);
   /// The caller goes on.
-  void end(wait& of) TIERPAGER_REQUIRES(pager_lock);
+  void end(wait& caller) TIERPAGER_REQUIRES(pager_lock);
 
   /// Whether the stream of a blocked caller has work, so that there is something to poll.
   [[nodiscard]] bool any_runs() const TIERPAGER_REQUIRES(pager_lock) { return !running_.empty(); }

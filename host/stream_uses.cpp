@@ -56,17 +56,17 @@ std::optional<failure> stream_uses::refuse_while_capturing(stream_ref stream) {
 bool stream_uses::release(held_use const& use, stream_ref stream, std::uint64_t retirements_before) noexcept {
   if (stream.get() == nullptr) return release_unfenced(use);
   releases_in_flight::entry inside(releases_);
-  std::uint32_t const keys_before = lasts_.keys();
+  std::uint32_t const keys_before = last_uses_.keys();
   result<fence> const recorded = last_fence_of(stream, retirements_before, inside);
   scoped_lock const lock(core_.mutex(), for_a_hit);
   uncount(use);
   if (!recorded.ok()) {
     release_unproven(use, stream, recorded.error());
   } else {
-    if (lasts_.all_proved())
-      lasts_.note(*recorded);
+    if (last_uses_.all_proved())
+      last_uses_.note(*recorded);
     else
-      lasts_.proved(stream, *recorded, keys_before);
+      last_uses_.proved(stream, *recorded, keys_before);
     note_releasing_thread(use);
     core_->release(use.id, tier::vram, use.owner, *recorded);
   }
@@ -85,7 +85,7 @@ bool stream_uses::release_unfenced(held_use const& use) noexcept {
 }
 
 void stream_uses::release_unproven(held_use const& use, stream_ref stream, failure const& why) {
-  std::uint32_t const key = lasts_.add_unproven(stream);
+  std::uint32_t const key = last_uses_.add_unproven(stream);
   note_releasing_thread(use);
   core_->release_unproven(use.id, use.owner, key, why);
   core_.tell_if_lost(why);
@@ -129,14 +129,14 @@ void stream_uses::retire(stream_ref stream) {
     scoped_lock const turn(retiring_);
     releases_.wait_for_those_inside(core_.mutex());
   }
-  std::uint32_t const keys_before = lasts_.keys();
+  std::uint32_t const keys_before = last_uses_.keys();
   auto const last = device_.record(stream);
   if (!last.ok()) take_back_retirement(number);
   value_or_throw(last);
   auto const over = device_.passed(*last);
   {
     scoped_lock const lock(core_.mutex());
-    lasts_.proved(stream, *last, keys_before);
+    last_uses_.proved(stream, *last, keys_before);
     if (over.ok() && *over) core_->passed(*last);
     core_->stream_retired(*last);
     acquired_.retired(number, *last);

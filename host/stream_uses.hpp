@@ -30,7 +30,7 @@ struct held_use {
 class stream_uses {
  public:
   /// All outlive this.
-  stream_uses(pager_core& core, device& on, last_uses& lasts) : core_(core), device_(on), lasts_(lasts) {}
+  stream_uses(pager_core& core, device& on, last_uses& latest) : core_(core), device_(on), last_uses_(latest) {}
 
   // Which streams ---------------------------------------------------------------------------------------------------
   static constexpr stream_ref no_stream() { return stream_ref(static_cast<void*>(nullptr)); }
@@ -96,7 +96,7 @@ class stream_uses {
 
   pager_core& core_;
   device& device_;
-  last_uses& lasts_;
+  last_uses& last_uses_;
   stream_kind const kind_ = device_.takes();
   acquired_streams acquired_ TIERPAGER_GUARDED_BY(pager_lock);
   releases_in_flight releases_;

@@ -53,8 +53,8 @@ struct copier_alone : lone_part {
   }
 
   tracer const trace{model_.tensors};
-  last_uses lasts{core_, device_};
-  copier copies{core_, device_, trace, lasts};
+  last_uses latest{core_, device_};
+  copier copies{core_, device_, trace, latest};
   std::optional<failure> why;
 };
 

@@ -34,11 +34,11 @@ struct stream_uses_alone : lone_part {
   }
   [[nodiscard]] bool all_proved() {
     scoped_lock const lock(core_.mutex());
-    return lasts.all_proved();
+    return latest.all_proved();
   }
 
-  last_uses lasts{core_, device_};
-  stream_uses streams{core_, device_, lasts};
+  last_uses latest{core_, device_};
+  stream_uses streams{core_, device_, latest};
   stream_ref const stream = scripted_device::stream(1);
 };
 
