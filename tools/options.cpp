@@ -89,11 +89,7 @@ void add_device_and_source(CLI::App& to, paging_options& into) {
         },
         "where the device tier lives (auto: CUDA where it works, else the host device; cuda:N: the N-th GPU, from 0)")
       ->type_name("auto|cuda|cuda:N|host");
-  add_choice<source_kind>(to, "--source", into.source,
-                          {{"auto", source_kind::automatic},
-                           {"pread", source_kind::pread},
-                           {"direct", source_kind::direct},
-                           {"mmap", source_kind::mmap}},
+  add_choice<source_kind>(to, "--source", into.source, {std::begin(source_kinds), std::end(source_kinds)},
                           "how the file is read");
 }
 

@@ -12,8 +12,8 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-struct tier_memory_alone : lone_part {
-  tier_memory_alone() {
+struct device_memory_alone : lone_part {
+  device_memory_alone() {
     commands_.also = [this](command& next) TIERPAGER_REQUIRES(pager_lock) {
       if (auto* const asked = std::get_if<remap_command>(&next)) memory.add(*asked);
     };
@@ -29,7 +29,7 @@ struct tier_memory_alone : lone_part {
   device_memory memory{core_, device_, warnings};
 };
 
-TEST_F(tier_memory_alone, is_committed_at_once_in_vram_and_in_ram_later) {
+TEST_F(device_memory_alone, is_committed_at_once_in_vram_and_in_ram_later) {
   scoped_lock const lock(core_.mutex());
   EXPECT_EQ(memory.base(tier::vram), nullptr);
   open();
@@ -43,7 +43,7 @@ TEST_F(tier_memory_alone, is_committed_at_once_in_vram_and_in_ram_later) {
   EXPECT_GE(core_->stats().ram.committed_bytes, 4 * tensor_bytes);
 }
 
-TEST_F(tier_memory_alone, ends_the_opening_where_the_device_refuses_it) {
+TEST_F(device_memory_alone, ends_the_opening_where_the_device_refuses_it) {
   device_.fails["commit"] = failed();
   EXPECT_EQ(code_of([&] {
               scoped_lock const lock(core_.mutex());
@@ -53,7 +53,7 @@ TEST_F(tier_memory_alone, ends_the_opening_where_the_device_refuses_it) {
             errc::device_failed);
 }
 
-TEST_F(tier_memory_alone, tells_the_core_of_a_lost_device) {
+TEST_F(device_memory_alone, tells_the_core_of_a_lost_device) {
   scoped_lock const lock(core_.mutex());
   open();
   ASSERT_TRUE(memory.has_work());
@@ -65,7 +65,7 @@ TEST_F(tier_memory_alone, tells_the_core_of_a_lost_device) {
   EXPECT_EQ(rejected.front().why.code, errc::device_lost);
 }
 
-TEST_F(tier_memory_alone, changes_with_a_budget_on_the_thread_that_waits_for_it) {
+TEST_F(device_memory_alone, changes_with_a_budget_on_the_thread_that_waits_for_it) {
   scoped_lock const lock(core_.mutex());
   open();
   device_.forget_calls();
@@ -82,7 +82,7 @@ TEST_F(tier_memory_alone, changes_with_a_budget_on_the_thread_that_waits_for_it)
   EXPECT_THAT(device_.take_calls(), IsEmpty()) << "nothing comes or goes";
 }
 
-TEST_F(tier_memory_alone, is_waited_for_where_another_thread_maps_it) {
+TEST_F(device_memory_alone, is_waited_for_where_another_thread_maps_it) {
   std::atomic<bool> begun = false, may_end = false;
   std::jthread mapper;
   {

@@ -2,9 +2,12 @@
 // Reads headers only; no tensor bytes before the first acquire.
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <tierpager/export.hpp>
@@ -15,6 +18,11 @@ namespace tierpager {
 
 /// How files are read: `automatic` is `pread`; `direct` is not there yet and throws `unsupported`.
 enum class source_kind : std::uint8_t { automatic, pread, direct, mmap };
+/// By name, as the command spells them.
+inline constexpr std::pair<std::string_view, source_kind> source_kinds[] = {{"auto", source_kind::automatic},
+                                                                            {"pread", source_kind::pread},
+                                                                            {"direct", source_kind::direct},
+                                                                            {"mmap", source_kind::mmap}};
 /// Which device holds the VRAM tier. `automatic` takes the GPU where there is one, and else the host device.
 enum class device_kind : std::uint8_t { automatic, cuda, host };
 
