@@ -152,8 +152,8 @@ result<std::vector<tensor_id>> match_pins(catalog const& tensors, std::string_vi
           .code = errc::invalid_argument,
           .what = std::string("'").append(glob_or_preset) + "': last:N wants a number of layers, at least 1"};
     std::uint64_t layers = 0;
-    for (tensor_info const& one : tensors)
-      if (auto const layer = layer_of(one.name)) layers = std::max(layers, *layer + 1);
+    for (tensor_info const& tensor : tensors)
+      if (auto const layer = layer_of(tensor.name)) layers = std::max(layers, *layer + 1);
     choose([&](std::string_view name) {
       auto const layer = layer_of(name);
       return layer && *layer + *count >= layers;

@@ -46,8 +46,8 @@ bool cuda_device::can_remap(tier where) const { return where == tier::ram || par
 
 std::uint64_t cuda_device::overhead_bytes(tier where) const {
   if (where == tier::vram) return 0;
-  std::uint64_t const ring_bytes = parts_->ring ? parts_->options.staging_slots * parts_->options.staging_bytes : 0;
-  return ring_bytes + word_pool::bytes;
+  std::uint64_t const bounce_bytes = parts_->bounce ? parts_->options.staging_slots * parts_->options.staging_bytes : 0;
+  return bounce_bytes + word_pool::bytes;
 }
 
 // The context first: to exchange the mode creates one where none is current. The guards of this thread's calls then find
@@ -101,10 +101,10 @@ status cuda_device::copy_pieces(std::byte* target, std::uint64_t ram_offset, std
   for (byte_range piece : pieces) {
     std::byte* const to = target + (piece.offset - ram_offset);
     std::byte const* const from = parts_->ram->base() + piece.offset;
-    status queued = parts_->ring ? parts_->ring->copy(to, from, piece.bytes)
-                                 : parts_->state.check(
-                                       cudaMemcpyAsync(to, from, piece.bytes, cudaMemcpyHostToDevice, parts_->copies),
-                                       "cudaMemcpyAsync");
+    status queued = parts_->bounce ? parts_->bounce->copy(to, from, piece.bytes)
+                                   : parts_->state.check(
+                                         cudaMemcpyAsync(to, from, piece.bytes, cudaMemcpyHostToDevice, parts_->copies),
+                                         "cudaMemcpyAsync");
     if (!queued.ok()) return queued;
   }
   return {};
@@ -121,8 +121,8 @@ result<fence> cuda_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
   if (!pieces.ok()) return pieces.error();
   status const copied = copy_pieces(parts_->vram->base() + vram_offset, ram_offset, *pieces);
   result<fence> queued = copied.ok() ? parts_->streams.record(parts_->copies) : copied.error();
-  if (parts_->ring)
-    parts_->ram->end_copy(*pieces, fence{});  // the ring has read what it copies: the arena is not read later
+  if (parts_->bounce)
+    parts_->ram->end_copy(*pieces, fence{});  // the bounce buffer has read what it copies: the arena is not read later
   else
     parts_->ram->end_copy(*pieces, queued.ok() ? std::optional<fence>(*queued) : std::nullopt);
   return queued;

@@ -117,8 +117,8 @@ status cuda_device::parts::build() {
       state, streams, copies,
       pinned_arena_options{.page_lock = page_lock, .segment_bytes_max = options.ram_segment_bytes_max});
   if (!page_lock) {
-    ring = std::make_unique<staging_ring>(state, streams, copies);
-    if (status done = ring->allocate(options.staging_slots, options.staging_bytes); !done.ok()) return done;
+    bounce = std::make_unique<bounce_buffer>(state, streams, copies);
+    if (status done = bounce->allocate(options.staging_slots, options.staging_bytes); !done.ok()) return done;
   }
   if (status done = words.allocate(); !done.ok()) return done;
   cudaError_t const prepared = prepare_checksum(copies);

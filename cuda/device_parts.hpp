@@ -7,8 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include <cuda/bounce_buffer.hpp>
 #include <cuda/pinned_arena.hpp>
-#include <cuda/staging_ring.hpp>
 #include <cuda/stream_table.hpp>
 #include <cuda/vram_memory.hpp>
 #include <cuda/word_pool.hpp>
@@ -36,7 +36,7 @@ struct cuda_device::parts {
   std::unique_ptr<pinned_arena> ram;
   std::optional<failure> why_no_checksum;   // this build has no kernels for the GPU
   std::optional<failure> why_no_page_lock;  // what the driver said; none where it was not to be asked
-  std::unique_ptr<staging_ring> ring;       // where RAM cannot be page-locked
+  std::unique_ptr<bounce_buffer> bounce;    // where RAM cannot be page-locked
   std::mutex made_mutex;
   std::vector<cudaStream_t> made;
 };

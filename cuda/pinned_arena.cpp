@@ -187,13 +187,13 @@ status pinned_arena::settle(byte_range range) {
     std::scoped_lock const lock(mutex_);
     for (auto at = first_overlapping(range); at != segments_.end() && at->first < range.end(); ++at) what(at->second);
   };
-  each_segment([&](segment const& one) { failed.push_back(one.failed); });
+  each_segment([&](segment const& piece) { failed.push_back(piece.failed); });
   auto const behind = streams_.record(copy_stream_);
   if (!behind.ok()) return behind.error();
   std::size_t next = 0;
-  each_segment([&](segment& one) {
-    one.last_copy = std::max(one.last_copy, behind->sequence);
-    one.settled = failed[next++];
+  each_segment([&](segment& piece) {
+    piece.last_copy = std::max(piece.last_copy, behind->sequence);
+    piece.settled = failed[next++];
   });
   return {};
 }
@@ -246,10 +246,10 @@ status pinned_arena::claim_quiet(byte_range range, std::vector<byte_range>& clai
 // A claimed segment is a segment again; copies go on.
 void pinned_arena::put_back(byte_range claimed, bool registered) {
   std::scoped_lock const lock(mutex_);
-  segment& one = segments_.at(claimed.offset);
-  one.being_cut = false;
-  if (one.registered != registered) registered ? --unlocked_ : ++unlocked_;
-  one.registered = registered;
+  segment& piece = segments_.at(claimed.offset);
+  piece.being_cut = false;
+  if (piece.registered != registered) registered ? --unlocked_ : ++unlocked_;
+  piece.registered = registered;
 }
 
 // All or, as far as the driver lets it, none.
@@ -336,12 +336,12 @@ result<std::vector<byte_range>> pinned_arena::begin_copy(byte_range range) {
 void pinned_arena::end_copy(std::vector<byte_range> const& pieces, std::optional<fence> queued) {
   std::scoped_lock const lock(mutex_);
   for (byte_range piece : pieces) {
-    segment& one = first_overlapping(piece)->second;
-    --one.copies;
+    segment& each = first_overlapping(piece)->second;
+    --each.copies;
     if (queued)
-      one.last_copy = std::max(one.last_copy, queued->sequence);
+      each.last_copy = std::max(each.last_copy, queued->sequence);
     else
-      ++one.failed;
+      ++each.failed;
   }
 }
 

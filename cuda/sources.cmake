@@ -13,7 +13,7 @@ set(tierpager_cuda_sources
   pinned_arena.cpp
   primary_context.cpp
   relaxed_capture.cpp
-  staging_ring.cpp
+  bounce_buffer.cpp
   stream_table.cpp
   vram_arena.cpp
   word_pool.cpp

@@ -81,12 +81,12 @@ result<fence> stream_table::record(cudaStream_t stream) {
     // Another thread may have begun a capture in between, and the event gone into its graph, which is not to be asked about.
     if (status may = refuse_capturing(stream); !may.ok()) return may.error();
     std::scoped_lock const lock(mutex_);
-    seen_stream& one = streams_[*number];
-    behind_all = one.issued == seen;
+    seen_stream& each = streams_[*number];
+    behind_all = each.issued == seen;
     if (!behind_all) continue;
-    minted.sequence = ++one.issued;
-    one.entries.push_back({minted.sequence, event});
-    kept = one.entries.size();
+    minted.sequence = ++each.issued;
+    each.entries.push_back({minted.sequence, event});
+    kept = each.entries.size();
   }
   if (kept > events_max) thin_out(*number);
   return minted;
@@ -120,11 +120,11 @@ void stream_table::thin_out(std::uint32_t number) {
 result<stream_table::entry> stream_table::event_behind(fence which) {
   std::scoped_lock const lock(mutex_);
   if (which.stream >= streams_.size()) return state_.refuse(errc::invalid_argument, "a fence of an unknown stream");
-  seen_stream const& one = streams_[which.stream];
-  if (which.sequence > one.issued) return state_.refuse(errc::invalid_argument, "a fence that was never recorded");
-  if (which.sequence <= one.passed) return entry{};
-  auto const behind = std::ranges::lower_bound(one.entries, which.sequence, {}, &entry::sequence);
-  assert(behind != one.entries.end());
+  seen_stream const& seen = streams_[which.stream];
+  if (which.sequence > seen.issued) return state_.refuse(errc::invalid_argument, "a fence that was never recorded");
+  if (which.sequence <= seen.passed) return entry{};
+  auto const behind = std::ranges::lower_bound(seen.entries, which.sequence, {}, &entry::sequence);
+  assert(behind != seen.entries.end());
   return *behind;
 }
 
@@ -134,10 +134,10 @@ result<bool> stream_table::ask(std::uint32_t number, entry const& about) {
   if (code == cudaErrorCapturedEvent) return forget_captured(number, about);
   if (code != cudaSuccess) return state_.fail(code, "cudaEventQuery");
   std::scoped_lock const lock(mutex_);
-  seen_stream& one = streams_[number];
-  one.passed = std::max(one.passed, about.sequence);
-  one.entries.erase(one.entries.begin(), std::ranges::upper_bound(one.entries, one.passed, {}, &entry::sequence));
-  if (one.retired && one.entries.empty()) one.entries.shrink_to_fit();  // none will come
+  seen_stream& seen = streams_[number];
+  seen.passed = std::max(seen.passed, about.sequence);
+  seen.entries.erase(seen.entries.begin(), std::ranges::upper_bound(seen.entries, seen.passed, {}, &entry::sequence));
+  if (seen.retired && seen.entries.empty()) seen.entries.shrink_to_fit();  // none will come
   return true;
 }
 

@@ -81,22 +81,22 @@ void vram_arena::set_committed(run granules, bool committed) {
 
 // Memory behind one granule's addresses; not yet accessible.
 status vram_arena::back(std::size_t index) {
-  granule& one = granules_[index];
-  if (one.mapped) return {};
-  if (one.memory == 0 && !spares_.empty()) {
-    one.memory = spares_.back();
+  granule& mapped = granules_[index];
+  if (mapped.mapped) return {};
+  if (mapped.memory == 0 && !spares_.empty()) {
+    mapped.memory = spares_.back();
     spares_.pop_back();
   }
-  if (one.memory == 0) {
+  if (mapped.memory == 0) {
     CUmemGenericAllocationHandle memory = 0;
     CUresult const code = how_.calls.create(&memory, granule_bytes_, &how_.properties, 0);
     if (status done = state_.check(code, "cuMemCreate"); !done.ok()) return done;
-    one.memory = memory;
+    mapped.memory = memory;
   }
-  CUresult const code = how_.calls.map(address_of(index), granule_bytes_, 0, one.memory, 0);
+  CUresult const code = how_.calls.map(address_of(index), granule_bytes_, 0, mapped.memory, 0);
   if (status done = state_.check(code, "cuMemMap"); !done.ok()) return done;
   std::scoped_lock const lock(mutex_);
-  one.mapped = true;
+  mapped.mapped = true;
   return {};
 }
 
@@ -120,13 +120,13 @@ status vram_arena::unmap(std::size_t index) {
 
 // Of a granule that is not committed. What cannot be unmapped stays mapped for a later commit.
 void vram_arena::take_back(std::size_t index) {
-  granule& one = granules_[index];
-  if (one.memory == 0) return;
+  granule& mapped = granules_[index];
+  if (mapped.memory == 0) return;
   if (!unmap(index).ok()) {
     strays_.push_back(index);
     return;
   }
-  spares_.push_back(std::exchange(one.memory, 0));
+  spares_.push_back(std::exchange(mapped.memory, 0));
 }
 
 void vram_arena::release_spares() {

@@ -74,8 +74,8 @@ std::vector<acquired_streams::retired_stream>::iterator acquired_streams::positi
 
 std::uint64_t acquired_streams::handles() const {
   std::uint64_t sum = 0;
-  for (auto const& [stream, one] : living_) sum += one.handles;
-  for (retired_stream const& one : retired_) sum += one.handles;
+  for (auto const& [stream, retired] : living_) sum += retired.handles;
+  for (retired_stream const& retired : retired_) sum += retired.handles;
   return sum;
 }
 

@@ -55,7 +55,7 @@ result<std::uint64_t> host_device::free_vram_bytes() {
 }
 
 result<host_device::known_stream> host_device::find(stream_ref stream) {
-  if (status const one = check_kind(stream); !one.ok()) return one.error();
+  if (status const outcome = check_kind(stream); !outcome.ok()) return outcome.error();
   host_stream_identity& identity = host_stream_access::identity_of(stream);
   host_stream const* const real = identity.stream.load(std::memory_order_acquire);
   scoped_lock const lock(streams_mutex_);
@@ -104,7 +104,7 @@ result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
 }
 
 result<bool> host_device::capturing(stream_ref stream) {
-  if (status const one = check_kind(stream); !one.ok()) return one.error();
+  if (status const outcome = check_kind(stream); !outcome.ok()) return outcome.error();
   return false;
 }
 

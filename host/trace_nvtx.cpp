@@ -51,7 +51,7 @@ void describe(std::array<char, message_bytes>& message, std::string const* first
 tracer::tracer(catalog const& tensors) : tensors_(tensors), attached_(domain() != nullptr) {
   if (!attached_) return;
   names_.reserve(tensors.size());
-  for (tensor_info const& one : tensors) names_.push_back(nvtxDomainRegisterStringA(domain(), one.name.c_str()));
+  for (tensor_info const& tensor : tensors) names_.push_back(nvtxDomainRegisterStringA(domain(), tensor.name.c_str()));
 }
 
 void trace_range::begin(tracer const& to, trace_kind what, std::span<tensor_id const> ids,

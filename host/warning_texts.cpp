@@ -46,15 +46,15 @@ std::string refused_memory_warning(tier where, tier_statistics const& now) {
 }
 
 std::optional<std::string> auto_budget_warning(tier where, statistics const& now, std::uint64_t whole_bytes) {
-  tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-  std::string const found = std::string(name_of(where)) + ": auto found " + figure(one.budget_bytes);
-  if (one.budget_bytes < one.least_bytes)
-    return found + ", and the least that works is " + figure(one.least_bytes) +
+  tier_statistics const& of_tier = where == tier::vram ? now.vram : now.ram;
+  std::string const found = std::string(name_of(where)) + ": auto found " + figure(of_tier.budget_bytes);
+  if (of_tier.budget_bytes < of_tier.least_bytes)
+    return found + ", and the least that works is " + figure(of_tier.least_bytes) +
            ", which is used: free some memory, or give a budget";
   // What lies in VRAM need not be kept in RAM too.
   std::uint64_t const above = where == tier::ram && now.vram.present ? now.vram.effective_bytes : 0;
   std::uint64_t const needed = whole_bytes - std::min(whole_bytes, above);
-  if (one.budget_bytes >= needed) return std::nullopt;
+  if (of_tier.budget_bytes >= needed) return std::nullopt;
   std::string const from = where == tier::ram ? "read from the file" : "copied to the device";
   return found + ", and the model needs " + figure(needed) + (above > 0 ? " beside VRAM" : "") +
          " to stay: the rest is " + from + " in every pass";

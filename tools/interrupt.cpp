@@ -42,8 +42,8 @@ interrupt::interrupt(std::function<bool()> clean_up) : clean_up_(std::move(clean
 }
 
 interrupt::~interrupt() {
-  std::uint64_t const one = 1;
-  [[maybe_unused]] ssize_t const written = ::write(end_descriptor_, &one, sizeof one);
+  std::uint64_t const number = 1;
+  [[maybe_unused]] ssize_t const written = ::write(end_descriptor_, &number, sizeof number);
   listener_.join();
   ::close(signal_descriptor_);
   ::close(end_descriptor_);

@@ -56,17 +56,17 @@ std::string kind_of_model(output_target const& target) {
 }  // namespace
 
 void require_distinct(std::vector<named_output> const& outputs) {
-  for (auto one = outputs.begin(); one != outputs.end(); ++one) {
-    for (auto other = outputs.begin(); other != one; ++other)
-      if (one->target.identity == other->target.identity && !is_null_device(one->target))
-        refuse(*one, fmt::format("would write what {} writes as '{}': give each output a file of its own",
-                                 other->option, other->target.name));
-    if (one->target.descriptor >= 0 || !is_regular(one->target)) continue;
+  for (auto found = outputs.begin(); found != outputs.end(); ++found) {
+    for (auto other = outputs.begin(); other != found; ++other)
+      if (found->target.identity == other->target.identity && !is_null_device(found->target))
+        refuse(*found, fmt::format("would write what {} writes as '{}': give each output a file of its own",
+                                   other->option, other->target.name));
+    if (found->target.descriptor >= 0 || !is_regular(found->target)) continue;
     for (int const standard : {STDOUT_FILENO, STDERR_FILENO}) {
       struct stat now {};
-      if (::fstat(standard, &now) == 0 && now.st_dev == one->target.now->st_dev &&
-          now.st_ino == one->target.now->st_ino)
-        refuse(*one,
+      if (::fstat(standard, &now) == 0 && now.st_dev == found->target.now->st_dev &&
+          now.st_ino == found->target.now->st_ino)
+        refuse(*found,
                fmt::format("writes where standard {} goes as well", standard == STDOUT_FILENO ? "output" : "error"));
     }
   }

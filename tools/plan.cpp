@@ -141,8 +141,8 @@ class planner {
   void compare(plan_report& report) const {
     simulation const under_lru = simulated("lru");
     report.policies.push_back({"lru", under_lru.passes, under_lru.last});
-    auto const usable = [&](tier_statistics const& one) {
-      return one.present ? std::min(one.effective_bytes, tensors_.bytes()) : 0;
+    auto const usable = [&](tier_statistics const& of_tier) {
+      return of_tier.present ? std::min(of_tier.effective_bytes, tensors_.bytes()) : 0;
     };
     comparison_budgets const budgets{usable(report.tiers.vram), usable(report.tiers.ram)};
     std::vector<std::uint64_t> tensor_bytes;

@@ -121,10 +121,10 @@ class runner {
 virtual_pager_options counterpart(run_options const& options, paged_model& pages, std::uint64_t scratch_bytes) {
   device const& on = pages.hardware();
   statistics const now = pages.pages().stats();
-  auto const tier_of = [&](tier where, tier_statistics const& one) {
+  auto const tier_of = [&](tier where, tier_statistics const& of_tier) {
     tier_options of = tier_options_of(on, where);
-    of.present = one.present;
-    of.budget_bytes = one.budget_bytes;
+    of.present = of_tier.present;
+    of.budget_bytes = of_tier.budget_bytes;
     return of;
   };
   return {.core = {.vram = tier_of(tier::vram, now.vram),

@@ -15,9 +15,9 @@ schedule make_schedule(std::string const& order_file, std::optional<std::uint32_
     made.passes = passes.value_or(default_passes);
   } else {
     made.orders = read_order_file(order_file, tensors);
-    bool const one = made.orders.size() == 1;
-    made.passes = passes.value_or(one ? passes_of_one_order : static_cast<std::uint32_t>(made.orders.size()));
-    if (one) made.declared = made.orders.front();
+    bool const each = made.orders.size() == 1;
+    made.passes = passes.value_or(each ? passes_of_one_order : static_cast<std::uint32_t>(made.orders.size()));
+    if (each) made.declared = made.orders.front();
   }
   if (made.passes < made.orders.size()) made.orders.resize(made.passes);
   return made;

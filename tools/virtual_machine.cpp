@@ -28,21 +28,21 @@ void virtual_machine::launch(double now, double seconds) {
 }
 
 fence virtual_machine::queue(std::uint32_t which, double start, double seconds) {
-  stream& one = streams_[which];
-  one.free_at = std::max(one.free_at, start) + seconds;
-  one.ends.push_back(one.free_at);
+  stream& each = streams_[which];
+  each.free_at = std::max(each.free_at, start) + seconds;
+  each.ends.push_back(each.free_at);
   return record(which);
 }
 
 // However long a plan, no more is kept than what the device has before it.
 void virtual_machine::forget(std::uint32_t which, double until) {
-  stream& one = streams_[which];
-  for (; !one.ends.empty() && one.ends.front() <= until; one.ends.pop_front()) ++one.over;
+  stream& queue = streams_[which];
+  for (; !queue.ends.empty() && queue.ends.front() <= until; queue.ends.pop_front()) ++queue.over;
 }
 
 double virtual_machine::passes_at(fence which) const {
-  stream const& one = streams_.at(which.stream);
-  return which.sequence <= one.over ? 0 : one.ends.at(which.sequence - one.over - 1);
+  stream const& queue = streams_.at(which.stream);
+  return which.sequence <= queue.over ? 0 : queue.ends.at(which.sequence - queue.over - 1);
 }
 
 }  // namespace tierpager::tools

@@ -12,7 +12,7 @@ namespace {
 
 std::unique_ptr<eviction_policy> policy_of(catalog const& tensors, std::string const& name, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : tensors) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+  for (tensor_info const& tensor : tensors) bytes.push_back(round_up(tensor.bytes, of.footprint_align_bytes()));
   return value_or_throw(make_eviction_policy(name, bytes));
 }
 
@@ -49,37 +49,37 @@ void virtual_pager::after_call() {
   while (core_.has_commands()) {
     std::vector<command> commands;
     core_.take_commands(commands);
-    for (command& one : commands) take(one);
+    for (command& next : commands) take(next);
   }
 }
 
-void virtual_pager::take(command& one) {
-  if (auto const* read = std::get_if<read_command>(&one)) {
+void virtual_pager::take(command& next) {
+  if (auto const* read = std::get_if<read_command>(&next)) {
     double const done = machine_.read(now_, read->in_tensor.bytes);
     expect(done, *read);
-  } else if (auto const* watch = std::get_if<watch_command>(&one)) {
+  } else if (auto const* watch = std::get_if<watch_command>(&next)) {
     expect(std::max(now_, machine_.passes_at(watch->until)), *watch);
-  } else if (auto const* plan = std::get_if<plan_command>(&one)) {
+  } else if (auto const* plan = std::get_if<plan_command>(&next)) {
     carry_out(*plan);
-  } else if (auto const* grant = std::get_if<grant_command>(&one)) {
+  } else if (auto const* grant = std::get_if<grant_command>(&next)) {
     if (blocked_on_ == grant->request) blocked_on_.reset();
-  } else if (auto* reject = std::get_if<reject_command>(&one)) {
+  } else if (auto* reject = std::get_if<reject_command>(&next)) {
     if (blocked_on_ == reject->request) {
       blocked_on_.reset();
       rejected_ = std::move(reject->why);
     }
-  } else if (std::holds_alternative<tell_evicted_command>(one) || std::holds_alternative<tell_loading_command>(one)) {
-    if (record_events_) note(one);
+  } else if (std::holds_alternative<tell_evicted_command>(next) || std::holds_alternative<tell_loading_command>(next)) {
+    if (record_events_) note(next);
   } else {
-    expect(now_, std::move(one));
+    expect(now_, std::move(next));
   }
 }
 
-void virtual_pager::note(command const& one) {
-  if (auto const* evicted = std::get_if<tell_evicted_command>(&one))
+void virtual_pager::note(command const& next) {
+  if (auto const* evicted = std::get_if<tell_evicted_command>(&next))
     events_.push_back(
         {.what = event::kind::evicted, .tensor = evicted->tensor, .where = evicted->where, .why = evicted->why});
-  if (auto const* loading = std::get_if<tell_loading_command>(&one))
+  if (auto const* loading = std::get_if<tell_loading_command>(&next))
     events_.push_back({.what = event::kind::loading,
                        .tensor = loading->tensor,
                        .where = loading->where,

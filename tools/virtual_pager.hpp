@@ -63,8 +63,8 @@ class virtual_pager {
   };
   static bool later(answer const& left, answer const& right);
   void after_call();
-  void take(command& one);
-  void note(command const& one);
+  void take(command& next);
+  void note(command const& next);
   void expect(double at, command what);
   bool step();
   void catch_up(double until);

@@ -28,29 +28,29 @@ std::vector<comparison_counts> compare_policy(std::string_view policy, compariso
 
   std::vector<comparison_counts> counts;
   for (auto const& pass : passes) {
-    comparison_counts& one = counts.emplace_back();
+    comparison_counts& each = counts.emplace_back();
     std::uint64_t const vram_evictions = vram->evictions();
     std::uint64_t const ram_evictions = ram->evictions();
     for (tensor_id const id : pass) {
-      ++one.acquires;
+      ++each.acquires;
       bool const vram_hit = vram->access(id);
       bool const ram_hit = (!vram_hit || clairvoyant) && ram->access(id);
       if (vram_hit) {
-        ++one.vram_hits;
+        ++each.vram_hits;
         continue;
       }
-      one.bytes_to_device += tensor_bytes[index_of(id)];
+      each.bytes_to_device += tensor_bytes[index_of(id)];
       if (ram_hit) {
-        ++one.ram_hits;
+        ++each.ram_hits;
         continue;
       }
-      ++one.disk_reads;
-      one.bytes_from_disk += tensor_bytes[index_of(id)];
+      ++each.disk_reads;
+      each.bytes_from_disk += tensor_bytes[index_of(id)];
     }
     vram->pass_ended();
     ram->pass_ended();
-    one.vram_evictions = vram->evictions() - vram_evictions;
-    one.ram_evictions = ram->evictions() - ram_evictions;
+    each.vram_evictions = vram->evictions() - vram_evictions;
+    each.ram_evictions = ram->evictions() - ram_evictions;
   }
   return counts;
 }

@@ -83,8 +83,8 @@ void hit(benchmark::State& state, program what) {
   for (auto _ : state) {
     if (its == nullptr) its = shared;
     tensor_id const id = what == program::cycle_with_plan ? its->ids_[next++ % ids_kept] : at_random.next();
-    handle const one = what == program::host_tier ? its->pager_->acquire_host(id) : its->pager_->acquire(id, *stream);
-    benchmark::DoNotOptimize(one.data());
+    handle const held = what == program::host_tier ? its->pager_->acquire_host(id) : its->pager_->acquire(id, *stream);
+    benchmark::DoNotOptimize(held.data());
   }
   state.SetItemsProcessed(state.iterations());
   if (stream && its != nullptr) its->pager_->retire_stream(*stream);
@@ -141,9 +141,9 @@ void baseline(benchmark::State& state, bool with_handle) {
     if (its == nullptr) its = shared;
     std::string const& name = its->names[index_of(at_random.next())];
     if (with_handle) {
-      string_cache::node& one = its->cache.acquire_node(name);
-      benchmark::DoNotOptimize(one.data);
-      its->cache.release_node(one);
+      string_cache::node& given = its->cache.acquire_node(name);
+      benchmark::DoNotOptimize(given.data);
+      its->cache.release_node(given);
     } else {
       benchmark::DoNotOptimize(its->cache.acquire(name));
       its->cache.release(name);

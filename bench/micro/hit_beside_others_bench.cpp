@@ -60,7 +60,7 @@ void hit_beside_others(benchmark::State& state) {
     auto const took = std::chrono::steady_clock::now() - begin;
     nanoseconds.push_back(static_cast<std::uint32_t>(std::chrono::nanoseconds(took).count()));
   }
-  for (std::jthread& one : beside.others) one.request_stop();
+  for (std::jthread& worker : beside.others) worker.request_stop();
   beside.others.clear();
   std::ranges::sort(nanoseconds);
   auto const at = [&](double share) {

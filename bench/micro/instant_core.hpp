@@ -91,19 +91,19 @@ class instant_core {
     bool const of_an_order = plans_asked_ != plans_asked || core_->plan() != plan;
     if (of_an_order) longest_of_orders_ = std::max(longest_of_orders_, took);
   }
-  void answer(command const& one) {
-    if (auto const* remap = std::get_if<remap_command>(&one))
+  void answer(command const& next) {
+    if (auto const* remap = std::get_if<remap_command>(&next))
       time_section(
           [&](residency& core) { core.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {}); });
-    if (auto const* read = std::get_if<read_command>(&one))
+    if (auto const* read = std::get_if<read_command>(&next))
       time_section([&](residency& core) { core.read_done(read->tensor, read->chunk, {}); });
-    if (auto const* copy = std::get_if<copy_command>(&one))
+    if (auto const* copy = std::get_if<copy_command>(&next))
       time_section([&](residency& core) { core.copy_queued(copy->tensor, copy->chunk, {0, ++copies_}); });
-    if (auto const* watch = std::get_if<watch_command>(&one))
+    if (auto const* watch = std::get_if<watch_command>(&next))
       time_section([&](residency& core) { core.passed(watch->until); });
-    if (auto const* ask = std::get_if<ask_command>(&one))
+    if (auto const* ask = std::get_if<ask_command>(&next))
       time_section([&](residency& core) { core.passed(ask->about); });
-    if (auto const* plan = std::get_if<plan_command>(&one)) {
+    if (auto const* plan = std::get_if<plan_command>(&next)) {
       auto made = make_plan(*plan->question);  // without the lock
       time_section([&](residency& core) { core.planned(plan->question->epoch, std::move(made)); });
     }

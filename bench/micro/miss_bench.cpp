@@ -71,8 +71,8 @@ void miss(benchmark::State& state) {
   acquire_each(from, stream);  // both places in RAM are committed
   std::size_t next = 0;
   for (auto _ : state) {
-    handle const one = from.acquire(tensor_id{static_cast<std::uint32_t>(next++ % tensors)}, stream);
-    benchmark::DoNotOptimize(one.data());
+    handle const held = from.acquire(tensor_id{static_cast<std::uint32_t>(next++ % tensors)}, stream);
+    benchmark::DoNotOptimize(held.data());
   }
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
   state.counters["misses"] = static_cast<double>(from.stats().disk_reads);

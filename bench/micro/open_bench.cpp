@@ -27,11 +27,11 @@ void open_pager(benchmark::State& state, char const* policy) {
   ::malloc_trim(0);
   for (auto _ : state) {
     std::uint64_t const before = heap_bytes();
-    std::optional<pager> one;
-    one.emplace(make_catalog(tensors, 4096), std::make_shared<no_source>(), make_instant_device(), options);
+    std::optional<pager> opened;
+    opened.emplace(make_catalog(tensors, 4096), std::make_shared<no_source>(), make_instant_device(), options);
     state.PauseTiming();  // closing is not opening
     bytes = static_cast<double>(heap_bytes() - before);
-    one.reset();
+    opened.reset();
     ::malloc_trim(0);
     state.ResumeTiming();
   }

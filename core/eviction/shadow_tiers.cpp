@@ -67,17 +67,17 @@ void shadow_tiers::make_room(std::size_t order, std::uint64_t bytes) {
 }
 
 void shadow_tiers::missed(std::uint32_t place, bool first_use) {
-  sampled& one = sample_[place];
+  sampled& sample = sample_[place];
   for (std::size_t order = 0; order < use_orders; ++order) {
     std::uint32_t const bit = 1U << order;
-    if ((one.in & bit) != 0) continue;
+    if ((sample.in & bit) != 0) continue;
     shadow& of = shadows_[order];
-    if (!first_use) of.missed_bytes += static_cast<double>(one.bytes);
-    if (one.bytes > capacity_bytes_) continue;
-    make_room(order, one.bytes);
-    of.residents.insert(place, counts_.rank_of(one.id, order));
-    of.used_bytes += one.bytes;
-    one.in |= bit;
+    if (!first_use) of.missed_bytes += static_cast<double>(sample.bytes);
+    if (sample.bytes > capacity_bytes_) continue;
+    make_room(order, sample.bytes);
+    of.residents.insert(place, counts_.rank_of(sample.id, order));
+    of.used_bytes += sample.bytes;
+    sample.in |= bit;
   }
 }
 

@@ -25,21 +25,21 @@ bool use_counts::pass_ends_before(usage const& next) const {
 }
 
 bool use_counts::touched(std::uint32_t id) {
-  usage& one = tensors_[id];
-  bool const ended = pass_ends_before(one);
+  usage& used = tensors_[id];
+  bool const ended = pass_ends_before(used);
   if (ended) {
     usual_pass_uses_ = std::min(pass_uses_, previous_pass_uses_);
     previous_pass_uses_ = pass_uses_;
     pass_uses_ = 0;
     ++pass_;
   }
-  std::uint32_t const age = pass_ - one.pass;
+  std::uint32_t const age = pass_ - used.pass;
   for (std::size_t i = 0; i < half_lives_passes.size(); ++i) {
     float const left = age < left_.size() ? left_[age][i] : share_left(age, half_lives_passes[i]);
-    one.counts[i] = one.counts[i] * left + 1;
+    used.counts[i] = used.counts[i] * left + 1;
   }
-  one.pass = pass_;
-  one.last_use = ++uses_;
+  used.pass = pass_;
+  used.last_use = ++uses_;
   ++pass_uses_;
   return ended;
 }
@@ -47,18 +47,18 @@ bool use_counts::touched(std::uint32_t id) {
 // All counts of one half-life decay alike, so their order holds between uses: the key is the count brought back to pass
 // 0, as a logarithm.
 eviction_rank use_counts::rank_of(std::uint32_t id, std::size_t order) const {
-  usage const& one = tensors_[id];
-  if (order == 0) return {.key = static_cast<double>(one.last_use), .last_use = one.last_use};
-  double const count = static_cast<double>(one.counts[order - 1]);
-  return {.key = std::log2(count) + one.pass / static_cast<double>(half_lives_passes[order - 1]),
-          .last_use = one.last_use};
+  usage const& used = tensors_[id];
+  if (order == 0) return {.key = static_cast<double>(used.last_use), .last_use = used.last_use};
+  double const count = static_cast<double>(used.counts[order - 1]);
+  return {.key = std::log2(count) + used.pass / static_cast<double>(half_lives_passes[order - 1]),
+          .last_use = used.last_use};
 }
 
 double use_counts::use_of(std::uint32_t id, std::size_t order) const {
-  usage const& one = tensors_[id];
-  if (order == 0) return 1 / static_cast<double>(uses_ + 1 - one.last_use);
-  double const age = pass_ - one.pass;
-  return static_cast<double>(one.counts[order - 1]) *
+  usage const& used = tensors_[id];
+  if (order == 0) return 1 / static_cast<double>(uses_ + 1 - used.last_use);
+  double const age = pass_ - used.pass;
+  return static_cast<double>(used.counts[order - 1]) *
          std::exp2(-age / static_cast<double>(half_lives_passes[order - 1]));
 }
 

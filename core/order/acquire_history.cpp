@@ -22,9 +22,9 @@ acquire_history::acquire_history(std::size_t tensors)
 }
 
 std::uint32_t acquire_history::earlier(std::uint32_t ago) const {
-  entry const& one = at(ago);
-  if (one.earlier > size() || ago + one.earlier > size()) return 0;
-  return index_in(symbol(ago + one.earlier)) == index_in(one.symbol) ? ago + one.earlier : 0;
+  entry const& latest = at(ago);
+  if (latest.earlier > size() || ago + latest.earlier > size()) return 0;
+  return index_in(symbol(ago + latest.earlier)) == index_in(latest.symbol) ? ago + latest.earlier : 0;
 }
 
 // Of what is held still, how long it was held the time before is the best guess, while it is not exceeded.

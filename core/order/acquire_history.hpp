@@ -14,18 +14,18 @@ namespace tierpager {
 /// A tensor's index, with the top bit set where an acquire call begins.
 using acquire_symbol = std::uint32_t;
 constexpr acquire_symbol call_begins = acquire_symbol{1} << 31U;
-constexpr std::uint32_t index_in(acquire_symbol one) { return one & ~call_begins; }
+constexpr std::uint32_t index_in(acquire_symbol symbol) { return symbol & ~call_begins; }
 
 class acquire_history {
  public:
   explicit acquire_history(std::size_t tensors);
 
-  void append(acquire_symbol one) {
-    auto& its = tensors_[index_in(one)];
+  void append(acquire_symbol symbol) {
+    auto& its = tensors_[index_in(symbol)];
     std::uint32_t const distance = clock_ - its.last;
     // Held again while it is held: the earlier entry's hold ends where this one's begins.
-    if (its.uses++ != 0) end_hold(its.last, index_in(one));
-    entries_[clock_ & mask_] = {.symbol = one, .held = 0, .earlier = distance};
+    if (its.uses++ != 0) end_hold(its.last, index_in(symbol));
+    entries_[clock_ & mask_] = {.symbol = symbol, .held = 0, .earlier = distance};
     its.last = clock_++;
   }
   /// One use ended.
@@ -68,9 +68,9 @@ class acquire_history {
     return entries_[(clock_ - ago) & mask_];
   }
   void end_hold(std::uint32_t when, std::uint32_t index) {
-    auto& one = entries_[when & mask_];
+    auto& found = entries_[when & mask_];
     std::uint32_t const ago = clock_ - when;
-    if (ago <= capacity() && index_in(one.symbol) == index) one.held = ago;
+    if (ago <= capacity() && index_in(found.symbol) == index) found.held = ago;
   }
 
   std::vector<tensor> tensors_;

@@ -27,8 +27,8 @@ std::uint32_t cycle_finder::enough(acquire_history const& history, std::uint32_t
   if (period == 1) return std::max(shortest_match, beside_course);
   if (period < short_period) return std::max({period, std::min(2 * period, shortest_match), beside_course});
   std::uint32_t failures = 0;
-  for (doubted const& one : doubts_)
-    if (one.period >= short_period && period % one.period == 0) failures = std::max(failures, one.failures);
+  for (doubted const& doubt : doubts_)
+    if (doubt.period >= short_period && period % doubt.period == 0) failures = std::max(failures, doubt.failures);
   // Three failures ask for the whole period, further ones for more of them.
   std::uint64_t const eighths = std::uint64_t{std::max(short_period, period / 8)} << failures;
   std::uint64_t const most = failures > 3 ? std::uint64_t{period} << (failures - 3) : period;

@@ -120,8 +120,8 @@ std::optional<layout> lay_out_in_place(byte_range space, std::vector<byte_range>
   for (std::size_t next = 0; next < coming.size(); ++next) {
     std::uint32_t const tensor = coming[next];
     if (maker.put_into_hole(tensor)) continue;
-    auto const left = maker.put_in_place_of_others(tensor, [&](tenant const& one) -> std::optional<leave_cost> {
-      std::size_t const each = index_of(one.id);
+    auto const left = maker.put_in_place_of_others(tensor, [&](tenant const& there) -> std::optional<leave_cost> {
+      std::size_t const each = index_of(there.id);
       bool const stays = each >= bytes.size() || (!fixed.empty() && fixed[each]) ||
                          (costs[each] == 0 && 2 * bytes[each] > maker.size_of(tensor));
       if (stays) return std::nullopt;

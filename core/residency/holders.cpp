@@ -23,20 +23,20 @@ void holders::table::close_gap(std::size_t at) {
 
 void holders::table::grow() {
   std::vector<entry> const before = std::exchange(entries, std::vector<entry>(2 * entries.size()));
-  for (entry const& one : before)
-    if (one.uses > 0) entries[find(one.owner, one.id)] = one;
+  for (entry const& each : before)
+    if (each.uses > 0) entries[find(each.owner, each.id)] = each;
 }
 
 bool holders::holds_any(owner_id owner) const {
   return std::ranges::any_of(in_, [owner](table const& in) {
-    return std::ranges::any_of(in.entries, [owner](entry const& one) { return one.uses > 0 && one.owner == owner; });
+    return std::ranges::any_of(in.entries, [owner](entry const& each) { return each.uses > 0 && each.owner == owner; });
   });
 }
 
 bool holders::holds_all(owner_id owner, tier where) const {
   table const& in = in_[static_cast<std::size_t>(where)];
   return in.taken > 0 &&
-         std::ranges::all_of(in.entries, [owner](entry const& one) { return one.uses == 0 || one.owner == owner; });
+         std::ranges::all_of(in.entries, [owner](entry const& each) { return each.uses == 0 || each.owner == owner; });
 }
 
 void holders::released_elsewhere(owner_id owner) {

@@ -19,10 +19,10 @@ class holders {
   /// Another use.
   void add(owner_id owner, tensor_id id, tier where) {
     table& in = in_[static_cast<std::size_t>(where)];
-    entry& one = in.entries[in.find(owner, id)];
-    if (one.uses++ > 0) return;
-    one.owner = owner;
-    one.id = id;
+    entry& own = in.entries[in.find(owner, id)];
+    if (own.uses++ > 0) return;
+    own.owner = owner;
+    own.id = id;
     if (2 * ++in.taken > in.entries.size()) [[unlikely]]
       in.grow();
   }
@@ -40,8 +40,8 @@ class holders {
   /// Calls `see(owner, id, uses)` for each tensor that an owner uses in that tier, in no order.
   template <class See>
   void each(tier where, See const& see) const {
-    for (entry const& one : in_[static_cast<std::size_t>(where)].entries)
-      if (one.uses > 0) see(one.owner, one.id, one.uses);
+    for (entry const& taken : in_[static_cast<std::size_t>(where)].entries)
+      if (taken.uses > 0) see(taken.owner, taken.id, taken.uses);
   }
   [[nodiscard]] bool holds_any(owner_id owner) const;
   /// Whether there are uses in that tier, and all are this owner's.

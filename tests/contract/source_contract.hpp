@@ -95,8 +95,8 @@ TYPED_TEST_P(source_contract, names_the_first_byte_past_the_end) {
 
 TYPED_TEST_P(source_contract, refuses_a_file_it_does_not_have) {
   auto const from = this->make();
-  std::byte one{};
-  status const done = from->read(3, 0, std::span(&one, 1));
+  std::byte expected{};
+  status const done = from->read(3, 0, std::span(&expected, 1));
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().code, errc::invalid_argument);
 }

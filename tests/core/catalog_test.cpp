@@ -155,10 +155,10 @@ TEST(catalog, refuses_more_slices_than_can_be_handled_before_it_makes_one) {
   std::uint64_t const rows = 100'000'000;
   ASSERT_TRUE(tensors.add({.name = "m", .dtype = "F32", .shape = {rows, 1}, .bytes = 4 * rows}).ok());
   ASSERT_TRUE(tensors.add({.name = "v", .dtype = "F32", .shape = {rows / 100}, .bytes = 4 * rows / 100}).ok());
-  failure const one = tensors.slice("m").error();
-  EXPECT_EQ(one.code, errc::invalid_argument);
-  EXPECT_EQ(one.tensor, "m");
-  EXPECT_EQ(one.what,
+  failure const why = tensors.slice("m").error();
+  EXPECT_EQ(why.code, errc::invalid_argument);
+  EXPECT_EQ(why.tensor, "m");
+  EXPECT_EQ(why.what,
             "slices of 1 row would make 100000000 entries, and at most 1000000 are possible; 100 rows each would do");
   failure const both = tensors.slice("*", 2).error();
   EXPECT_EQ(both.what,

@@ -21,8 +21,8 @@ TEST(error, keeps_a_hostile_name_on_its_line) {
 
 TEST(error, is_a_line_of_bounded_length) {
   std::string const name(65'535, '\n');
-  failure const one{.code = errc::malformed_file, .what = "no tensor '" + name + "'", .file = name, .tensor = name};
-  EXPECT_LT(one.describe().size(), 8192U);
+  failure const why{.code = errc::malformed_file, .what = "no tensor '" + name + "'", .file = name, .tensor = name};
+  EXPECT_LT(why.describe().size(), 8192U);
   failure const short_of_it{.code = errc::unknown_tensor, .what = "why", .file = std::string(4096, 'f'), .tensor = "t"};
   EXPECT_EQ(short_of_it.describe(), std::string(4096, 'f') + ": tensor 't': why");
 }

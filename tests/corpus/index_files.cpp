@@ -85,18 +85,18 @@ void add_shards(malformed_models& all) {
                    .blamed = std::move(blamed),
                    .code = code});
   };
-  corpus_file const one = {.name = "1", .content = shard_of({"a"})};
+  corpus_file const file = {.name = "1", .content = shard_of({"a"})};
   std::uint64_t const data_at = shard_of({"a"}).size() - 2;
   shards("I4", "shard_is_a_fifo", R"("a":"fifo")", {{.name = "fifo", .content = {}, .kind = file_kind::fifo}}, {},
          "not a regular file", "", "fifo");
   shards("I4", "shard_is_a_directory", R"("a":"d")", {{.name = "d", .content = {}, .kind = file_kind::directory}}, {},
          "is a directory", "", "d");
-  shards("I6", "tensor_not_in_its_shard", R"("a":"1","b":"1")", {one}, name_at + 8, "not in its shard", "b", "");
+  shards("I6", "tensor_not_in_its_shard", R"("a":"1","b":"1")", {file}, name_at + 8, "not in its shard", "b", "");
   std::string const second = shard_of({"c", "b"});
   shards("I7", "tensor_in_another_shard_than_mapped", R"("a":"1","b":"1","c":"2")",
-         {one, {.name = "2", .content = second}}, name_at + 8, "not in its shard 1", "b", "");
+         {file, {.name = "2", .content = second}}, name_at + 8, "not in its shard 1", "b", "");
   shards("I9", "shard_missing", R"("a":"gone")", {}, {}, "cannot be opened", "", "gone", errc::file_not_found);
-  shards("I9", "shard_short", R"("a":"1")", {{.name = "1", .content = one.content.substr(0, data_at + 1)}}, 9,
+  shards("I9", "shard_short", R"("a":"1")", {{.name = "1", .content = file.content.substr(0, data_at + 1)}}, 9,
          "past the end", "a", "1");
   shards("I9", "shard_is_an_lfs_pointer", R"("a":"1")",
          {{.name = "1", .content = "version https://git-lfs.github.com/spec/v1\n"}}, 0, "Git LFS pointer", "", "1");

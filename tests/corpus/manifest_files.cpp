@@ -23,7 +23,7 @@ std::string entry(std::string const& called, std::string const& rest) {
 }
 
 std::string of(std::string const& tensors) { return R"({"tensors":[)" + tensors + "]}"; }
-std::string one(std::string const& rest) { return of(entry("m", rest)); }
+std::string text(std::string const& rest) { return of(entry("m", rest)); }
 
 std::string const fine = R"("offset":0,"bytes":4,"dtype":"F32","shape":[1])";
 

@@ -25,8 +25,8 @@ std::string entry(std::string const& name, std::string const& dtype, std::string
   return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
 }
 
-std::string one(std::string const& dtype, std::string const& shape, std::string const& offsets,
-                std::uint64_t data_bytes = 4) {
+std::string text(std::string const& dtype, std::string const& shape, std::string const& offsets,
+                 std::uint64_t data_bytes = 4) {
   return safetensors_file("{" + entry("t", dtype, shape, offsets) + "}", data_bytes);
 }
 

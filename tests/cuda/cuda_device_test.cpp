@@ -133,14 +133,14 @@ TEST_F(cuda_device_whole, a_pager_opened_on_it_reads_every_tensor_right_and_call
                 {.vram = bytes(6 * on->granule_bytes(tier::vram)), .ram = bytes(20 * tensor_bytes)});
     for (std::uint32_t pass = 0; pass < 3; ++pass) {
       for (std::uint32_t i = 0; i < model.tensors.size(); ++i) {
-        handle const one = pages.acquire(static_cast<tensor_id>(i), mine);
-        std::vector<std::byte> seen(one.size_bytes());
+        handle const held = pages.acquire(static_cast<tensor_id>(i), mine);
+        std::vector<std::byte> seen(held.size_bytes());
         ASSERT_EQ(cuda_standin::launch(
-                      cuda(mine), {{one.data(), seen.size(), false}},
-                      [&seen, from = one.data()] { std::copy_n(from, seen.size(), seen.begin()); }, "use"),
+                      cuda(mine), {{held.data(), seen.size(), false}},
+                      [&seen, from = held.data()] { std::copy_n(from, seen.size(), seen.begin()); }, "use"),
                   cudaSuccess);
         ASSERT_EQ(cudaStreamSynchronize(cuda(mine)), cudaSuccess);
-        EXPECT_EQ(test::first_wrong_byte(model.tensors[one.id()], seen), seen.size());
+        EXPECT_EQ(test::first_wrong_byte(model.tensors[held.id()], seen), seen.size());
       }
     }
     for (call const kind : {call::cuda_malloc, call::cuda_free, call::cuda_launch_host_func})

@@ -55,12 +55,12 @@ struct cuda_pager : testing::Test {
   static stream_ref stream_of(pager const& on) { return value_or_throw(on.on().make_stream()); }
   static cudaStream_t cuda(stream_ref stream) { return static_cast<cudaStream_t>(stream.get()); }
 
-  void read(handle const& one, stream_ref stream) {
-    auto const check = [this, bytes = std::span(one.data(), one.size_bytes()), &info = model_.tensors[one.id()]] {
+  void read(handle const& held, stream_ref stream) {
+    auto const check = [this, bytes = std::span(held.data(), held.size_bytes()), &info = model_.tensors[held.id()]] {
       if (first_wrong_byte(info, bytes) != bytes.size()) ++wrong_;
       ++read_;
     };
-    ASSERT_EQ(cuda_standin::launch(cuda(stream), {{one.data(), one.size_bytes(), false}}, check, "a read"),
+    ASSERT_EQ(cuda_standin::launch(cuda(stream), {{held.data(), held.size_bytes(), false}}, check, "a read"),
               cudaSuccess);
   }
 
@@ -139,13 +139,13 @@ TEST_F(cuda_pager, makes_no_call_that_waits_on_any_thread_while_it_pages) {
   stream_ref const stream = stream_of(paged);
   for (auto& each : all_) each = 0;
   for (std::uint32_t i = 0; i < 5 * tensors; ++i) {
-    std::optional<handle> one;
-    auto const acquiring = calls_of([&] { one = paged.acquire(tensor_id{i * 5 % tensors}, stream); });
+    std::optional<handle> held;
+    auto const acquiring = calls_of([&] { held = paged.acquire(tensor_id{i * 5 % tensors}, stream); });
     for (auto const& [name, count] : acquiring)  // what blocks looks at its stream
       EXPECT_THAT(name, testing::AnyOf("cudaStreamGetId", "cudaStreamIsCapturing", "cudaStreamWaitEvent",
                                        "cudaEventRecord", "cudaEventQuery", "cudaThreadExchangeStreamCaptureMode",
                                        "cuCtxPushCurrent", "cuCtxPopCurrent", "cuStreamGetCtx"));
-    read(*one, stream);
+    read(*held, stream);
   }
   for (call const kind : {call::cuda_stream_synchronize, call::cuda_malloc, call::cuda_free, call::cuda_host_alloc,
                           call::cuda_free_host, call::cuda_launch_host_func})
@@ -162,7 +162,7 @@ TEST_F(cuda_pager, stalls_only_once_the_stream_has_run_dry) {
   stream_ref const stream = stream_of(paged);
   auto const acquire_slowly = [&](tensor_id id) {
     source->hold();
-    std::jthread const caller([&] { handle const one = paged.acquire(id, stream); });
+    std::jthread const caller([&] { handle const held = paged.acquire(id, stream); });
     eventually([&] { return paged.stats().waiting_acquires == 1; });
     source->wait_for_held(1);
     source->release();

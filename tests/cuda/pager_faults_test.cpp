@@ -63,9 +63,9 @@ struct pager_faults : testing::Test {
             {.vram = bytes(room * tensor_bytes), .ram = "unlimited"}};
   }
   /// A kernel that reads the tensor once the gate is open.
-  void read_late(handle const& one) {
+  void read_late(handle const& held) {
     ASSERT_EQ(cuda_standin::launch(
-                  stream_, {{one.data(), one.size_bytes(), false}}, [this] { gate_.wait(); }, "a late kernel"),
+                  stream_, {{held.data(), held.size_bytes(), false}}, [this] { gate_.wait(); }, "a late kernel"),
               cudaSuccess);
   }
   void open_gate_soon() {
@@ -101,10 +101,10 @@ struct pager_faults : testing::Test {
 
 TEST_F(pager_faults, a_pager_that_ends_waits_for_uses_whose_fence_could_not_be_recorded) {
   pager paged = open(3);
-  handle one = paged.acquire(tensor_id{0}, stream_);
-  read_late(one);
+  handle held = paged.acquire(tensor_id{0}, stream_);
+  read_late(held);
   cuda_standin::fail_nth(call::cuda_event_record, 1, lasting::once);
-  one.release();
+  held.release();
   open_gate_soon();
 }
 
@@ -115,9 +115,9 @@ TEST_F(pager_faults, a_pager_that_ends_asks_again_where_asking_fails) {
       cuda_standin::fail_nth(call::cuda_event_query, 1, lasting::once);
   });
   pager paged = open(3);
-  handle one = paged.acquire(tensor_id{0}, stream_);
-  read_late(one);
-  one.release();
+  handle held = paged.acquire(tensor_id{0}, stream_);
+  read_late(held);
+  held.release();
   fails = 3;
   open_gate_soon();
 }
@@ -318,9 +318,9 @@ TEST_F(pager_faults, a_stream_that_is_retired_proves_the_uses_that_could_not_be_
   cudaStream_t brief = nullptr;
   ASSERT_EQ(cudaStreamCreateWithFlags(&brief, cudaStreamNonBlocking), cudaSuccess);
   for (std::uint32_t i = 0; i < 2; ++i) {
-    handle one = paged.acquire(tensor_id{i}, brief);
+    handle held = paged.acquire(tensor_id{i}, brief);
     if (i == 1) cuda_standin::fail_nth(call::cuda_event_record, 1, lasting::once);
-    one.release();
+    held.release();
   }
   paged.retire_stream(brief);
   EXPECT_EQ(cudaStreamDestroy(brief), cudaSuccess);

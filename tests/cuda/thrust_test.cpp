@@ -31,8 +31,8 @@ TEST(thrust_ranges, a_tensor_is_reduced_where_it_lies_in_the_order_of_its_stream
   for (std::uint32_t i = 0; i < 6; ++i) {
     for (std::uint64_t k = 0; k < tensor_bytes; ++k)
       expected += static_cast<std::uint64_t>(test::pattern_byte(model.tensors[static_cast<tensor_id>(i)].offset + k));
-    handle const one = pages.acquire(static_cast<tensor_id>(i), stream);
-    auto const range = device_range<unsigned char>(one);
+    handle const held = pages.acquire(static_cast<tensor_id>(i), stream);
+    auto const range = device_range<unsigned char>(held);
     EXPECT_EQ(range.size(), tensor_bytes);
     stream.submit(
         [&total, range] { total += thrust::reduce(thrust::cpp::par, range.begin(), range.end(), std::uint64_t{0}); });

@@ -37,8 +37,8 @@ struct space {
 };
 
 space& all() {
-  static space* const one = new space;  // outlives whoever frees memory as the program ends
-  return *one;
+  static space* const reserved = new space;  // outlives whoever frees memory as the program ends
+  return *reserved;
 }
 
 std::uintptr_t number(std::byte const* at) { return reinterpret_cast<std::uintptr_t>(at); }

@@ -33,9 +33,9 @@ constexpr std::uintptr_t graph_handle = 0x5f0000000040;
 
 }  // namespace
 
-void world::invalidate(capture_state& one, call by) {
-  if (!one.active || one.invalidated) return;
-  one.invalidated = true;
+void world::invalidate(capture_state& capture, call by) {
+  if (!capture.active || capture.invalidated) return;
+  capture.invalidated = true;
   violation("capture invalidated by " + std::string(name_of(by)));
 }
 
@@ -44,20 +44,21 @@ cudaError_t world::admit_unsafe(call kind) {
   thread_state const& caller = self();
   if (caller.capture_mode == cudaStreamCaptureModeRelaxed) return cudaSuccess;
   bool prohibited = false;
-  for (capture_state& one : captures) {
-    if (!one.active || one.mode == cudaStreamCaptureModeRelaxed) continue;
-    bool const own = one.thread == caller.key;
-    bool const global = caller.capture_mode == cudaStreamCaptureModeGlobal && one.mode == cudaStreamCaptureModeGlobal;
+  for (capture_state& capture : captures) {
+    if (!capture.active || capture.mode == cudaStreamCaptureModeRelaxed) continue;
+    bool const own = capture.thread == caller.key;
+    bool const global =
+        caller.capture_mode == cudaStreamCaptureModeGlobal && capture.mode == cudaStreamCaptureModeGlobal;
     if (!own && !global) continue;
-    invalidate(one, kind);
+    invalidate(capture, kind);
     prohibited = true;
   }
   return prohibited ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
 bool world::blocking_capture_in(std::size_t context) const {
-  return std::any_of(streams.begin(), streams.end(), [context](stream_state const& one) {
-    return one.capture != none && one.blocking && one.context == context;
+  return std::any_of(streams.begin(), streams.end(), [context](stream_state const& stream) {
+    return stream.capture != none && stream.blocking && stream.context == context;
   });
 }
 
@@ -131,7 +132,7 @@ void world::leave_capture(std::size_t stream) {
 }
 
 void world::close(capture_state& ended) {
-  for (std::size_t const one : ended.streams) streams[one].capture = none;
+  for (std::size_t const number : ended.streams) streams[number].capture = none;
   ended.active = false;
   --captures_active;
 }

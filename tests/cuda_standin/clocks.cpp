@@ -13,7 +13,7 @@ std::string text_of(stamp const& who) {
 /// The first segment that ends behind `offset`; where one reached across it, it is two now.
 std::size_t access_table::split_at(std::uint64_t offset) {
   auto const found = std::partition_point(segments_.begin(), segments_.end(),
-                                          [offset](segment const& one) { return one.last <= offset; });
+                                          [offset](segment const& piece) { return piece.last <= offset; });
   auto const index = static_cast<std::size_t>(found - segments_.begin());
   if (found == segments_.end() || found->first >= offset) return index;
   segment lower = *found;
@@ -23,23 +23,23 @@ std::size_t access_table::split_at(std::uint64_t offset) {
   return index + 1;
 }
 
-void access_table::check_segment(segment const& one, std::uint64_t first, std::uint64_t last, bool writes,
+void access_table::check_segment(segment const& piece, std::uint64_t first, std::uint64_t last, bool writes,
                                  vector_clock const& clock, std::vector<clash>& clashes) {
-  std::uint64_t const from = std::max(one.first, first);
-  std::uint64_t const to = std::min(one.last, last);
-  if (one.written && !one.write.before(clock)) {
-    clashes.push_back({.earlier = one.write, .earlier_wrote = true, .first = from, .last = to});
+  std::uint64_t const from = std::max(piece.first, first);
+  std::uint64_t const to = std::min(piece.last, last);
+  if (piece.written && !piece.write.before(clock)) {
+    clashes.push_back({.earlier = piece.write, .earlier_wrote = true, .first = from, .last = to});
   }
   if (!writes) return;
-  for (stamp const& read : one.reads) {
+  for (stamp const& read : piece.reads) {
     if (!read.before(clock)) clashes.push_back({.earlier = read, .earlier_wrote = false, .first = from, .last = to});
   }
 }
 
 void access_table::check(std::uint64_t first, std::uint64_t last, vector_clock const& clock,
                          std::vector<clash>& clashes) const {
-  for (segment const& one : segments_) {
-    if (one.first < last && one.last > first) check_segment(one, first, last, true, clock, clashes);
+  for (segment const& piece : segments_) {
+    if (piece.first < last && piece.last > first) check_segment(piece, first, last, true, clock, clashes);
   }
 }
 

@@ -76,7 +76,7 @@ class access_table {
     std::vector<stamp> reads;  // since that write, without those that later ones are ordered behind
   };
   std::size_t split_at(std::uint64_t offset);
-  static void check_segment(segment const& one, std::uint64_t first, std::uint64_t last, bool writes,
+  static void check_segment(segment const& piece, std::uint64_t first, std::uint64_t last, bool writes,
                             vector_clock const& clock, std::vector<clash>& clashes);
 
   std::vector<segment> segments_;  // by address, without overlap

@@ -10,16 +10,16 @@ class cuda_capture : public testing::Test {
  protected:
   void SetUp() override {
     if (cudaFree(nullptr) != cudaSuccess) GTEST_SKIP() << "no GPU: CUDA finds none";
-    for (cudaStream_t& one : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking), cudaSuccess);
-    for (cudaEvent_t& one : events_) ASSERT_EQ(cudaEventCreateWithFlags(&one, cudaEventDisableTiming), cudaSuccess);
+    for (cudaStream_t& each : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&each, cudaStreamNonBlocking), cudaSuccess);
+    for (cudaEvent_t& each : events_) ASSERT_EQ(cudaEventCreateWithFlags(&each, cudaEventDisableTiming), cudaSuccess);
   }
   void TearDown() override {
     if (events_[1] == nullptr) return;
-    for (cudaStream_t const one : streams_) {
-      cudaStreamSynchronize(one);  // what was queued has run, and is not under way still when the program ends
-      cudaStreamDestroy(one);
+    for (cudaStream_t const each : streams_) {
+      cudaStreamSynchronize(each);  // what was queued has run, and is not under way still when the program ends
+      cudaStreamDestroy(each);
     }
-    for (cudaEvent_t const one : events_) cudaEventDestroy(one);
+    for (cudaEvent_t const each : events_) cudaEventDestroy(each);
     cudaGetLastError();
   }
   void begin(cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal) {

@@ -41,7 +41,7 @@ class gate {
 };
 
 void set(cudaStream_t stream, std::atomic<bool>& flag) {
-  auto const raise = [](void* one) { static_cast<std::atomic<bool>*>(one)->store(true); };
+  auto const raise = [](void* each) { static_cast<std::atomic<bool>*>(each)->store(true); };
   EXPECT_EQ(cudaLaunchHostFunc(stream, raise, &flag), cudaSuccess);
 }
 
@@ -52,15 +52,16 @@ class cuda_conformance : public testing::Test {
   void SetUp() override {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU: CUDA finds none";
-    for (cudaStream_t& one : streams_) ASSERT_EQ(cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking), cudaSuccess);
+    for (cudaStream_t& stream : streams_)
+      ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
     ASSERT_EQ(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), cudaSuccess);
     ASSERT_EQ(cudaHostAlloc(&ram_, 2 * page, cudaHostAllocDefault), cudaSuccess);
     ASSERT_EQ(cudaMalloc(&vram_, 2 * page), cudaSuccess);
   }
   void TearDown() override {
     if (event_ == nullptr) return;
-    for (cudaStream_t const one : streams_) {
-      if (one != nullptr) cudaStreamDestroy(one);
+    for (cudaStream_t const stream : streams_) {
+      if (stream != nullptr) cudaStreamDestroy(stream);
     }
     cudaEventDestroy(event_);
     cudaFreeHost(ram_);
@@ -180,10 +181,10 @@ TEST_F(cuda_conformance, the_legacy_stream_waits_for_blocking_streams) {
 TEST_F(cuda_conformance, every_stream_has_an_id_of_its_own) {
   std::vector<unsigned long long> ids(4);
   for (unsigned long long& id : ids) {
-    cudaStream_t one = nullptr;
-    cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking);
-    EXPECT_EQ(cudaStreamGetId(one, &id), cudaSuccess);
-    cudaStreamDestroy(one);  // the next may get its handle
+    cudaStream_t stream = nullptr;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    EXPECT_EQ(cudaStreamGetId(stream, &id), cudaSuccess);
+    cudaStreamDestroy(stream);  // the next may get its handle
   }
   for (std::size_t i = 1; i != ids.size(); ++i) EXPECT_NE(ids[i], ids[i - 1]);
 }

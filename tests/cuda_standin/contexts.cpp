@@ -122,20 +122,20 @@ cudaError_t world::retain_primary(std::uint64_t* handle, int device) {
 
 cudaError_t world::release_primary(int device) {
   if (!device_exists(device)) return cudaErrorInvalidDevice;
-  context_state& one = contexts[static_cast<std::size_t>(device)];
-  if (one.retained == 0) {
+  context_state& context = contexts[static_cast<std::size_t>(device)];
+  if (context.retained == 0) {
     violation("cuDevicePrimaryCtxRelease: nobody retains the context");
     return cudaErrorDeviceUninitialized;
   }
-  if (--one.retained == 0 && !one.used_by_runtime) destroy_context(static_cast<std::size_t>(device));
+  if (--context.retained == 0 && !context.used_by_runtime) destroy_context(static_cast<std::size_t>(device));
   return cudaSuccess;
 }
 
 /// Nothing of it may be left. A thread where it is current finds that it is gone.
 void world::destroy_context(std::size_t context) {
-  auto const of_it = [context](auto const& one) { return one.live && !one.abandoned && one.context == context; };
-  bool const used = std::ranges::any_of(events, of_it) || std::ranges::any_of(streams, [&](stream_state const& one) {
-                      return one.kind == stream_kind::created && of_it(one);
+  auto const of_it = [context](auto const& each) { return each.live && !each.abandoned && each.context == context; };
+  bool const used = std::ranges::any_of(events, of_it) || std::ranges::any_of(streams, [&](stream_state const& each) {
+                      return each.kind == stream_kind::created && of_it(each);
                     });
   if (used && contexts[context].dead == cudaSuccess)
     violation("a context is destroyed, and streams or events of it are left");

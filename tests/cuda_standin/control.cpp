@@ -53,7 +53,7 @@ void host_access(access range, std::string what) {
     return;
   }
   stamp const who = world->host_stamp(call::count_, label);
-  for (part const& one : found.parts) world->touch(one, range.writes, who, world->host);
+  for (part const& piece : found.parts) world->touch(piece, range.writes, who, world->host);
 }
 
 void kill_context(cudaError_t code, int device) { locked_world()->kill(static_cast<std::size_t>(device), code); }

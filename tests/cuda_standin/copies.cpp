@@ -18,8 +18,8 @@ char const* word_for(place_kind kind) {
 }
 
 bool accessible(resolved const& range, bool writes) {
-  for (part const& one : range.parts) {
-    if (!(writes ? one.of->writable : one.of->readable)) return false;
+  for (part const& piece : range.parts) {
+    if (!(writes ? piece.of->writable : piece.of->readable)) return false;
   }
   return true;
 }
@@ -36,8 +36,8 @@ bool fits(cudaMemcpyKind kind, place_kind target, place_kind source) {
   }
 }
 
-void add_uses(operation& one, resolved const& range) {
-  for (part const& of : range.parts) one.uses.push_back({.base = of.of->first(), .id = of.of->id});
+void add_uses(operation& queued, resolved const& range) {
+  for (part const& of : range.parts) queued.uses.push_back({.base = of.of->first(), .id = of.of->id});
 }
 
 }  // namespace
@@ -60,14 +60,14 @@ cudaError_t world::copy(void* target, void const* source, std::uint64_t bytes, c
   bool captured = false;
   if (cudaError_t const failed = capture_work(on, what, captured); failed != cudaSuccess || captured) return failed;
 
-  operation one;
-  one.target = static_cast<std::byte*>(target);
-  one.source = static_cast<std::byte const*>(source);
-  one.bytes = bytes;
-  add_uses(one, to);
-  add_uses(one, from);
-  if (from.kind == place_kind::pageable) one.staged.assign(one.source, one.source + bytes);
-  stamp const who = enqueue(on, std::move(one), what);
+  operation queued;
+  queued.target = static_cast<std::byte*>(target);
+  queued.source = static_cast<std::byte const*>(source);
+  queued.bytes = bytes;
+  add_uses(queued, to);
+  add_uses(queued, from);
+  if (from.kind == place_kind::pageable) queued.staged.assign(queued.source, queued.source + bytes);
+  stamp const who = enqueue(on, std::move(queued), what);
   for (part const& of : from.parts) touch(of, false, who, streams[on].clock);
   for (part const& of : to.parts) touch(of, true, who, streams[on].clock);
   if (to.kind != place_kind::pageable) return cudaSuccess;
@@ -84,7 +84,7 @@ cudaError_t world::launch(cudaStream_t stream, std::vector<access> const& touche
     return cudaErrorInvalidResourceHandle;
   }
   std::vector<std::pair<part, bool>> parts;
-  operation one;
+  operation queued;
   for (access const& range : touched) {
     if (range.bytes == 0) continue;
     resolved const found = resolve(range.at, range.bytes);
@@ -94,15 +94,15 @@ cudaError_t world::launch(cudaStream_t stream, std::vector<access> const& touche
                 (watched ? " without access to it" : ""));
       return cudaErrorIllegalAddress;
     }
-    add_uses(one, found);
+    add_uses(queued, found);
     for (part const& of : found.parts) parts.emplace_back(of, range.writes);
   }
   bool captured = false;
   if (cudaError_t const failed = capture_work(on, call::launch, captured); failed != cudaSuccess || captured) {
     return failed;
   }
-  one.body = std::move(kernel);
-  stamp const who = enqueue(on, std::move(one), call::launch, what);
+  queued.body = std::move(kernel);
+  stamp const who = enqueue(on, std::move(queued), call::launch, what);
   // What one kernel reads and writes itself is its own affair: its stamp is before its own clock.
   for (auto const& [of, writes] : parts) touch(of, writes, who, streams[on].clock);
   return cudaSuccess;
@@ -115,9 +115,9 @@ cudaError_t world::host_function(cudaStream_t stream, cudaHostFn_t function, voi
   bool captured = false;
   cudaError_t const failed = capture_work(on, call::cuda_launch_host_func, captured);
   if (failed != cudaSuccess || captured) return failed;
-  operation one;
-  one.body = [function, user_data] { function(user_data); };
-  enqueue(on, std::move(one), call::cuda_launch_host_func);
+  operation queued;
+  queued.body = [function, user_data] { function(user_data); };
+  enqueue(on, std::move(queued), call::cuda_launch_host_func);
   return cudaSuccess;
 }
 

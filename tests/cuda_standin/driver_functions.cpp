@@ -246,7 +246,7 @@ driver_function driver_function_named(char const* name) {
       named<decltype(cuMemSetAccess)>("cuMemSetAccess", set_access, vmm_since),
   };
   auto const found = std::find_if(entries.begin(), entries.end(),
-                                  [name](entry const& one) { return name != nullptr && one.name == name; });
+                                  [name](entry const& each) { return name != nullptr && each.name == name; });
   return found == entries.end() ? driver_function{} : found->function;
 }
 

@@ -27,8 +27,8 @@ struct shim {
 };
 
 shim& the_shim() {
-  static auto* const one = new shim;
-  return *one;
+  static auto* const found = new shim;
+  return *found;
 }
 
 __attribute__((constructor)) void read_the_plan() { the_shim(); }

@@ -14,9 +14,9 @@ constexpr int poison_byte = 0xc7;
 
 std::uint64_t rounded_up(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
 std::uintptr_t number(void const* at) { return reinterpret_cast<std::uintptr_t>(at); }
-std::uintptr_t first_page(allocation const& one) { return one.first() / page_bytes * page_bytes; }
-std::uintptr_t page_end(allocation const& one) { return rounded_up(one.last(), page_bytes); }
-std::uint64_t locked_bytes(allocation const& one) { return page_end(one) - first_page(one); }
+std::uintptr_t first_page(allocation const& block) { return block.first() / page_bytes * page_bytes; }
+std::uintptr_t page_end(allocation const& block) { return rounded_up(block.last(), page_bytes); }
+std::uint64_t locked_bytes(allocation const& block) { return page_end(block) - first_page(block); }
 
 }  // namespace
 
@@ -25,11 +25,11 @@ resolved world::resolve(void const* at, std::uint64_t bytes) {
   resolved found{.kind = place_kind::pageable, .parts = {}};
   std::uintptr_t const first = number(at);
   std::uintptr_t const last = first + bytes;
-  auto one = allocations.upper_bound(first);
-  if (one != allocations.begin() && std::prev(one)->second.last() > first) --one;
+  auto each = allocations.upper_bound(first);
+  if (each != allocations.begin() && std::prev(each)->second.last() > first) --each;
   std::uintptr_t covered = first;
-  for (; one != allocations.end() && one->second.first() < last; ++one) {
-    allocation& here = one->second;
+  for (; each != allocations.end() && each->second.first() < last; ++each) {
+    allocation& here = each->second;
     std::uint64_t const from = std::max(first, here.first());
     std::uint64_t const to = std::min(last, here.last());
     if (from != covered) return {};
@@ -56,11 +56,11 @@ stamp world::host_stamp(call what, std::string const* named) {
 void world::touch(part const& where, bool writes, stamp const& who, vector_clock const& clock) {
   std::vector<access_table::clash> clashes;
   where.of->accesses.touch(where.first, where.last, writes, who, clock, clashes);
-  for (access_table::clash const& one : clashes) {
-    violation("race: " + text_of(who) + (writes ? " writes" : " reads") + " bytes [" + std::to_string(one.first) +
-              ", " + std::to_string(one.last) + ") of allocation " + std::to_string(where.of->id) +
-              ", and nothing orders " + text_of(one.earlier) + ", which " + (one.earlier_wrote ? "writes" : "reads") +
-              " them, before it");
+  for (access_table::clash const& found : clashes) {
+    violation("race: " + text_of(who) + (writes ? " writes" : " reads") + " bytes [" + std::to_string(found.first) +
+              ", " + std::to_string(found.last) + ") of allocation " + std::to_string(where.of->id) +
+              ", and nothing orders " + text_of(found.earlier) + ", which " +
+              (found.earlier_wrote ? "writes" : "reads") + " them, before it");
   }
 }
 
@@ -69,15 +69,15 @@ allocation* world::find_allocation(void const* base) {
   return found == allocations.end() ? nullptr : &found->second;
 }
 
-allocation& world::add_allocation(allocation one) {
-  one.id = next_allocation++;
-  std::uintptr_t const first = one.first();
-  return allocations.insert_or_assign(first, std::move(one)).first->second;
+allocation& world::add_allocation(allocation block) {
+  block.id = next_allocation++;
+  std::uintptr_t const first = block.first();
+  return allocations.insert_or_assign(first, std::move(block)).first->second;
 }
 
-void world::remove_allocation(allocation& one, call why) {
-  touch({.of = &one, .first = 0, .last = one.bytes}, true, host_stamp(why), host);
-  allocations.erase(one.first());
+void world::remove_allocation(allocation& block, call why) {
+  touch({.of = &block, .first = 0, .last = block.bytes}, true, host_stamp(why), host);
+  allocations.erase(block.first());
 }
 
 bool world::still_there(use const& one) const {
@@ -93,7 +93,7 @@ void world::add_vram(int device, std::uint64_t bytes) {
   std::uint64_t& used = vram_used[static_cast<std::size_t>(device)];
   used += bytes;
   std::uint64_t sum = 0;
-  for (std::uint64_t const one : vram_used) sum += one;
+  for (std::uint64_t const number : vram_used) sum += number;
   peak_vram = std::max(peak_vram, sum);
   if (sum > vram_limit) {
     violation("budget: " + std::to_string(sum) + " bytes of VRAM, allowed are " + std::to_string(vram_limit));
@@ -140,14 +140,14 @@ cudaError_t world::host_register(void* base, std::uint64_t bytes) {
   if (base == nullptr || bytes == 0) return cudaErrorInvalidValue;
   if (!options.can_register) return cudaErrorNotSupported;
   allocation made{.kind = memory_kind::registered, .base = static_cast<std::byte*>(base), .bytes = bytes};
-  for (auto one = allocations.lower_bound(first_page(made)); one != allocations.end(); ++one) {
-    if (first_page(one->second) >= page_end(made)) break;
-    return one->second.on_device() ? cudaErrorInvalidValue : cudaErrorHostMemoryAlreadyRegistered;
+  for (auto each = allocations.lower_bound(first_page(made)); each != allocations.end(); ++each) {
+    if (first_page(each->second) >= page_end(made)) break;
+    return each->second.on_device() ? cudaErrorInvalidValue : cudaErrorHostMemoryAlreadyRegistered;
   }
   if (auto before = allocations.lower_bound(first_page(made)); before != allocations.begin()) {
-    allocation const& one = std::prev(before)->second;
-    if (page_end(one) > first_page(made)) {
-      return one.on_device() ? cudaErrorInvalidValue : cudaErrorHostMemoryAlreadyRegistered;
+    allocation const& each = std::prev(before)->second;
+    if (page_end(each) > first_page(made)) {
+      return each.on_device() ? cudaErrorInvalidValue : cudaErrorHostMemoryAlreadyRegistered;
     }
   }
   if (locked_bytes(made) > options.page_locked_bytes_max - page_locked_used) return cudaErrorMemoryAllocation;

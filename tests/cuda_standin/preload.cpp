@@ -38,7 +38,7 @@ __attribute__((destructor)) void report() {
   world_lock const lock(all.mutex);
   totals const left = all.live();
   if (all.seen.empty() && left.objects() == 0) return;
-  for (std::string const& one : all.seen) std::fprintf(stderr, "stand-in: %s\n", one.c_str());
+  for (std::string const& text : all.seen) std::fprintf(stderr, "stand-in: %s\n", text.c_str());
   report_leaks(left);
   std::fflush(nullptr);
   _exit(exit_status);

@@ -12,7 +12,7 @@ bool world::runnable(stream_state const& stream) const {
   if (stream.half) return true;
   if (stream.queue.empty()) return false;
   std::vector<place> const& waits = stream.queue.front().waits;
-  return std::all_of(waits.begin(), waits.end(), [this](place const& one) { return passed(one); });
+  return std::all_of(waits.begin(), waits.end(), [this](place const& stop) { return passed(stop); });
 }
 
 bool world::pending() const { return !active.empty(); }
@@ -38,45 +38,45 @@ bool world::step(world_lock& lock) {
 /// Runs the stream's next operation, or half of a copy; the lock is open while bytes are touched and code runs.
 void world::run_part_of(std::size_t stream, world_lock& lock) {
   stream_state& on = streams[stream];
-  operation one;
+  operation queued;
   if (on.half) {
-    one = std::move(*on.half);
+    queued = std::move(*on.half);
     on.half.reset();
   } else {
-    one = std::move(on.queue.front());
+    queued = std::move(on.queue.front());
     on.queue.pop_front();
   }
   // Memory that went while the operation was queued was reported then; it must not be touched now.
   bool const all_there =
-      std::all_of(one.uses.begin(), one.uses.end(), [this](use const& of) { return still_there(of); });
-  bool const in_halves = one.target != nullptr && one.bytes > 1;
+      std::all_of(queued.uses.begin(), queued.uses.end(), [this](use const& of) { return still_there(of); });
+  bool const in_halves = queued.target != nullptr && queued.bytes > 1;
   on.running = true;
-  if (all_there && (one.target != nullptr || one.body)) {
+  if (all_there && (queued.target != nullptr || queued.body)) {
     lock.unlock();
     in_operation() = true;
-    run_bytes_or_body(one);
+    run_bytes_or_body(queued);
     in_operation() = false;
     lock.lock();
   }
   on.running = false;
   bool const alive = death_of(on) == cudaSuccess;
-  if (in_halves && !one.half_done && alive) {
-    one.half_done = true;
-    on.half = std::move(one);
+  if (in_halves && !queued.half_done && alive) {
+    queued.half_done = true;
+    on.half = std::move(queued);
     return;
   }
-  on.completed = alive ? one.sequence : on.queued;
+  on.completed = alive ? queued.sequence : on.queued;
   if (on.queue.empty()) std::erase(active, stream);
   if (options.threads) changed.notify_all();
 }
 
-void world::run_bytes_or_body(operation& one) {
-  if (one.body) one.body();
-  if (one.target == nullptr) return;
-  std::byte const* const source = one.staged.empty() ? one.source : one.staged.data();
-  std::uint64_t const first = one.half_done ? one.bytes / 2 : 0;
-  std::uint64_t const last = one.half_done || one.bytes < 2 ? one.bytes : one.bytes / 2;
-  std::memmove(one.target + first, source + first, last - first);
+void world::run_bytes_or_body(operation& queued) {
+  if (queued.body) queued.body();
+  if (queued.target == nullptr) return;
+  std::byte const* const source = queued.staged.empty() ? queued.source : queued.staged.data();
+  std::uint64_t const first = queued.half_done ? queued.bytes / 2 : 0;
+  std::uint64_t const last = queued.half_done || queued.bytes < 2 ? queued.bytes : queued.bytes / 2;
+  std::memmove(queued.target + first, source + first, last - first);
 }
 
 void world::start_worker(std::size_t stream) {
@@ -102,15 +102,16 @@ void world::work(std::size_t stream) {
 }
 
 void world::join_done_workers() {
-  for (stream_state& one : streams) {
-    if (one.worker_done && one.worker.joinable()) one.worker.join();
+  for (stream_state& stream : streams) {
+    if (stream.worker_done && stream.worker.joinable()) stream.worker.join();
   }
 }
 
 void world::finish_destroyed(world_lock& lock) {
-  for (stream_state const& one : streams) {
-    bool const ends = !one.live && one.worker.joinable() && one.queue.empty() && !one.half && !one.running;
-    if (ends) changed.wait(lock, [&one] { return one.worker_done; });
+  for (stream_state const& stream : streams) {
+    bool const ends =
+        !stream.live && stream.worker.joinable() && stream.queue.empty() && !stream.half && !stream.running;
+    if (ends) changed.wait(lock, [&stream] { return stream.worker_done; });
   }
   join_done_workers();
 }
@@ -118,10 +119,10 @@ void world::finish_destroyed(world_lock& lock) {
 void world::stop_workers(world_lock& lock) {
   stopping = true;
   changed.notify_all();
-  for (stream_state& one : streams) {
-    if (!one.worker.joinable()) continue;
+  for (stream_state& stream : streams) {
+    if (!stream.worker.joinable()) continue;
     lock.unlock();
-    one.worker.join();
+    stream.worker.join();
     lock.lock();
   }
 }

@@ -15,15 +15,15 @@ namespace tierpager::cuda_standin {
 inline constexpr std::uint64_t page = 4096;
 
 inline bool seen(std::string_view what) {
-  for (std::string const& one : violations()) {
-    if (one.find(what) != std::string::npos) return true;
+  for (std::string const& text : violations()) {
+    if (text.find(what) != std::string::npos) return true;
   }
   return false;
 }
 
 inline std::string all_seen() {
   std::string text;
-  for (std::string const& one : violations()) text += one + "\n";
+  for (std::string const& each : violations()) text += each + "\n";
   return text;
 }
 

@@ -16,7 +16,7 @@ class cuda_standin : public cuda_standin_world {};
 std::string order_of(std::uint64_t seed) {
   reset({.seed = seed});
   std::array<cudaStream_t, 2> streams{};
-  for (cudaStream_t& one : streams) cudaStreamCreateWithFlags(&one, cudaStreamNonBlocking);
+  for (cudaStream_t& stream : streams) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
   std::string order;
   for (int i = 0; i != 4; ++i) {
     launch(
@@ -311,7 +311,7 @@ TEST_F(cuda_standin, may_be_called_from_many_threads) {
       cudaEventDestroy(own);
     });
   }
-  for (std::thread& one : callers) one.join();
+  for (std::thread& worker : callers) worker.join();
   EXPECT_EQ(all_seen(), "");
 }
 

@@ -57,9 +57,9 @@ std::size_t world::stream_of(cudaStream_t handle, call asked_by) {
   }
   if (handle == cudaStreamPerThread) {
     for (std::size_t i = 0; i != streams.size(); ++i) {
-      stream_state const& one = streams[i];
-      bool const own = one.kind == stream_kind::per_thread && one.thread == self().key;
-      if (own && one.context == acting_context()) return i;
+      stream_state const& stream = streams[i];
+      bool const own = stream.kind == stream_kind::per_thread && stream.thread == self().key;
+      if (own && stream.context == acting_context()) return i;
     }
     return make_stream(stream_kind::per_thread, acting_context(), true);
   }
@@ -68,7 +68,7 @@ std::size_t world::stream_of(cudaStream_t handle, call asked_by) {
   return found;
 }
 
-stamp world::enqueue(std::size_t stream, operation one, call what, std::string const* named) {
+stamp world::enqueue(std::size_t stream, operation queued, call what, std::string const* named) {
   stream_state& on = streams[stream];
   on.clock.join(host);
   if (on.kind == stream_kind::legacy) {
@@ -76,24 +76,24 @@ stamp world::enqueue(std::size_t stream, operation one, call what, std::string c
       stream_state const& other = streams[i];
       if (!other.blocking || other.context != on.context) continue;
       on.clock.join(other.clock);
-      if (other.completed != other.queued) one.waits.push_back({.stream = i, .sequence = other.queued});
+      if (other.completed != other.queued) queued.waits.push_back({.stream = i, .sequence = other.queued});
     }
   } else if (std::size_t const legacy = contexts[on.context].legacy_stream; on.blocking && legacy != none) {
     stream_state const& other = streams[legacy];
     on.clock.join(other.clock);
-    if (other.completed != other.queued) one.waits.push_back({.stream = legacy, .sequence = other.queued});
+    if (other.completed != other.queued) queued.waits.push_back({.stream = legacy, .sequence = other.queued});
   }
   auto const component = static_cast<std::uint32_t>(stream + 1);
   std::uint32_t const tick = on.clock.advance(component);
-  one.sequence = ++on.queued;
+  queued.sequence = ++on.queued;
   if (options.queues != 0) {
     last_in_queue.resize(options.queues);
     place& before = last_in_queue[stream % options.queues];
-    if (before.stream != none && !passed(before)) one.waits.push_back(before);
-    before = {.stream = stream, .sequence = one.sequence};
+    if (before.stream != none && !passed(before)) queued.waits.push_back(before);
+    before = {.stream = stream, .sequence = queued.sequence};
   }
   if (on.queue.empty() && !on.half && !on.running) active.push_back(stream);
-  on.queue.push_back(std::move(one));
+  on.queue.push_back(std::move(queued));
   if (options.threads) {
     start_worker(stream);
     changed.notify_all();
@@ -146,7 +146,7 @@ bool may_wait(call kind) {
 
 void world::wait_for_all(call asked_by, world_lock& lock) {
   std::vector<std::uint64_t> queued;
-  for (stream_state const& one : streams) queued.push_back(one.queued);
+  for (stream_state const& stream : streams) queued.push_back(stream.queued);
   for (std::size_t i = 0; i != queued.size(); ++i) wait_for({.stream = i, .sequence = queued[i]}, {}, asked_by, lock);
 }
 

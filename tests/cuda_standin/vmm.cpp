@@ -99,10 +99,10 @@ cudaError_t world::map(std::uint64_t base, std::uint64_t bytes, std::uint64_t of
 std::vector<allocation*> world::mappings_of(std::uint64_t base, std::uint64_t bytes) {
   std::vector<allocation*> found;
   std::uint64_t covered = base;
-  for (auto one = allocations.find(base); one != allocations.end() && covered < base + bytes; ++one) {
-    if (one->first != covered || one->second.kind != memory_kind::mapped) return {};
-    found.push_back(&one->second);
-    covered = one->second.last();
+  for (auto each = allocations.find(base); each != allocations.end() && covered < base + bytes; ++each) {
+    if (each->first != covered || each->second.kind != memory_kind::mapped) return {};
+    found.push_back(&each->second);
+    covered = each->second.last();
   }
   return covered == base + bytes ? found : std::vector<allocation*>();
 }
@@ -110,13 +110,13 @@ std::vector<allocation*> world::mappings_of(std::uint64_t base, std::uint64_t by
 cudaError_t world::unmap(std::uint64_t base, std::uint64_t bytes) {
   std::vector<allocation*> const gone = mappings_of(base, bytes);
   if (gone.empty()) return invalid_value;
-  for (allocation* const one : gone) {
-    std::uint64_t const handle = one->handle;
+  for (allocation* const block : gone) {
+    std::uint64_t const handle = block->handle;
     physical& memory = handles.at(handle);
-    if (!memory.released) memory.content.assign(one->base, one->base + one->bytes);
+    if (!memory.released) memory.content.assign(block->base, block->base + block->bytes);
     memory.mapped = false;
-    address_space::close(one->base, one->bytes);
-    remove_allocation(*one, call::cu_mem_unmap);
+    address_space::close(block->base, block->bytes);
+    remove_allocation(*block, call::cu_mem_unmap);
     drop_if_unused(handle);
   }
   return cudaSuccess;
@@ -125,10 +125,10 @@ cudaError_t world::unmap(std::uint64_t base, std::uint64_t bytes) {
 cudaError_t world::set_access(std::uint64_t base, std::uint64_t bytes, int device, bool readable, bool writable) {
   std::vector<allocation*> const these = mappings_of(base, bytes);
   if (these.empty() || !device_exists(device)) return invalid_value;
-  for (allocation* const one : these) {
-    if (one->device != device) continue;  // access by a peer is not modelled
-    one->readable = readable;
-    one->writable = writable;
+  for (allocation* const block : these) {
+    if (block->device != device) continue;  // access by a peer is not modelled
+    block->readable = readable;
+    block->writable = writable;
   }
   return cudaSuccess;
 }

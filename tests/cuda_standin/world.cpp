@@ -24,17 +24,17 @@ bool always_works(call kind) {
 }
 
 std::function<void(call)>& hook() {
-  static auto* const one = new std::function<void(call)>;
-  return *one;
+  static auto* const found = new std::function<void(call)>;
+  return *found;
 }
 
 std::function<void(call)>& hook_behind() {
-  static auto* const one = new std::function<void(call)>;
-  return *one;
+  static auto* const found = new std::function<void(call)>;
+  return *found;
 }
 
 std::unique_ptr<world>& current() {
-  static auto* const one = [] {
+  static auto* const found = [] {
     auto first = std::make_unique<world>(options_from_environment());
     first->faults.set(fault_from_environment());
     std::atexit([] {
@@ -44,7 +44,7 @@ std::unique_ptr<world>& current() {
     });
     return new std::unique_ptr<world>(std::move(first));  // outlives the statics of its program
   }();
-  return *one;
+  return *found;
 }
 
 std::uint64_t& fiber_of_this_thread() {
@@ -69,9 +69,9 @@ bool& in_operation() {
 world& the_world() { return *current(); }
 
 void replace_world(world_options const& options) {
-  std::unique_ptr<world>& one = current();
-  one.reset();
-  one = std::make_unique<world>(options);
+  std::unique_ptr<world>& made = current();
+  made.reset();
+  made = std::make_unique<world>(options);
 }
 
 void run_hook(call kind) {
@@ -96,7 +96,7 @@ world::world(world_options const& how)
 
 world::~world() {
   world_lock lock(mutex);
-  for (stream_state const& one : streams) assert((options.threads || !one.running) && "a world ends in a step");
+  for (stream_state const& stream : streams) assert((options.threads || !stream.running) && "a world ends in a step");
   stop_workers(lock);
   drop_backing();
 }
@@ -115,8 +115,8 @@ std::string const* world::label(std::string text) { return &*labels.insert(std::
 
 thread_state& world::self() {
   std::uint64_t const key = key_of_this_thread();
-  for (thread_state& one : threads) {
-    if (one.key == key) return one;
+  for (thread_state& thread : threads) {
+    if (thread.key == key) return thread;
   }
   threads.push_back({.key = key});
   return threads.back();
@@ -148,11 +148,11 @@ void world::kill(std::size_t context, cudaError_t code) {
   if (contexts[context].dead != cudaSuccess) return;
   contexts[context].dead = code;
   for (std::size_t i = 0; i != streams.size(); ++i) {
-    stream_state& one = streams[i];
-    if (one.context != context) continue;
-    one.queue.clear();
-    one.half.reset();
-    if (!one.running) one.completed = one.queued;
+    stream_state& stream = streams[i];
+    if (stream.context != context) continue;
+    stream.queue.clear();
+    stream.half.reset();
+    if (!stream.running) stream.completed = stream.queued;
     std::erase(active, i);
   }
   changed.notify_all();
@@ -164,36 +164,36 @@ totals world::live() const {
     ++(abandoned ? sum.abandoned : number);
     return !abandoned;
   };
-  for (stream_state const& one : streams) {
-    if (one.live && one.kind == stream_kind::created) count(one.abandoned, sum.streams);
+  for (stream_state const& each : streams) {
+    if (each.live && each.kind == stream_kind::created) count(each.abandoned, sum.streams);
   }
-  for (event_state const& one : events) {
-    if (one.live) count(one.abandoned, sum.events);
+  for (event_state const& each : events) {
+    if (each.live) count(each.abandoned, sum.events);
   }
-  for (auto const& [base, one] : allocations) {
-    switch (one.kind) {
+  for (auto const& [base, each] : allocations) {
+    switch (each.kind) {
       case memory_kind::malloced:
-        if (count(one.abandoned, sum.mallocs)) sum.vram_bytes += one.bytes;
+        if (count(each.abandoned, sum.mallocs)) sum.vram_bytes += each.bytes;
         break;
-      case memory_kind::mapped: count(one.abandoned, sum.mappings); break;
+      case memory_kind::mapped: count(each.abandoned, sum.mappings); break;
       case memory_kind::registered:
-        if (count(one.abandoned, sum.registrations)) sum.page_locked_bytes += one.bytes;
+        if (count(each.abandoned, sum.registrations)) sum.page_locked_bytes += each.bytes;
         break;
       case memory_kind::host_alloced:
-        if (count(one.abandoned, sum.host_allocs)) sum.page_locked_bytes += one.bytes;
+        if (count(each.abandoned, sum.host_allocs)) sum.page_locked_bytes += each.bytes;
         break;
     }
   }
-  for (auto const& [base, one] : reservations) {
+  for (auto const& [base, each] : reservations) {
     std::uint64_t reserved = 0;
-    if (count(one.abandoned, reserved)) sum.reserved_bytes += one.bytes;
+    if (count(each.abandoned, reserved)) sum.reserved_bytes += each.bytes;
   }
-  for (auto const& [number, one] : handles) {
-    if (count(one.abandoned, sum.physical_handles)) sum.vram_bytes += one.bytes;
+  for (auto const& [number, each] : handles) {
+    if (count(each.abandoned, sum.physical_handles)) sum.vram_bytes += each.bytes;
   }
-  for (context_state const& one : contexts) {
-    sum.contexts += one.retained - one.abandoned;
-    sum.abandoned += one.abandoned;
+  for (context_state const& each : contexts) {
+    sum.contexts += each.retained - each.abandoned;
+    sum.abandoned += each.abandoned;
   }
   sum.graphs = graphs;
   return sum;

@@ -79,7 +79,7 @@ class world {
   [[nodiscard]] std::size_t find_stream(cudaStream_t handle) const;
   static cudaStream_t handle_of(stream_state const& stream);
   /// Puts an operation behind what the stream has queued, and what that waits for.
-  stamp enqueue(std::size_t stream, operation one, call what, std::string const* named = nullptr);
+  stamp enqueue(std::size_t stream, operation queued, call what, std::string const* named = nullptr);
   [[nodiscard]] bool passed(place where) const { return streams[where.stream].completed >= where.sequence; }
   /// Waits until it is passed; the host then knows what the stream knew when `known` was taken.
   cudaError_t wait_for(place where, vector_clock const& known, call asked_by, world_lock& lock);
@@ -113,9 +113,9 @@ class world {
   void touch(part const& where, bool writes, stamp const& who, vector_clock const& clock);
   stamp host_stamp(call what, std::string const* named = nullptr);
   allocation* find_allocation(void const* base);
-  allocation& add_allocation(allocation one);
+  allocation& add_allocation(allocation block);
   /// The memory goes: whatever may still use it is reported.
-  void remove_allocation(allocation& one, call why);
+  void remove_allocation(allocation& block, call why);
   [[nodiscard]] bool still_there(use const& one) const;
   cudaError_t malloc_device(void** base, std::uint64_t bytes, int device);
   cudaError_t free_device(void* base);
@@ -153,7 +153,7 @@ class world {
   cudaError_t is_capturing(cudaStream_t handle, cudaStreamCaptureStatus* status);
   /// What a call that may break captures meets: the error, where it broke some.
   cudaError_t admit_unsafe(call kind);
-  void invalidate(capture_state& one, call by);
+  void invalidate(capture_state& capture, call by);
   /// What work on a stream meets: an error, or `captured` is whether it goes into a graph.
   cudaError_t capture_work(std::size_t stream, call kind, bool& captured);
   cudaError_t capture_wait(std::size_t stream, event_state& event, bool& captured);
@@ -206,7 +206,7 @@ class world {
  private:
   bool runnable(stream_state const& stream) const;
   void run_part_of(std::size_t stream, world_lock& lock);
-  static void run_bytes_or_body(operation& one);
+  static void run_bytes_or_body(operation& queued);
   void work(std::size_t stream);
   void add_page_locked(std::uint64_t bytes);
 };

@@ -49,8 +49,8 @@ TEST(fibers, take_turns_at_what_a_mutex_guards_and_lose_updates_without_one) {
             value = read + 1;
           }
         };
-        thread one(add), other(add);
-        one.join();
+        thread worker(add), other(add);
+        worker.join();
         other.join();
       });
       ASSERT_TRUE(ended.finished) << ended.why;
@@ -64,7 +64,7 @@ TEST(fibers, take_turns_at_what_a_mutex_guards_and_lose_updates_without_one) {
 TEST(fibers, report_two_locks_taken_in_two_orders) {
   std::string const why = first_failure([] {
     annotated_mutex first, second;
-    thread one([&] {
+    thread worker([&] {
       scoped_lock const a(first);
       scoped_lock const b(second);
     });
@@ -72,7 +72,7 @@ TEST(fibers, report_two_locks_taken_in_two_orders) {
       scoped_lock const b(second);
       scoped_lock const a(first);
     });
-    one.join();
+    worker.join();
     other.join();
   });
   EXPECT_THAT(why, HasSubstr("deadlock"));
@@ -184,8 +184,8 @@ TEST(fibers, keep_exceptions_in_flight_apart) {
         }
       }
     };
-    thread one([&] { work(1); }), other([&] { work(2); });
-    one.join();
+    thread worker([&] { work(1); }), other([&] { work(2); });
+    worker.join();
     other.join();
   });
 }

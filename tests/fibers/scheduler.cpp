@@ -33,8 +33,8 @@ struct weights {
   std::uint32_t fiber = 64, slow_fiber = 64, same_fiber = 64, device = 64, moment = 4, deadline = 1, spurious = 0;
 };
 
-weights weights_of(personality one) {
-  switch (one) {
+weights weights_of(personality each) {
+  switch (each) {
     case personality::runs_on: return {.same_fiber = 64 * 40};
     case personality::slow_device: return {.device = 1};
     case personality::fast_device: return {.device = 64 * 16};
@@ -112,9 +112,9 @@ class scheduler {
     return std::any_of(fibers_.begin(), fibers_.end(),
                        [&](auto const& each) { return each->now == state::waits && each->condition == condition; });
   }
-  [[nodiscard]] bool anybody_takes(mutex const& one) const {
+  [[nodiscard]] bool anybody_takes(mutex const& locked) const {
     return std::any_of(fibers_.begin(), fibers_.end(),
-                       [&](auto const& each) { return each->now == state::takes && each->wanted == &one; });
+                       [&](auto const& each) { return each->now == state::takes && each->wanted == &locked; });
   }
 
  private:
@@ -125,32 +125,32 @@ class scheduler {
 
   [[nodiscard]] std::uint64_t next_priority() { return 1'000'000 + chooser_.choose(1'000'000); }
 
-  [[nodiscard]] bool runnable(fiber const& one) const {
-    switch (one.now) {
+  [[nodiscard]] bool runnable(fiber const& runner) const {
+    switch (runner.now) {
       case state::ready: return true;
-      case state::takes: return one.wanted->owner == 0;
-      case state::joins: return fibers_[one.awaited - 1]->now == state::over;
+      case state::takes: return runner.wanted->owner == 0;
+      case state::joins: return fibers_[runner.awaited - 1]->now == state::over;
       default: return false;
     }
   }
 
   // Whether it may go on though nobody told it to.
-  [[nodiscard]] std::uint32_t weight_of_limit(fiber const& one) const {
-    if (one.now == state::sleeps) return weights_.moment;
-    if (one.now != state::waits) return 0;
-    if (one.how_long == patience::moment) return weights_.moment;
-    return one.how_long == patience::until_deadline ? weights_.deadline : 0;
+  [[nodiscard]] std::uint32_t weight_of_limit(fiber const& runner) const {
+    if (runner.now == state::sleeps) return weights_.moment;
+    if (runner.now != state::waits) return 0;
+    if (runner.how_long == patience::moment) return weights_.moment;
+    return runner.how_long == patience::until_deadline ? weights_.deadline : 0;
   }
 
-  [[nodiscard]] std::uint32_t weight_of(fiber const& one) const {
+  [[nodiscard]] std::uint32_t weight_of(fiber const& runner) const {
     std::uint32_t weight = weights_.fiber;
-    if (&one == last_) weight = weights_.same_fiber;
-    return one.number == slow_ && favours_ == personality::slow_fiber ? weights_.slow_fiber : weight;
+    if (&runner == last_) weight = weights_.same_fiber;
+    return runner.number == slow_ && favours_ == personality::slow_fiber ? weights_.slow_fiber : weight;
   }
 
-  void wake(fiber& one, bool notified) {
-    one.notified = notified;
-    one.now = one.wanted == nullptr ? state::ready : state::takes;
+  void wake(fiber& runner, bool notified) {
+    runner.notified = notified;
+    runner.now = runner.wanted == nullptr ? state::ready : state::takes;
   }
 
   void take_step() {
@@ -200,17 +200,17 @@ class scheduler {
     return first;
   }
 
-  void enter(fiber& one) {
-    note(one.number, one.where);
-    if (one.now == state::waits) wake(one, favours_ == personality::spurious && weight_of_limit(one) == 0);
-    if (one.now == state::takes && one.wanted->owner != 0) return;  // its limit ended; the mutex is taken
-    if (&one != last_) ++outcome_.switches;
-    current_ = last_ = &one;
-    if (how_.switched) how_.switched(one.number);
-    one.stack->enter();
-    if (one.stack->over()) {
-      one.now = state::over;
-      one.stack.reset();
+  void enter(fiber& runner) {
+    note(runner.number, runner.where);
+    if (runner.now == state::waits) wake(runner, favours_ == personality::spurious && weight_of_limit(runner) == 0);
+    if (runner.now == state::takes && runner.wanted->owner != 0) return;  // its limit ended; the mutex is taken
+    if (&runner != last_) ++outcome_.switches;
+    current_ = last_ = &runner;
+    if (how_.switched) how_.switched(runner.number);
+    runner.stack->enter();
+    if (runner.stack->over()) {
+      runner.now = state::over;
+      runner.stack.reset();
       --unfinished_;
     }
     current_ = nullptr;
@@ -263,22 +263,22 @@ scheduler& under_way() {
   return *running;
 }
 
-void take(mutex& one, char const* where) {
+void take(mutex& locked, char const* where) {
   fiber& me = under_way().now();
-  assert(one.owner != me.number);  // not recursive
-  while (one.owner != 0) {
-    me.wanted = &one;
+  assert(locked.owner != me.number);  // not recursive
+  while (locked.owner != 0) {
+    me.wanted = &locked;
     under_way().leave(state::takes, where);
   }
   me.wanted = nullptr;
-  one.owner = me.number;
+  locked.owner = me.number;
   ++me.held;
 }
 
-void drop(mutex& one) {
+void drop(mutex& locked) {
   fiber& me = under_way().now();
-  assert(one.owner == me.number);
-  one.owner = 0;
+  assert(locked.owner == me.number);
+  locked.owner = 0;
   --me.held;
 }
 
@@ -313,19 +313,19 @@ void join(std::uint64_t fiber) {
   under_way().leave(state::joins, "join");
 }
 
-void lock(mutex& one) {
+void lock(mutex& locked) {
   give_way("before a lock");
-  take(one, "lock");
+  take(locked, "lock");
 }
 
-void unlock(mutex& one) {
-  drop(one);
+void unlock(mutex& locked) {
+  drop(locked);
   if (under_way().unlock_gives_way()) give_way("unlock");
 }
 
-void expect_idle(mutex const& one) {
-  assert(one.owner == 0);
-  assert(running == nullptr || !running->anybody_takes(one));
+void expect_idle(mutex const& locked) {
+  assert(locked.owner == 0);
+  assert(running == nullptr || !running->anybody_takes(locked));
 }
 
 bool wait(void const* condition, mutex& held, patience how_long) {

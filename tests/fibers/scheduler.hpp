@@ -62,9 +62,9 @@ void join(std::uint64_t fiber);
 struct mutex {
   std::uint64_t owner = 0;
 };
-void lock(mutex& one);
-void unlock(mutex& one);
-void expect_idle(mutex const& one);  // its destructor
+void lock(mutex& locked);
+void unlock(mutex& locked);
+void expect_idle(mutex const& locked);  // its destructor
 
 /// How long a wait lasts before it may end by itself.
 enum class patience : std::uint8_t { for_ever, until_deadline, moment };

@@ -125,8 +125,8 @@ std::uint64_t most_held_bytes(catalog const& tensors, program const& pass) {
 
 std::uint64_t largest_layer_tensor_bytes(catalog const& tensors) {
   std::uint64_t most = 0;
-  for (tensor_info const& one : tensors)
-    if (!layer_of(one.name).empty()) most = std::max(most, one.bytes);
+  for (tensor_info const& tensor : tensors)
+    if (!layer_of(tensor.name).empty()) most = std::max(most, tensor.bytes);
   return most;
 }
 

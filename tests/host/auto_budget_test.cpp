@@ -323,11 +323,11 @@ TEST(auto_budget, takes_what_the_environment_names_for_auto_and_an_empty_variabl
 }
 
 TEST(auto_budget, none_in_the_environment_is_no_tier_as_none_in_the_options_is) {
-  catalog const one = tensors_of(1, 4096);
+  catalog const tensors = tensors_of(1, 4096);
   for (char const* const name : {"TIERPAGER_VRAM", "TIERPAGER_RAM"}) {
     SCOPED_TRACE(name);
     ASSERT_EQ(::setenv(name, "none", 1), 0);
-    pager pages(one, std::make_shared<test::pattern_source>(unlimited_bytes), std::make_shared<host_device>(),
+    pager pages(tensors, std::make_shared<test::pattern_source>(unlimited_bytes), std::make_shared<host_device>(),
                 {.vram = "auto", .ram = "auto"});
     bool const is_vram = name == std::string_view("TIERPAGER_VRAM");
     EXPECT_EQ(pages.stats().vram.present, !is_vram);

@@ -97,13 +97,13 @@ struct obeyed_core {
   }
   void obey() {
     for (core->take_commands(next); !next.empty(); next.clear(), core->take_commands(next)) {
-      for (command const& one : next) {
-        if (auto const* remap = std::get_if<remap_command>(&one))
+      for (command const& each : next) {
+        if (auto const* remap = std::get_if<remap_command>(&each))
           core->remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
-        if (auto const* read = std::get_if<read_command>(&one)) core->read_done(read->tensor, read->chunk, {});
-        if (auto const* copy = std::get_if<copy_command>(&one))
+        if (auto const* read = std::get_if<read_command>(&each)) core->read_done(read->tensor, read->chunk, {});
+        if (auto const* copy = std::get_if<copy_command>(&each))
           core->copy_queued(copy->tensor, copy->chunk, {0, ++copies});
-        if (auto const* watch = std::get_if<watch_command>(&one)) core->passed(watch->until);
+        if (auto const* watch = std::get_if<watch_command>(&each)) core->passed(watch->until);
       }
     }
   }

@@ -56,10 +56,10 @@ class layer_pager : public testing::TestWithParam<shape> {
   [[nodiscard]] handle acquire(pager& from, tensor_id id) { return acquire(from, id, stream_); }
   [[nodiscard]] handle acquire(pager& from, std::uint32_t number) { return acquire(from, tensor_id{number}, stream_); }
   // As a kernel would see the bytes: in the order of the stream.
-  static bool right(tensor_info const& tensor, handle const& one, host_stream& stream) {
-    std::span const bytes(one.data(), one.size_bytes());
+  static bool right(tensor_info const& tensor, handle const& held, host_stream& stream) {
+    std::span const bytes(held.data(), held.size_bytes());
     std::uint64_t wrong = 0;
-    if (one.where() == tier::ram) {
+    if (held.where() == tier::ram) {
       wrong = test::first_wrong_byte(tensor, bytes);
     } else {
       stream.submit([&] { wrong = test::first_wrong_byte(tensor, bytes); });
@@ -67,8 +67,8 @@ class layer_pager : public testing::TestWithParam<shape> {
     }
     return bytes.size() == tensor.bytes && wrong == bytes.size();
   }
-  [[nodiscard]] bool right(pager const& from, handle const& one) {
-    return right(from.tensors()[one.id()], one, stream_);
+  [[nodiscard]] bool right(pager const& from, handle const& held) {
+    return right(from.tensors()[held.id()], held, stream_);
   }
   [[nodiscard]] static std::vector<bool> residents(pager const& from) {
     std::vector<bool> in;
@@ -114,14 +114,14 @@ TEST_P(layer_pager, is_built_from_a_source_and_a_map_of_offsets_and_sizes) {
     char const* name;
     std::uint64_t offset, bytes;
   };
-  for (entry const& one :
+  for (entry const& each :
        {entry{"late", 9 * page + 17, 100}, {"early", 5, page}, {"overlapping", 50, 2 * page}, {"empty", 3, 0}})
-    value_or_throw(
-        tensors.add({.name = one.name, .dtype = "U8", .shape = {one.bytes}, .offset = one.offset, .bytes = one.bytes}));
+    value_or_throw(tensors.add(
+        {.name = each.name, .dtype = "U8", .shape = {each.bytes}, .offset = each.offset, .bytes = each.bytes}));
   pager paged = open(tensors, std::make_shared<test::pattern_source>(10 * page), options(bytes(3 * page), {"early"}));
   for (char const* name : {"early", "late", "empty", "overlapping", "early", "late"}) {
-    handle const one = acquire(paged, paged.tensors().find(name).value());
-    EXPECT_TRUE(right(paged, one)) << name;
+    handle const each = acquire(paged, paged.tensors().find(name).value());
+    EXPECT_TRUE(right(paged, each)) << name;
   }
   EXPECT_TRUE(paged.pinned(paged.tensors().find("early").value(), home()));
 }
@@ -260,8 +260,8 @@ TEST_P(layer_pager_defects, threads_that_want_one_absent_tensor_read_it_once) {
     gate->release();
   });
   in_threads(callers, [&](unsigned i) {
-    handle const one = acquire(paged, tensor_id{1}, streams[i]);
-    EXPECT_TRUE(right(model.tensors[tensor_id{1}], one, streams[i]));
+    handle const held = acquire(paged, tensor_id{1}, streams[i]);
+    EXPECT_TRUE(right(model.tensors[tensor_id{1}], held, streams[i]));
   });
   EXPECT_EQ(gate->reads(), 1U);
   EXPECT_EQ(home_stats(paged).resident_bytes, page);
@@ -329,15 +329,15 @@ TEST_P(layer_pager_defects, a_budget_of_one_tensor_holds_one) {
   std::atomic<int> held = 0;
   in_threads(2, [&](unsigned i) {
     for (int step = 0; step < 200; ++step) {
-      handle const one = acquire(paged, tensor_id{i}, streams[i]);
+      handle const each = acquire(paged, tensor_id{i}, streams[i]);
       EXPECT_EQ(++held, 1);
       --held;
     }
   });
   EXPECT_EQ(home_stats(paged).peak_bytes, page);
-  handle const one = acquire(paged, 0);
+  handle const each = acquire(paged, 0);
   EXPECT_EQ(failure_of([&] { return acquire(paged, 1); }).code, errc::would_deadlock);
-  EXPECT_TRUE(right(paged, one));
+  EXPECT_TRUE(right(paged, each));
 }
 
 TEST_P(layer_pager_defects, refuses_a_tensor_larger_than_the_budget_at_once) {

@@ -138,15 +138,15 @@ TEST(open_file, closes_its_descriptor_once_however_it_moves) {
   int first = -1;
   int second = -1;
   {
-    open_file one = value_or_throw(open_file::open(folder.write("a", "a")));
+    open_file file = value_or_throw(open_file::open(folder.write("a", "a")));
     open_file two = value_or_throw(open_file::open(folder.write("b", "bb")));
-    first = one.descriptor();
+    first = file.descriptor();
     second = two.descriptor();
-    EXPECT_FALSE(one.same_file(two));
-    one = std::move(two);
-    EXPECT_EQ(one.path(), folder.path("b"));
-    EXPECT_EQ(one.bytes(), 2U);
-    open_file const three = std::move(one);
+    EXPECT_FALSE(file.same_file(two));
+    file = std::move(two);
+    EXPECT_EQ(file.path(), folder.path("b"));
+    EXPECT_EQ(file.bytes(), 2U);
+    open_file const three = std::move(file);
     EXPECT_EQ(three.descriptor(), second);
     EXPECT_TRUE(three.same_file(value_or_throw(open_file::open(folder.path("b")))));
   }

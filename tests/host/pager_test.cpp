@@ -17,9 +17,9 @@ std::shared_ptr<device> jittery_device() {
 }
 
 // Reads a handle's bytes the way a kernel would: in the order of a stream.
-std::uint64_t wrong_byte(pager const& from, handle const& one, host_stream& stream) {
+std::uint64_t wrong_byte(pager const& from, handle const& held, host_stream& stream) {
   std::uint64_t wrong = 0;
-  stream.submit([&] { wrong = first_wrong_byte(from.tensors()[one.id()], {one.data(), one.size_bytes()}); });
+  stream.submit([&] { wrong = first_wrong_byte(from.tensors()[held.id()], {held.data(), held.size_bytes()}); });
   stream.synchronize();
   return wrong;
 }
@@ -42,8 +42,8 @@ TEST(pager, pages_a_model_through_both_tiers) {
   host_stream stream;
   for (int pass = 0; pass < 3; ++pass) {
     for (std::uint32_t i = 0; i < 8; ++i) {
-      handle const one = paged.acquire(tensor_id{i}, stream);
-      EXPECT_EQ(wrong_byte(paged, one, stream), one.size_bytes()) << "pass " << pass << " tensor " << i;
+      handle const held = paged.acquire(tensor_id{i}, stream);
+      EXPECT_EQ(wrong_byte(paged, held, stream), held.size_bytes()) << "pass " << pass << " tensor " << i;
     }
   }
   statistics const stats = paged.stats();
@@ -64,8 +64,8 @@ TEST(pager, moves_a_tensor_larger_than_ram_through_a_buffer) {
   host_stream stream;
   for (int pass = 0; pass < 4; ++pass) {
     for (std::uint32_t i = 0; i < 3; ++i) {
-      handle const one = paged.acquire(tensor_id{i}, stream);
-      EXPECT_EQ(wrong_byte(paged, one, stream), one.size_bytes()) << "pass " << pass << " tensor " << i;
+      handle const held = paged.acquire(tensor_id{i}, stream);
+      EXPECT_EQ(wrong_byte(paged, held, stream), held.size_bytes()) << "pass " << pass << " tensor " << i;
     }
   }
   EXPECT_EQ(paged.stats().ram.effective_bytes, 8 * page);
@@ -78,8 +78,8 @@ TEST(pager, without_a_device_tier_hands_out_host_pointers) {
   pager paged(model.tensors, model.source, jittery_device(), {.vram = "none", .ram = bytes(6 * page)});
   for (int pass = 0; pass < 2; ++pass) {
     for (std::uint32_t i = 0; i < 6; ++i) {
-      handle const one = paged.acquire_host(tensor_id{i});
-      EXPECT_EQ(first_wrong_byte(paged.tensors()[one.id()], {one.data(), one.size_bytes()}), one.size_bytes());
+      handle const held = paged.acquire_host(tensor_id{i});
+      EXPECT_EQ(first_wrong_byte(paged.tensors()[held.id()], {held.data(), held.size_bytes()}), held.size_bytes());
     }
   }
   EXPECT_EQ(paged.stats().ram.peak_bytes, 6 * page);
@@ -130,8 +130,8 @@ TEST(pager, that_was_refused_leaves_its_device_to_the_next) {
                error);
   pager paged(model.tensors, model.source, device, {.vram = bytes(2 * page), .ram = bytes(page), .pin_vram = {"t0"}});
   host_stream stream;
-  handle const one = paged.acquire("t3", stream);
-  EXPECT_EQ(wrong_byte(paged, one, stream), page);
+  handle const held = paged.acquire("t3", stream);
+  EXPECT_EQ(wrong_byte(paged, held, stream), page);
 }
 
 }  // namespace

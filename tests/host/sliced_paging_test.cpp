@@ -47,8 +47,8 @@ void expect_right_bytes(pager& paged) {
   for (int pass = 0; pass < 3; ++pass) {
     read.clear();
     for (std::uint32_t i = 0; i < paged.tensors().size(); ++i) {
-      handle const one = paged.acquire(tensor_id{i}, stream);
-      stream.submit([&read, bytes = std::span(one.data(), one.size_bytes())] {
+      handle const held = paged.acquire(tensor_id{i}, stream);
+      stream.submit([&read, bytes = std::span(held.data(), held.size_bytes())] {
         read.insert(read.end(), bytes.begin(), bytes.end());
       });
     }

@@ -46,10 +46,10 @@ TEST_F(stalls, are_none_while_the_stream_still_has_work) {
 
 TEST_F(stalls, begin_at_once_where_the_stream_has_nothing_to_do) {
   acquire_slowly([&] { return paged.acquire(first, stream); }, [&] { EXPECT_EQ(stalled(), 0.0); });
-  double const one = stalled();
-  EXPECT_GT(one, 0.0);
+  double const value = stalled();
+  EXPECT_GT(value, 0.0);
   { handle const hit = paged.acquire(first, stream); }
-  EXPECT_EQ(stalled(), one);  // nobody waited
+  EXPECT_EQ(stalled(), value);  // nobody waited
 }
 
 /// Knows whether a fence of a caller's stream was seen to have passed.

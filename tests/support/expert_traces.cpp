@@ -83,8 +83,8 @@ class router {
       : options_(options), random_(options.seed), layers_(layers), experts_(experts), topic_(topic_width) {
     skews_.resize(layers * experts);
     tastes_.resize(layers * experts * topic_width);
-    for (double& one : skews_) one = random_.normal();
-    for (double& one : tastes_) one = random_.normal();
+    for (double& value : skews_) value = random_.normal();
+    for (double& value : tastes_) value = random_.normal();
     change_topic(0);
   }
 
@@ -106,7 +106,7 @@ class router {
 
   void change_topic(double kept) {
     double const fresh = std::sqrt(1 - kept * kept);
-    for (double& one : topic_) one = kept * one + fresh * random_.normal();
+    for (double& value : topic_) value = kept * value + fresh * random_.normal();
   }
 
   std::vector<std::uint32_t> choose(std::size_t layer, bool all) {
@@ -138,7 +138,7 @@ class router {
 
 std::vector<std::uint64_t> expert_trace::tensor_bytes() const {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : tensors) bytes.push_back(one.bytes);
+  for (tensor_info const& tensor : tensors) bytes.push_back(tensor.bytes);
   return bytes;
 }
 

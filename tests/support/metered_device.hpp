@@ -26,15 +26,15 @@ class metered_device final : public forwarding_device {
   [[nodiscard]] std::uint64_t refusals(tier where) const { return of(where).refusals; }
 
   status commit(tier where, byte_range range) override {
-    meter& one = meters_[static_cast<std::size_t>(where)];
-    ++one.calls;
-    if (one.committed + range.bytes > one.limit) {
-      ++one.refusals;
+    meter& metered = meters_[static_cast<std::size_t>(where)];
+    ++metered.calls;
+    if (metered.committed + range.bytes > metered.limit) {
+      ++metered.refusals;
       return failure{.code = errc::out_of_memory, .what = "another program has the rest"};
     }
     status const done = real().commit(where, range);
-    if (done.ok()) one.committed += range.bytes;  // commit and decommit of one tier never overlap
-    if (one.peak < one.committed) one.peak = one.committed.load();
+    if (done.ok()) metered.committed += range.bytes;  // commit and decommit of one tier never overlap
+    if (metered.peak < metered.committed) metered.peak = metered.committed.load();
     return done;
   }
   status decommit(tier where, byte_range range) override {

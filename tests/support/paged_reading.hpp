@@ -51,11 +51,11 @@ class stream_reader {
   explicit stream_reader(catalog tensors) : tensors_(std::move(tensors)) {}
 
   /// Queues the read; does not wait for it.
-  void read(handle const& one, host_stream& stream) {
-    stream.submit([this, id = one.id(), bytes = std::span(one.data(), one.size_bytes())] { check(id, bytes); });
+  void read(handle const& held, host_stream& stream) {
+    stream.submit([this, id = held.id(), bytes = std::span(held.data(), held.size_bytes())] { check(id, bytes); });
   }
   /// The same for a host pointer, at once.
-  void read_now(handle const& one) { check(one.id(), {one.data(), one.size_bytes()}); }
+  void read_now(handle const& held) { check(held.id(), {held.data(), held.size_bytes()}); }
 
   [[nodiscard]] std::uint64_t checked() const { return checked_; }
   [[nodiscard]] std::uint64_t wrong() const { return wrong_; }

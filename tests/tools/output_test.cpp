@@ -61,8 +61,8 @@ TEST_F(an_output_file, replaces_what_a_link_names_and_not_the_link) {
   EXPECT_TRUE(std::filesystem::is_symlink(files_.path("link")));
   write_whole(files_.path("dangling"), "new too");
   EXPECT_EQ(read_file(files_.path("made")), "new too");
-  std::filesystem::create_symlink("ring", files_.path("ring"));
-  EXPECT_THROW((void)find_output(files_.path("ring")), error);
+  std::filesystem::create_symlink("circle", files_.path("circle"));
+  EXPECT_THROW((void)find_output(files_.path("circle")), error);
 }
 
 TEST_F(an_output_file, keeps_the_mode_of_the_file_it_replaces) {

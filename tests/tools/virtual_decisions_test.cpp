@@ -59,16 +59,16 @@ std::vector<event> decided(simulation const& played, event::kind what, tier wher
 bool decided_the_same(simulation const& left, simulation const& right) {
   for (tier const where : {tier::vram, tier::ram})
     for (event::kind const kind : {event::kind::loading, event::kind::evicted}) {
-      std::vector<event> one = decided(left, kind, where);
+      std::vector<event> each = decided(left, kind, where);
       std::vector<event> other = decided(right, kind, where);
       // What is still under way at the end has evicted nobody yet.
-      std::size_t const both = kind == event::kind::evicted ? std::min(one.size(), other.size()) : one.size();
-      if (kind == event::kind::loading && one.size() != other.size()) return false;
-      if (!std::equal(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(both), other.begin())) return false;
+      std::size_t const both = kind == event::kind::evicted ? std::min(each.size(), other.size()) : each.size();
+      if (kind == event::kind::loading && each.size() != other.size()) return false;
+      if (!std::equal(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(both), other.begin())) return false;
     }
-  return std::ranges::equal(left.passes, right.passes, [](pass_report const& one, pass_report const& other) {
-    return one.counted.bytes_to_device == other.counted.bytes_to_device &&
-           one.counted.bytes_from_disk == other.counted.bytes_from_disk;
+  return std::ranges::equal(left.passes, right.passes, [](pass_report const& each, pass_report const& other) {
+    return each.counted.bytes_to_device == other.counted.bytes_to_device &&
+           each.counted.bytes_from_disk == other.counted.bytes_from_disk;
   });
 }
 

@@ -15,8 +15,8 @@ namespace tierpager {
 struct cuda_device_options {
   int ordinal = 0;            // which GPU, as CUDA counts them
   bool use_vmm = true;        // where the driver has it; else the VRAM budget is allocated once and cannot change
-  bool page_lock_ram = true;  // where the driver registers memory; else copies go through a small page-locked ring
-  std::uint64_t staging_slots = 2;                                 // of that ring
+  bool page_lock_ram = true;  // where the driver registers memory; else copies go through a page-locked bounce buffer
+  std::uint64_t staging_slots = 2;                                 // of that buffer
   std::uint64_t staging_bytes = std::uint64_t{4} << 20U;           // a slot
   std::uint64_t vram_granule_bytes_min = std::uint64_t{2} << 20U;  // the driver may ask for more
   std::uint64_t events = 128;                                      // made when the device is opened; more when needed

@@ -44,8 +44,8 @@ class device_elements {
 /// A device handle's tensor as elements of T. The handle must outlive every use, and the work be queued on the stream
 /// that it was acquired on, or behind it.
 template <class T, class Handle>
-[[nodiscard]] device_elements<T> device_range(Handle const& one) {
-  return device_elements<T>({reinterpret_cast<std::byte const*>(one.data()), one.size_bytes()});
+[[nodiscard]] device_elements<T> device_range(Handle const& held) {
+  return device_elements<T>({reinterpret_cast<std::byte const*>(held.data()), held.size_bytes()});
 }
 
 /// Thrown where an algorithm needs more scratch memory than there is; says how much there should be.

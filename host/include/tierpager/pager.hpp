@@ -42,7 +42,7 @@ struct pager_options {
   /// Device memory; `none` for a pager that serves acquire_host alone.
   budget vram = "auto";
   /// Page-locked RAM: a thread of the pager locks all of the budget that the model needs, while the first tensors come.
-  /// Never less than the ring that loads into VRAM pass through, even with `none`.
+  /// Never less than the buffer of two chunks that loads into VRAM pass through, even with `none`.
   budget ram = "auto";
   /// Pins, by name glob or by preset: "embeddings", "output", "last:N" (the N last layers). Lazy: see pager::pin.
   std::vector<std::string> pin_vram = {};

@@ -95,7 +95,7 @@ TEST(comparison_cache, agrees_with_a_naive_one_at_every_access) {
         std::sort(expected.begin(), expected.end());
         ASSERT_EQ(residents(*cache, tensors), expected);
         std::uint64_t used_bytes = 0;
-        for (std::uint32_t const one : expected) used_bytes += sizes[one];
+        for (std::uint32_t const number : expected) used_bytes += sizes[number];
         ASSERT_EQ(cache->used_bytes(), used_bytes);
         ASSERT_LE(used_bytes, room);
       }

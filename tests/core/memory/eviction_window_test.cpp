@@ -19,14 +19,14 @@ struct scene {
     for (byte_range piece : arena.grow(arena_bytes - 40 * (random() % 3), arena_bytes)) arena.committed(piece);
     std::vector<tenant> gone;
     while (auto const placed = arena.place(1 + random() % 40)) {
-      tenant const one{tensor_id{static_cast<std::uint32_t>(costs.size())}, placed->range};
+      tenant const each{tensor_id{static_cast<std::uint32_t>(costs.size())}, placed->range};
       costs.push_back(random() % 6 == 0 ? std::nullopt : std::optional(any_cost()));
       if (random() % 4 == 0)
-        gone.push_back(one);
+        gone.push_back(each);
       else
-        there.emplace(one.range.offset, one);
+        there.emplace(each.range.offset, each);
     }
-    for (tenant const& one : gone) arena.free(one.range, {});
+    for (tenant const& each : gone) arena.free(each.range, {});
   }
   leave_cost any_cost() {
     leave_cost cost{.pinned = random() % 10 == 0 ? 1U : 0U, .ahead = random() % 8 == 0 ? 1U : 0U};
@@ -65,23 +65,23 @@ TEST(eviction_window, is_as_cheap_as_the_cheapest_of_all_places) {
   unsigned found = 0;
   for (unsigned seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE(seed);
-    scene const one(seed);
+    scene const made(seed);
     std::uint64_t const bytes = 1 + seed % 120;
     std::optional<leave_cost> least;
     std::optional<std::uint64_t> lowest;
     for (std::uint64_t at = 0; at + bytes <= arena_bytes; ++at) {
-      auto const cost = one.cost_of({at, bytes});
+      auto const cost = made.cost_of({at, bytes});
       if (cost && !lowest) lowest = at;
       if (cost && (!least || *cost < *least)) least = cost;
     }
-    auto const cheapest = cheapest_window(one.arena.holes(), one.there, {0, arena_bytes}, bytes, one.cost());
+    auto const cheapest = cheapest_window(made.arena.holes(), made.there, {0, arena_bytes}, bytes, made.cost());
     ASSERT_EQ(cheapest.has_value(), least.has_value());
-    auto const low = lowest_window(one.arena.holes(), one.there, bytes, one.cost());
+    auto const low = lowest_window(made.arena.holes(), made.there, bytes, made.cost());
     ASSERT_EQ(low.has_value(), lowest.has_value());
     if (!least) continue;
     ++found;
     EXPECT_EQ(cheapest->cost, *least);
-    EXPECT_EQ(one.cost_of(cheapest->range), least);
+    EXPECT_EQ(made.cost_of(cheapest->range), least);
     EXPECT_EQ(low->range.offset, *lowest);
   }
   EXPECT_GE(found, 1000U);

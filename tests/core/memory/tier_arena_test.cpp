@@ -166,9 +166,9 @@ TEST(tier_arena, hands_out_memory_that_is_there_in_order_behind_what_runs_there)
   unsigned remaps = 0;
   for (unsigned seed = 0; seed < 1000; ++seed) {
     SCOPED_TRACE(seed);
-    history one(seed);
-    one.play();
-    remaps += one.remaps();
+    history past(seed);
+    past.play();
+    remaps += past.remaps();
     if (HasFatalFailure()) return;
   }
   EXPECT_GE(remaps, 1000U);

@@ -33,26 +33,26 @@ class core_by_hand : public testing::Test {
   void carry_out() {
     std::vector<command> next;
     for (core_.take_commands(next); !next.empty(); next.clear(), core_.take_commands(next)) {
-      for (command const& one : next) {
-        if (auto const* remap = std::get_if<remap_command>(&one))
+      for (command const& each : next) {
+        if (auto const* remap = std::get_if<remap_command>(&each))
           core_.remapped(remap->where, remap->decommits.size(), remap->commits.size(), {});
-        if (auto const* read = std::get_if<read_command>(&one)) reads_.push_back(*read);
-        if (auto const* copy = std::get_if<copy_command>(&one)) {
+        if (auto const* read = std::get_if<read_command>(&each)) reads_.push_back(*read);
+        if (auto const* copy = std::get_if<copy_command>(&each)) {
           copied_after_.insert(copied_after_.end(), copy->after.begin(), copy->after.end());
           core_.copy_queued(copy->tensor, copy->chunk, {.stream = 0, .sequence = ++copies_});
         }
-        if (auto const* watch = std::get_if<watch_command>(&one); watch != nullptr && watch->until.stream == 0)
+        if (auto const* watch = std::get_if<watch_command>(&each); watch != nullptr && watch->until.stream == 0)
           core_.passed(watch->until);
-        if (auto const* ask = std::get_if<ask_command>(&one)) asked_.push_back(ask->about);
-        if (auto const* plan = std::get_if<plan_command>(&one)) plans_.push_back(plan->question);
-        if (std::holds_alternative<grant_command>(one)) ++granted_;
-        if (std::holds_alternative<reject_command>(one)) ++rejected_;
+        if (auto const* ask = std::get_if<ask_command>(&each)) asked_.push_back(ask->about);
+        if (auto const* plan = std::get_if<plan_command>(&each)) plans_.push_back(plan->question);
+        if (std::holds_alternative<grant_command>(each)) ++granted_;
+        if (std::holds_alternative<reject_command>(each)) ++rejected_;
       }
       if (!reads_wait_) answer_reads();
     }
   }
   void answer_reads() {
-    for (read_command const& one : std::exchange(reads_, {})) core_.read_done(one.tensor, one.chunk, {});
+    for (read_command const& read : std::exchange(reads_, {})) core_.read_done(read.tensor, read.chunk, {});
   }
   /// With the plan that is asked for, and those that are asked for then.
   void answer_plans() {

@@ -130,7 +130,7 @@ class history {
   void carry_out() {
     std::vector<command> next;
     for (core_.take_commands(next); !next.empty(); next.clear(), core_.take_commands(next))
-      for (command const& each : next) std::visit([this](auto const& one) { answer(one); }, each);
+      for (command const& each : next) std::visit([this](auto const& found) { answer(found); }, each);
   }
   void answer(remap_command const& asked) {
     core_.remapped(asked.where, asked.decommits.size(), asked.commits.size(), {});

@@ -93,6 +93,7 @@ TEST_F(stages_alone, are_given_up_by_the_load_that_still_owns_them) {
   ASSERT_TRUE(stages_.place(id(0), coming));
   EXPECT_TRUE(stages_.give_up(id(0), coming));
   EXPECT_EQ(parts_.now.slots.at(id(0), tier::ram).state, slot_state::absent);
+  parts_.now.memory.ram.arena().free(coming.in_ram.range, {});
   load buffered;
   ASSERT_TRUE(stages_.place(id(3), buffered));
   evictor_.free_buffer(buffered.in_ram.range);

@@ -26,7 +26,8 @@ TEST_F(state_dump_of_a_core, says_which_loads_are_under_way_and_which_requests_w
   reads_wait_ = true;
   load(tensor_id{0});
   load(tensor_id{1});
-  load(tensor_id{2});
+  tensor_id const waits{2};
+  ASSERT_TRUE(core_.acquire(std::span(&waits, 1), tier::vram, owner_id{77}).ok());
   std::string const dump = core_.dump();
   std::string const first = model_.tensors[tensor_id{0}].name;
   std::string const third = model_.tensors[tensor_id{2}].name;

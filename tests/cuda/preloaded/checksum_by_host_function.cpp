@@ -17,11 +17,11 @@ struct asked {
 };
 
 void sum(void* given) {
-  std::unique_ptr<asked> const one(static_cast<asked*>(given));
+  std::unique_ptr<asked> const question(static_cast<asked*>(given));
   checksum_accumulator all;
-  all.add({one->data, one->bytes});
+  all.add({question->data, question->bytes});
   std::uint64_t const value = all.value();
-  std::memcpy(one->result, &value, sizeof value);
+  std::memcpy(question->result, &value, sizeof value);
 }
 
 }  // namespace
@@ -32,9 +32,9 @@ cudaError_t prepare_checksum(cudaStream_t) { return cudaSuccess; }
 
 cudaError_t queue_checksum(cudaStream_t stream, std::byte const* data, std::uint64_t bytes, std::byte* result,
                            void* /*scratch*/, std::size_t /*scratch_bytes*/) {
-  auto one = std::make_unique<asked>(asked{data, bytes, result});
-  cudaError_t const queued = cudaLaunchHostFunc(stream, sum, one.get());
-  if (queued == cudaSuccess) (void)one.release();
+  auto found = std::make_unique<asked>(asked{data, bytes, result});
+  cudaError_t const queued = cudaLaunchHostFunc(stream, sum, found.get());
+  if (queued == cudaSuccess) (void)found.release();
   return queued;
 }
 

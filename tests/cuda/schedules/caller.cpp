@@ -112,16 +112,16 @@ void caller::acquire(std::vector<tensor_id> const& ids, wait_options const& wait
   test_stream* const on = any_stream();
   if (on == nullptr) return;
   stage_.attempt("acquire", allowed, [&] {
-    for (handle& one : stage_.paged->acquire(ids, on->value, wait)) {
+    for (handle& held : stage_.paged->acquire(ids, on->value, wait)) {
       ++stage_.acquires;
-      handle_acquired(std::move(one), *on);
+      handle_acquired(std::move(held), *on);
     }
   });
 }
 
-void caller::handle_acquired(handle&& one, test_stream& on) {
-  if (chooser_.happens(90)) stage_.read_on(on, one);
-  if (held_.size() < held_max && chooser_.happens(35)) held_.push_back({std::move(one), &on});
+void caller::handle_acquired(handle&& held, test_stream& on) {
+  if (chooser_.happens(90)) stage_.read_on(on, held);
+  if (held_.size() < held_max && chooser_.happens(35)) held_.push_back({std::move(held), &on});
 }
 
 void caller::acquire_one() {
@@ -133,7 +133,7 @@ void caller::acquire_one() {
 void caller::acquire_on_a_foreign_stream() {
   if (stage_.foreign == nullptr) return acquire_set();
   stage_.attempt("acquire on a foreign stream", {errc::invalid_argument}, [&] {
-    handle const one = stage_.paged->acquire(any_tensor(), stage_.foreign, soon());
+    handle const held = stage_.paged->acquire(any_tensor(), stage_.foreign, soon());
     stage_.report("a stream of another GPU was taken");
   });
 }
@@ -164,9 +164,9 @@ void caller::acquire_on_the_host() {
   for (tensor_id& each : ids) each = any_tensor();
   // What is larger than the RAM budget is refused; a request for a set may be as well.
   stage_.attempt("acquire_host", {errc::budget_too_small, errc::timed_out}, [&] {
-    for (handle const& one : stage_.paged->acquire_host(ids, alone ? wait_options{} : soon())) {
+    for (handle const& held : stage_.paged->acquire_host(ids, alone ? wait_options{} : soon())) {
       ++stage_.acquires;
-      stage_.read_on_host(one);
+      stage_.read_on_host(held);
     }
   });
 }
@@ -175,7 +175,7 @@ void caller::try_one() {
   test_stream* const on = any_stream();
   if (on == nullptr) return;
   stage_.attempt("try_acquire", {}, [&] {
-    if (auto one = stage_.paged->try_acquire(any_tensor(), on->value)) handle_acquired(std::move(*one), *on);
+    if (auto found = stage_.paged->try_acquire(any_tensor(), on->value)) handle_acquired(std::move(*found), *on);
   });
 }
 

@@ -46,7 +46,7 @@ class caller {
   wait_options soon();
   void acquire(std::vector<tensor_id> const& ids, wait_options const& wait, std::initializer_list<errc> allowed);
   /// Reads what was acquired and holds it, or lets it go.
-  void handle_acquired(handle&& one, test_stream& on);
+  void handle_acquired(handle&& held, test_stream& on);
   void let_go(std::size_t index);
   void let_go_of_all_on(test_stream const& stream);
   void let_go_of_all();

@@ -38,13 +38,13 @@ class device_stress : public testing::Test {
     return made;
   }
 
-  void read_on(cudaStream_t stream, handle const& one) {
-    tensor_info const& tensor = model_.tensors[one.id()];
-    auto const check = [this, &tensor, at = one.data()] {
+  void read_on(cudaStream_t stream, handle const& held) {
+    tensor_info const& tensor = model_.tensors[held.id()];
+    auto const check = [this, &tensor, at = held.data()] {
       if (test::first_wrong_byte(tensor, {at, tensor.bytes}) != tensor.bytes) ++wrong_;
       ++kernels_;
     };
-    EXPECT_EQ(cuda_standin::launch(stream, {{.at = one.data(), .bytes = one.size_bytes()}}, check, "reads a tensor"),
+    EXPECT_EQ(cuda_standin::launch(stream, {{.at = held.data(), .bytes = held.size_bytes()}}, check, "reads a tensor"),
               cudaSuccess);
   }
 
@@ -76,8 +76,8 @@ TEST_F(device_stress, gives_memory_back_when_a_budget_shrinks_under_load_and_tak
     callers.emplace_back([&, caller] {
       cudaStream_t const stream = make_stream();
       for (std::uint32_t i = 0; !over || i < 20; ++i) {
-        handle const one = paged_->acquire(tensor_id{(i * (1 + caller) + caller) % tensors}, stream);
-        read_on(stream, one);
+        handle const held = paged_->acquire(tensor_id{(i * (1 + caller) + caller) % tensors}, stream);
+        read_on(stream, held);
         if (i % 4 == 3) (void)cudaStreamSynchronize(stream);  // else kernels are queued faster than they run
       }
       retire(stream);

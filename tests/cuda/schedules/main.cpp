@@ -49,8 +49,8 @@ bool take_argument(std::string_view argument, request& into) {
 }  // namespace
 
 request& requested() {
-  static request one;
-  return one;
+  static request asked;
+  return asked;
 }
 
 void seed_under_way(std::uint64_t seed) { seed_now = seed; }

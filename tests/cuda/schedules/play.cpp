@@ -72,8 +72,8 @@ class performance {
     stage_.callers_left = stage_.in.callers;
     for (unsigned i = 0; i < stage_.in.callers; ++i)
       threads.emplace_back([this, i] {
-        caller one(stage_, stage_.in.seed * 31 + i, stage_.in.budgets_change && i == 0);
-        one.run();
+        caller next(stage_, stage_.in.seed * 31 + i, stage_.in.budgets_change && i == 0);
+        next.run();
       });
     thread janitor([this] { run_janitor(stage_); });
     if (stage_.in.closes_early) {
@@ -234,9 +234,9 @@ played play(world const& in, play_options const& how) {
   auto set = std::make_unique<stage>(in);
   stage& on = *set;
   if (how.fault) {
-    cuda_standin::call_fault const& one = *how.fault;
-    one.only ? cuda_standin::fail_nth(*one.only, one.at_call, one.how_long, one.code)
-             : cuda_standin::fail_nth(one.at_call, one.how_long, one.code);
+    cuda_standin::call_fault const& fault = *how.fault;
+    fault.only ? cuda_standin::fail_nth(*fault.only, fault.at_call, fault.how_long, fault.code)
+               : cuda_standin::fail_nth(fault.at_call, fault.how_long, fault.code);
   }
   watch_calls(on);
   performance all(on, how.fault);

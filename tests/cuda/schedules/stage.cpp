@@ -76,36 +76,36 @@ test_stream* stage::make_stream() {
   return streams.back().get();
 }
 
-void stage::destroy_stream(test_stream& one) {
+void stage::destroy_stream(test_stream& stream) {
   on_the_device const here(in);
-  if (one.value != nullptr) (void)cudaStreamDestroy(one.value);
-  one.value = nullptr;
+  if (stream.value != nullptr) (void)cudaStreamDestroy(stream.value);
+  stream.value = nullptr;
 }
 
 bool stage::right(tensor_info const& tensor, std::byte const* at) const {
   return std::memcmp(at, truth.data() + tensor.offset, tensor.bytes) == 0;
 }
 
-void stage::read_on(test_stream const& stream, handle const& one) {
-  if (one.size_bytes() == 0) return;
-  tensor_info const& tensor = tensors[one.id()];
-  auto const check = [this, &tensor, at = one.data()] {
+void stage::read_on(test_stream const& stream, handle const& held) {
+  if (held.size_bytes() == 0) return;
+  tensor_info const& tensor = tensors[held.id()];
+  auto const check = [this, &tensor, at = held.data()] {
     ++kernels;
     if (!right(tensor, at)) report("a kernel saw wrong bytes of " + tensor.name);
   };
   on_the_device const here(in);
-  cudaError_t const queued = cuda_standin::launch(stream.value, {{.at = one.data(), .bytes = one.size_bytes()}}, check,
-                                                  "a kernel that reads " + tensor.name);
+  cudaError_t const queued = cuda_standin::launch(stream.value, {{.at = held.data(), .bytes = held.size_bytes()}},
+                                                  check, "a kernel that reads " + tensor.name);
   if (queued == cudaSuccess && !stream.capturing) ++launched;
 }
 
-void stage::read_on_host(handle const& one) {
-  if (one.size_bytes() == 0) return;
-  tensor_info const& tensor = tensors[one.id()];
+void stage::read_on_host(handle const& held) {
+  if (held.size_bytes() == 0) return;
+  tensor_info const& tensor = tensors[held.id()];
   for (int pass = 0; pass < 2; ++pass) {
     ++host_reads;
-    touch_on_host(one.data(), one.size_bytes(), false, "the CPU reads " + tensor.name);
-    if (!right(tensor, one.data())) report("the CPU saw wrong bytes of " + tensor.name);
+    touch_on_host(held.data(), held.size_bytes(), false, "the CPU reads " + tensor.name);
+    if (!right(tensor, held.data())) report("the CPU saw wrong bytes of " + tensor.name);
     fibers::give_way("reading on the CPU");
   }
 }
@@ -122,7 +122,9 @@ bool stage::order(test_stream const& earlier, test_stream const& later) {
 
 // What binds, or, where the system refused memory below the budget, what may bind again.
 void stage::follow_budgets() {
-  auto const allowed = [](tier_statistics const& one) { return std::max(one.effective_bytes, one.budget_bytes); };
+  auto const allowed = [](tier_statistics const& of_tier) {
+    return std::max(of_tier.effective_bytes, of_tier.budget_bytes);
+  };
   statistics const now = paged->stats();
   cuda_standin::limit_bytes(allowed(now.vram), allowed(now.ram));
 }

@@ -27,7 +27,7 @@ struct test_stream {
 
 /// A use, and the stream in whose order its bytes are right.
 struct use {
-  handle one;
+  handle held;
   test_stream* on = nullptr;
 };
 
@@ -79,10 +79,10 @@ struct stage {
   bool attempt(char const* what, std::initializer_list<errc> allowed, std::function<void()> const& call);
   /// Null where the call fails, as it may.
   test_stream* make_stream();
-  void destroy_stream(test_stream& one);
+  void destroy_stream(test_stream& stream);
   /// Queues a kernel that reads all of the tensor and compares.
-  void read_on(test_stream const& stream, handle const& one);
-  void read_on_host(handle const& one);
+  void read_on(test_stream const& stream, handle const& held);
+  void read_on_host(handle const& held);
   /// `later` waits for what is queued on `earlier`; false where a call failed.
   bool order(test_stream const& earlier, test_stream const& later);
   /// Every allocation from now on is held against what binds now.

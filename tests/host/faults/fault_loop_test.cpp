@@ -79,7 +79,7 @@ class fault_run {
     use_host(id(2));
     attempt([&] { return paged_->unpin(id(2), tier::ram), 0; });
     attempt([&] {
-      if (auto const one = paged_->try_acquire(id(0), streams_[0])) read(*one, 0);
+      if (auto const found = paged_->try_acquire(id(0), streams_[0])) read(*found, 0);
       return 0;
     });
     attempt([&] { return paged_->set_budget(tier::ram, bytes(0)).effective_bytes; });
@@ -175,10 +175,10 @@ class fault_run {
         why->code == errc::device_failed || why->code == errc::read_failed || why->code == errc::device_lost;
     EXPECT_TRUE(may_fail_ && known) << why->describe();
   }
-  void read(handle const& one, std::size_t on) { reader_.read(one, streams_[on]); }
+  void read(handle const& held, std::size_t on) { reader_.read(held, streams_[on]); }
   void use(std::vector<tensor_id> const& ids, std::size_t on) {
     attempt([&] {
-      for (handle const& one : paged_->acquire(ids, streams_[on])) read(one, on);
+      for (handle const& held : paged_->acquire(ids, streams_[on])) read(held, on);
       return 0;
     });
   }

@@ -70,8 +70,8 @@ class actor {
   void follow(host_stream& stream) {
     auto const next = static_cast<tensor_id>(shared_.position++ % tensors);
     shared_.allow([&] {
-      handle const one = shared_.paged.acquire(next, stream);
-      shared_.reader.read(one, stream);
+      handle const held = shared_.paged.acquire(next, stream);
+      shared_.reader.read(held, stream);
       if (draw(8) == 0) stream.synchronize();
     });
   }
@@ -125,13 +125,13 @@ class actor {
 };
 
 void expect_full_passes(stress& shared) {
-  actor one(shared, 0);
-  one.unpin_all();
+  actor player(shared, 0);
+  player.unpin_all();
   shared.paged.set_budget(tier::vram, bytes(vram_most));
   shared.paged.set_budget(tier::ram, bytes(ram_most));
   shared.paged.set_order(actor::all());
   shared.position = 0;
-  for (std::uint32_t i = 0; i < 3 * tensors; ++i) one.follow(shared.streams[0]);
+  for (std::uint32_t i = 0; i < 3 * tensors; ++i) player.follow(shared.streams[0]);
   for (host_stream& each : shared.streams) each.synchronize();
   EXPECT_EQ(shared.reader.wrong(), 0U);
   EXPECT_GE(shared.reader.checked(), 3U * tensors);
@@ -146,9 +146,9 @@ TEST(thread_stress, under_an_order_that_changes_ends_with_right_bytes_and_no_bud
       std::vector<std::jthread> threads;
       for (std::uint32_t number = 0; number < 4; ++number)
         threads.emplace_back([&shared, number, seed] {
-          actor one(shared, 100 * seed + number);
+          actor player(shared, 100 * seed + number);
           for (std::uint64_t i = 0; i < steps; ++i)
-            number < 2 ? one.follow(shared.streams[number]) : number == 2 ? one.prefetch() : one.change();
+            number < 2 ? player.follow(shared.streams[number]) : number == 2 ? player.prefetch() : player.change();
         });
     }
     expect_full_passes(shared);

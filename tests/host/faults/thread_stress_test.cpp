@@ -76,7 +76,7 @@ class actor {
   void use_device(std::vector<tensor_id> const& ids, wait_options const& wait) {
     std::vector<handle> all = shared_.paged.acquire(ids, stream_, wait);
     shared_.granted += all.size();
-    for (handle& one : all) shared_.reader.read(one, stream_);
+    for (handle& held : all) shared_.reader.read(held, stream_);
     if (draw(0, 3) == 0) {
       handle const again = all.back().share();
       all.clear();
@@ -84,16 +84,16 @@ class actor {
     }
   }
   void use_host(tensor_id wanted) {
-    handle const one = shared_.paged.acquire_host(wanted);
+    handle const held = shared_.paged.acquire_host(wanted);
     ++shared_.granted;
-    shared_.reader.read_now(one);
+    shared_.reader.read_now(held);
   }
   void try_one() {
     allow({}, [&] {
-      auto const one = shared_.paged.try_acquire(any(), stream_);
-      if (!one) return;
+      auto const found = shared_.paged.try_acquire(any(), stream_);
+      if (!found) return;
       ++shared_.granted;
-      shared_.reader.read(*one, stream_);
+      shared_.reader.read(*found, stream_);
     });
   }
   void cancelled() {
@@ -137,8 +137,8 @@ TEST(thread_stress, ends_with_right_bytes_a_full_pass_and_statistics_that_add_up
       std::vector<std::jthread> all;
       for (std::uint32_t number = 0; number < threads; ++number) {
         all.emplace_back([&shared, number, seed] {
-          actor one(shared, number, 100 * seed + number);
-          for (std::uint64_t i = 0; i < steps; ++i) one.step();
+          actor player(shared, number, 100 * seed + number);
+          for (std::uint64_t i = 0; i < steps; ++i) player.step();
         });
       }
     }

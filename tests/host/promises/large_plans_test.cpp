@@ -31,8 +31,8 @@ struct large_plans : testing::Test {
     return ids;
   }
   void use(tensor_id id, host_stream& stream) {
-    handle const one = pages.acquire(id, stream);
-    reader.read(one, stream);
+    handle const held = pages.acquire(id, stream);
+    reader.read(held, stream);
   }
 };
 

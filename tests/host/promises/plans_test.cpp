@@ -47,9 +47,9 @@ struct plans : testing::Test {
     return paged.emplace(model.tensors, gated, metered, options);
   }
   std::byte const* use(tensor_id wanted) {
-    handle const one = paged->acquire(wanted, stream);
-    reader.read(one, stream);
-    return one.data();
+    handle const held = paged->acquire(wanted, stream);
+    reader.read(held, stream);
+    return held.data();
   }
   void pass() {
     for (tensor_id each : from_to(0, tensors)) (void)use(each);

@@ -28,11 +28,11 @@ struct promise_1_budget_reports : testing::Test {
     EXPECT_EQ(report.effective_bytes, std::max(asked, report.least_bytes));
     EXPECT_EQ(report.pending_bytes, 0U);
     statistics const now = paged.stats();
-    tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-    EXPECT_EQ(one.budget_bytes, asked);
-    EXPECT_EQ(one.least_bytes, report.least_bytes);
-    EXPECT_EQ(one.effective_bytes, report.effective_bytes);
-    EXPECT_EQ(one.pending_bytes, 0U);
+    tier_statistics const& of_tier = where == tier::vram ? now.vram : now.ram;
+    EXPECT_EQ(of_tier.budget_bytes, asked);
+    EXPECT_EQ(of_tier.least_bytes, report.least_bytes);
+    EXPECT_EQ(of_tier.effective_bytes, report.effective_bytes);
+    EXPECT_EQ(of_tier.pending_bytes, 0U);
     EXPECT_LE(device_->committed_bytes(where), report.effective_bytes);
   }
 
@@ -68,8 +68,8 @@ TEST_F(promise_1_budget_reports, become_final_by_themselves_beside_loads_ahead) 
       (void)paged.set_budget(where, bytes(asked));
       eventually([&] {
         statistics const now = paged.stats();
-        tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
-        return one.pending_bytes == 0 && one.effective_bytes == asked;
+        tier_statistics const& of_tier = where == tier::vram ? now.vram : now.ram;
+        return of_tier.pending_bytes == 0 && of_tier.effective_bytes == asked;
       });
     }
   }

@@ -114,10 +114,10 @@ class random_run {
 
   void use_one() {
     host_stream& on = stream();
-    handle one = paged_->acquire(any(), on);
-    reader_.read(one, on);
+    handle held = paged_->acquire(any(), on);
+    reader_.read(held, on);
     if (tight_) return;
-    held_.push_back(std::move(one));
+    held_.push_back(std::move(held));
     if (held_.size() > 2) held_.pop_front();
   }
 
@@ -126,7 +126,7 @@ class random_run {
     host_stream& on = stream();
     std::vector<tensor_id> const ids = {any(), any(), any()};
     try {
-      for (handle const& one : paged_->acquire(ids, on)) reader_.read(one, on);
+      for (handle const& held : paged_->acquire(ids, on)) reader_.read(held, on);
     } catch (error const& refused) {
       EXPECT_EQ(refused.code(), errc::budget_too_small);
     }
@@ -143,16 +143,16 @@ class random_run {
   void check() {
     statistics const now = paged_->stats();
     for (tier where : {tier::vram, tier::ram}) {
-      tier_statistics const& one = where == tier::vram ? now.vram : now.ram;
+      tier_statistics const& of_tier = where == tier::vram ? now.vram : now.ram;
       std::uint64_t& highest = highest_[static_cast<std::size_t>(where)];
-      highest = most(highest, one.effective_bytes);
-      EXPECT_LE(one.committed_bytes, one.effective_bytes) << name_of(where);
-      EXPECT_LE(one.peak_bytes, highest) << name_of(where);
+      highest = most(highest, of_tier.effective_bytes);
+      EXPECT_LE(of_tier.committed_bytes, of_tier.effective_bytes) << name_of(where);
+      EXPECT_LE(of_tier.peak_bytes, highest) << name_of(where);
       eventually([&] {  // once the answer of a commit under way is in
         statistics const later = paged_->stats();
         return device_->peak_bytes(where) <= (where == tier::vram ? later.vram : later.ram).peak_bytes;
       });
-      EXPECT_LE(one.resident_bytes, one.committed_bytes) << name_of(where);
+      EXPECT_LE(of_tier.resident_bytes, of_tier.committed_bytes) << name_of(where);
     }
     EXPECT_EQ(paged_->scratch().size(), round_up(scratch_bytes_, vram_align_bytes));
   }

@@ -32,8 +32,8 @@ TEST(promise_1_reservations, that_are_refused_are_tried_smaller) {
   auto const narrow = std::make_shared<narrow_device>(jittery_device(), 7 * tensor_bytes);
   pager paged(model.tensors, model.source, narrow, {.vram = bytes(5 * tensor_bytes), .ram = bytes(6 * tensor_bytes)});
   for (std::uint32_t i = 0; i < 5 * tensors; ++i) {
-    handle const one = paged.acquire(tensor_id{i * 5 % tensors}, stream);
-    reader.read(one, stream);
+    handle const held = paged.acquire(tensor_id{i * 5 % tensors}, stream);
+    reader.read(held, stream);
   }
   stream.synchronize();
   EXPECT_EQ(reader.wrong(), 0U);

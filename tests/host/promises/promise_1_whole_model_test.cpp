@@ -32,8 +32,8 @@ class promise_1_whole_model : public testing::TestWithParam<whole_case> {
   // Every tensor once, from that one on.
   void pass(pager& paged, host_stream& stream, std::size_t first) {
     for (std::size_t i = 0; i < model_.tensors.size(); ++i) {
-      handle const one = paged.acquire(tensor_id((first + i) % model_.tensors.size()), stream);
-      reader_.read(one, stream);
+      handle const held = paged.acquire(tensor_id((first + i) % model_.tensors.size()), stream);
+      reader_.read(held, stream);
     }
   }
 
@@ -58,7 +58,7 @@ TEST_P(promise_1_whole_model, is_loaded_once_and_stays_for_two_threads) {
       paged.retire_stream(stream);
     };
     {
-      std::jthread const one(work, 0);
+      std::jthread const worker(work, 0);
       std::jthread const other(work, model_.tensors.size() / 2);
     }
     statistics const last = paged.stats();

@@ -39,8 +39,8 @@ TEST_P(mapping, ends_with_the_first_pass) {
                .policy = GetParam().policy,
                .chunk_bytes = 4 * page});
   auto const use = [&](std::uint32_t which) {
-    handle const one = paged.acquire(tensor_id{which}, stream);
-    reader.read(one, stream);
+    handle const held = paged.acquire(tensor_id{which}, stream);
+    reader.read(held, stream);
   };
   for (std::uint32_t i = 0; i < tensors; ++i) use(i);
   std::uint64_t const first[] = {metered->calls(tier::vram), metered->calls(tier::ram)};

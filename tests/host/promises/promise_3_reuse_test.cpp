@@ -80,11 +80,11 @@ TEST_F(promise_3_reuse, loads_nothing_ahead_behind_a_stream_that_may_be_waiting_
   constexpr std::uint32_t none = 8;
   for (int i = 0; i < 3; ++i) pass(none);
   for (std::uint32_t blocked = 0; blocked < 8; ++blocked) {
-    stream_gate one;
-    one.block(stream);
+    stream_gate gate;
+    gate.block(stream);
     pass(blocked);
     pass(none);
-    one.open();  // what the blocked stream waited for: that all this returned
+    gate.open();  // what the blocked stream waited for: that all this returned
     stream.synchronize();
   }
   expect_right(reads);
@@ -119,11 +119,11 @@ TEST_F(promise_3_reuse, waits_for_every_stream_that_used_a_tensor) {
 }
 
 TEST_F(promise_3_reuse, honours_a_last_use_on_another_stream) {
-  handle one = paged.acquire(tensor_id{0}, stream);
+  handle held = paged.acquire(tensor_id{0}, stream);
   stream.synchronize();  // orders `other` after `stream`, as release(stream) asks for
   gate.block(other);
-  reader.read(one, other);
-  one.release(other);
+  reader.read(held, other);
+  held.release(other);
   for (std::uint32_t i = 1; i < 5; ++i) use(i, stream);
   EXPECT_FALSE(paged.resident(tensor_id{0}, tier::vram));
   gate.open();
@@ -142,12 +142,12 @@ TEST_F(promise_3_reuse, orders_a_hit_whose_copy_still_runs) {
 }
 
 TEST_F(promise_3_reuse, keeps_a_tensor_whose_last_fence_could_not_be_recorded_until_a_later_one_proves_it_over) {
-  handle one = paged.acquire(tensor_id{0}, stream);
+  handle held = paged.acquire(tensor_id{0}, stream);
   use(1, other);
   gate.block(stream);
-  reader.read(one, stream);
+  reader.read(held, stream);
   faulty->fail({.for_ever = true, .only = device_call::record});
-  one.release();
+  held.release();
   faulty->lift();
   use(2, other);  // takes the place of 1, though 0 was used longer ago
   EXPECT_TRUE(paged.resident(tensor_id{0}, tier::vram));
@@ -163,12 +163,12 @@ TEST_F(promise_3_reuse, keeps_a_tensor_whose_last_fence_could_not_be_recorded_un
 }
 
 TEST_F(promise_3_reuse, keeps_a_tensor_of_a_stream_that_cannot_even_be_named) {
-  handle one = paged.acquire(tensor_id{0}, stream);
+  handle held = paged.acquire(tensor_id{0}, stream);
   use(1, other);
   gate.block(stream);
-  reader.read(one, stream);
+  reader.read(held, stream);
   faulty->fail({.for_ever = true});
-  one.release();
+  held.release();
   faulty->lift();
   std::vector<tensor_id> const both = {tensor_id{3}, tensor_id{4}};
   EXPECT_EQ(code_of([&] { return paged.acquire(both, other); }), errc::device_failed);
@@ -277,7 +277,7 @@ TEST_F(promise_3_reuse, takes_a_handle_released_after_its_stream_was_retired_as_
     }
     paged.retire_stream(brief);
   }
-  for (handle& one : late) one.release();
+  for (handle& held : late) held.release();
   for (std::uint32_t i = 0; i < 8; ++i) use(i, stream);  // their places can be had again
   expect_right(10);
 }

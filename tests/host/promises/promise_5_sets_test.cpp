@@ -33,7 +33,7 @@ TEST_F(promise_5_sets, of_two_threads_that_overlap_never_each_hold_half) {
   std::uint64_t const rounds = under_thread_sanitizer ? 40 : 200;
   auto loop = [&](ids const& set, host_stream& on) {
     for (std::uint64_t i = 0; i < rounds; ++i)
-      for (handle const& one : paged.acquire(set, on)) reader.read(one, on);
+      for (handle const& held : paged.acquire(set, on)) reader.read(held, on);
   };
   {
     std::jthread const first(loop, ids{id(0), id(1), id(2)}, std::ref(stream));
@@ -74,7 +74,7 @@ TEST_F(promise_5_sets, wait_until_they_fit) {
   std::vector<handle> held = paged.acquire(ids{id(0), id(1), id(2)}, stream);
   EXPECT_EQ(code_of([&] { return paged.acquire(ids{id(4), id(5)}, stream, no_wait(new_owner())); }), errc::timed_out);
   std::jthread waiter([&] {
-    for (handle const& one : paged.acquire(ids{id(4), id(5)}, streams[0])) reader.read(one, streams[0]);
+    for (handle const& each : paged.acquire(ids{id(4), id(5)}, streams[0])) reader.read(each, streams[0]);
   });
   eventually([&] { return somebody_waits(id(0)); });
   EXPECT_EQ(paged.stats().disk_reads, 3U);  // nothing is loaded before its turn
@@ -186,8 +186,8 @@ TEST(promise_5_sets_loading, that_are_cancelled_leave_no_use_behind) {
   }
   EXPECT_EQ(outcome, errc::cancelled);
   gated->release();
-  for (handle const& one : paged.acquire(ids{id(2), id(3)}, stream))
-    reader.read(one, stream);  // needs all of both tiers
+  for (handle const& held : paged.acquire(ids{id(2), id(3)}, stream))
+    reader.read(held, stream);  // needs all of both tiers
   stream.synchronize();
   EXPECT_EQ(reader.checked(), 2U);
   EXPECT_EQ(reader.wrong(), 0U);
@@ -223,7 +223,7 @@ TEST(promise_5_sets_beside_handles, find_room_behind_very_many) {
     std::vector<handle> handles;
     for (std::uint32_t i = 0; i < held; ++i) handles.push_back(paged.acquire(id(i), stream));
     for (std::uint32_t i = held; i < tensors; ++i) reader.read(paged.acquire(id(i), stream), stream);
-    for (handle const& one : handles) reader.read(one, stream);
+    for (handle const& each : handles) reader.read(each, stream);
     handles.clear();
     stream.synchronize();
     EXPECT_EQ(reader.checked(), tensors);

@@ -68,9 +68,9 @@ struct paged_file {
     std::optional<failure> why;
     std::jthread loader([&] {
       why = failure_of([&] {
-        handle const one = paged.acquire(wanted, stream);
-        reader.read(one, stream);
-        return one.size_bytes();
+        handle const held = paged.acquire(wanted, stream);
+        reader.read(held, stream);
+        return held.size_bytes();
       });
     });
     eventually([&] { return gated->reads() == reads + 1; });
@@ -133,9 +133,9 @@ TEST_P(promise_6_read_errors, a_file_cut_at_any_moment_gives_right_bytes_or_an_e
     });
     for (std::uint32_t i = 0; i < tensors; ++i) {
       auto const code = code_of([&] {
-        handle const one = fresh.paged.acquire(tensor_id{i}, fresh.stream);
-        fresh.reader.read(one, fresh.stream);
-        return one.size_bytes();
+        handle const held = fresh.paged.acquire(tensor_id{i}, fresh.stream);
+        fresh.reader.read(held, fresh.stream);
+        return held.size_bytes();
       });
       if (!code) continue;
       EXPECT_TRUE(code == errc::file_truncated || code == errc::file_changed) << static_cast<int>(*code);

@@ -26,8 +26,8 @@ struct recorder {
 };
 
 recorder& all() {
-  static auto* const one = new recorder;  // outlives every thread that may still tell it something
-  return *one;
+  static auto* const found = new recorder;  // outlives every thread that may still tell it something
+  return *found;
 }
 
 domain_record& of(nvtxDomainHandle_t domain) { return *reinterpret_cast<domain_record*>(domain); }

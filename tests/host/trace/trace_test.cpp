@@ -43,17 +43,17 @@ class trace : public testing::Test {
   }
   [[nodiscard]] std::vector<recorded_range> of(std::string const& category) const {
     std::vector<recorded_range> found;
-    std::ranges::copy_if(told_, std::back_inserter(found), [&](auto const& one) { return one.category == category; });
+    std::ranges::copy_if(told_, std::back_inserter(found), [&](auto const& each) { return each.category == category; });
     return found;
   }
   [[nodiscard]] std::vector<std::string> messages_of(std::string const& category) const {
     std::vector<std::string> messages;
-    for (recorded_range const& one : of(category)) messages.push_back(one.message);
+    for (recorded_range const& range : of(category)) messages.push_back(range.message);
     return messages;
   }
   [[nodiscard]] std::vector<std::uint64_t> payloads_of(std::string const& category) const {
     std::vector<std::uint64_t> payloads;
-    for (recorded_range const& one : of(category)) payloads.push_back(one.payload);
+    for (recorded_range const& range : of(category)) payloads.push_back(range.payload);
     return payloads;
   }
 

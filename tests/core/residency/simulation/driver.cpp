@@ -23,7 +23,7 @@ std::string text(std::span<tensor_id const> ids) {
 
 std::unique_ptr<eviction_policy> policy_for(setup const& options, tier_options const& of) {
   std::vector<std::uint64_t> bytes;
-  for (tensor_info const& one : options.tensors) bytes.push_back(round_up(one.bytes, of.footprint_align_bytes()));
+  for (tensor_info const& tensor : options.tensors) bytes.push_back(round_up(tensor.bytes, of.footprint_align_bytes()));
   return of.present ? value_or_throw(make_eviction_policy(options.policy, bytes)) : nullptr;
 }
 
@@ -70,7 +70,7 @@ void driver::end() {
   commands_.clear();
   core_->take_commands(commands_);
   for (command const& each : commands_) {
-    std::visit([this](auto const& one) { obey(one); }, each);
+    std::visit([this](auto const& found) { obey(found); }, each);
   }
   model_.check_all();
 }
@@ -227,35 +227,35 @@ void driver::cancel(request_id request) {
 }
 
 void driver::share(std::size_t handle_index) {
-  handle const one = handles_.at(handle_index);
-  begin("share " + text(one.id) + " in " + text(one.where));
-  core_->share(one.id, one.where, one.owner);
-  model_.shared(one.id, one.where);
-  handles_.push_back(one);
+  handle const held = handles_.at(handle_index);
+  begin("share " + text(held.id) + " in " + text(held.where));
+  core_->share(held.id, held.where, held.owner);
+  model_.shared(held.id, held.where);
+  handles_.push_back(held);
   end();
 }
 
 void driver::release(std::size_t handle_index, last_use how, std::uint32_t stream) {
-  handle const one = handles_.at(handle_index);
+  handle const held = handles_.at(handle_index);
   handles_.erase(handles_.begin() + static_cast<std::ptrdiff_t>(handle_index));
-  if (one.where == tier::ram) how = last_use::none;
-  begin("release " + text(one.id) + " in " + text(one.where) + " by " + text(one.owner) +
+  if (held.where == tier::ram) how = last_use::none;
+  begin("release " + text(held.id) + " in " + text(held.where) + " by " + text(held.owner) +
         (how == last_use::none     ? ""
          : how == last_use::fenced ? " fenced on " + std::to_string(stream)
                                    : " unproven on " + std::to_string(stream)));
-  std::uint64_t const bytes = setup_.tensors[one.id].bytes;
+  std::uint64_t const bytes = setup_.tensors[held.id].bytes;
   if (how != last_use::none && bytes > 0 && !lost_) {
-    device_.use(one.id, {core_->place(one.id, tier::vram).range.offset, bytes}, stream, core_->ready(one.id));
+    device_.use(held.id, {core_->place(held.id, tier::vram).range.offset, bytes}, stream, core_->ready(held.id));
   }
-  model_.released(one.id, one.where);
+  model_.released(held.id, held.where);
   if (how == last_use::unproven) {
     unproven_[stream] = true;
-    core_->release_unproven(one.id, one.owner, stream, {.code = errc::device_failed, .what = "no record"});
+    core_->release_unproven(held.id, held.owner, stream, {.code = errc::device_failed, .what = "no record"});
   } else {
     std::optional<fence> last;
     if (how == last_use::fenced) last = device_.record(stream);
     if (last && trace_ != nullptr) note("  fence " + text(*last));
-    core_->release(one.id, one.where, one.owner, last);
+    core_->release(held.id, held.where, held.owner, last);
   }
   end();
 }

@@ -135,16 +135,16 @@ TEST(fairness, a_failed_read_rejects_all_that_wait_for_it_at_once_and_leaves_the
   }
   release_all(play, first);
   play.answer_all();
-  auto const one = play.acquire({id(2)}, tier::vram, first);
+  auto const found = play.acquire({id(2)}, tier::vram, first);
   auto const two = play.acquire({id(2), id(0)}, tier::vram, second);
-  while (play.waiting(one.request)) {
+  while (play.waiting(found.request)) {
     auto const pending = play.pending_answers();
     ASSERT_FALSE(pending.empty());
     play.give(pending.front());
   }
   EXPECT_FALSE(play.waiting(two.request));
-  for (request_id const each : {one.request, two.request}) EXPECT_EQ(play.why(each).code, errc::read_failed);
-  EXPECT_EQ(play.why(one.request).tensor, "t2");
+  for (request_id const each : {found.request, two.request}) EXPECT_EQ(play.why(each).code, errc::read_failed);
+  EXPECT_EQ(play.why(found.request).tensor, "t2");
   EXPECT_TRUE(play.core().resident(id(0), tier::vram));
   EXPECT_TRUE(play.core().resident(id(1), tier::vram));
   auto const again = play.acquire({id(2)}, tier::vram, third);

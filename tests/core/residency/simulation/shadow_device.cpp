@@ -95,8 +95,8 @@ void shadow_device::drop_pending(copy_command const& command) {
 void shadow_device::wait(std::vector<fence> const& after) {
   for (fence const each : after) {
     join(streams_[copy_stream].now, each);
-    for (hazard& one : hazards_) {  // a fence behind the failed call proves the order of what it left
-      if (one.cover.stream == each.stream && one.cover.sequence <= each.sequence) one.unproven = false;
+    for (hazard& danger : hazards_) {  // a fence behind the failed call proves the order of what it left
+      if (danger.cover.stream == each.stream && danger.cover.sequence <= each.sequence) danger.unproven = false;
     }
   }
 }

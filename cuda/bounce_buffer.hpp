@@ -12,13 +12,13 @@
 
 namespace tierpager {
 
-class staging_ring {
+class bounce_buffer {
  public:
-  staging_ring(device_state& state, stream_table& streams, cudaStream_t copy_stream)
+  bounce_buffer(device_state& state, stream_table& streams, cudaStream_t copy_stream)
       : state_(state), streams_(streams), copy_stream_(copy_stream) {}
-  staging_ring(staging_ring const&) = delete;
-  staging_ring& operator=(staging_ring const&) = delete;
-  ~staging_ring();  // every copy has run, or the context is dead
+  bounce_buffer(bounce_buffer const&) = delete;
+  bounce_buffer& operator=(bounce_buffer const&) = delete;
+  ~bounce_buffer();  // every copy has run, or the context is dead
 
   /// Once, before any copy.
   status allocate(std::size_t slots, std::uint64_t slot_bytes);

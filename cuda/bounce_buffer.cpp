@@ -1,4 +1,4 @@
-#include <cuda/staging_ring.hpp>
+#include <cuda/bounce_buffer.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -7,11 +7,11 @@
 
 namespace tierpager {
 
-staging_ring::~staging_ring() {
+bounce_buffer::~bounce_buffer() {
   if (base_ != nullptr) (void)cudaFreeHost(base_);
 }
 
-status staging_ring::allocate(std::size_t slots, std::uint64_t slot_bytes) {
+status bounce_buffer::allocate(std::size_t slots, std::uint64_t slot_bytes) {
   void* allocated = nullptr;
   cudaError_t const code = cudaHostAlloc(&allocated, slots * slot_bytes, cudaHostAllocPortable);
   if (code != cudaSuccess) return state_.fail(code, "cudaHostAlloc");
@@ -22,7 +22,7 @@ status staging_ring::allocate(std::size_t slots, std::uint64_t slot_bytes) {
 }
 
 // In turn, so that the slot is the one whose copy was queued first.
-std::size_t staging_ring::take() {
+std::size_t bounce_buffer::take() {
   for (;; pause_between_polls()) {
     std::scoped_lock const lock(mutex_);
     std::size_t const index = next_;
@@ -35,20 +35,20 @@ std::size_t staging_ring::take() {
 
 // Nobody else touches a slot while it is taken. A copy whose call failed may run all the same, and then reads what was
 // put there since; but it writes where nobody looks before that copy is known to be over.
-status staging_ring::copy_through(std::size_t index, std::byte* target, std::byte const* source, std::uint64_t bytes) {
-  slot& one = slots_[index];
-  if (status free = streams_.wait_until_passed({.stream = 0, .sequence = one.last_copy}); !free.ok()) return free;
+status bounce_buffer::copy_through(std::size_t index, std::byte* target, std::byte const* source, std::uint64_t bytes) {
+  slot& place = slots_[index];
+  if (status free = streams_.wait_until_passed({.stream = 0, .sequence = place.last_copy}); !free.ok()) return free;
   std::byte* const staged = base_ + index * slot_bytes_;
   std::memcpy(staged, source, bytes);
   cudaError_t const code = cudaMemcpyAsync(target, staged, bytes, cudaMemcpyHostToDevice, copy_stream_);
   if (code != cudaSuccess) return state_.fail(code, "cudaMemcpyAsync");
   auto const copied = streams_.record(copy_stream_);
   if (!copied.ok()) return copied.error();
-  one.last_copy = copied->sequence;
+  place.last_copy = copied->sequence;
   return {};
 }
 
-status staging_ring::copy(std::byte* target, std::byte const* source, std::uint64_t bytes) {
+status bounce_buffer::copy(std::byte* target, std::byte const* source, std::uint64_t bytes) {
   for (std::uint64_t at = 0; at < bytes; at += slot_bytes_) {
     std::size_t const index = take();
     status done = copy_through(index, target + at, source + at, std::min(slot_bytes_, bytes - at));
