@@ -13,9 +13,9 @@ namespace tierpager {
 class cycle_finder {
  public:
   /// After each call of `entries` entries that no cycle foretold: the shortest period, in entries, that has repeated long
-  /// enough; 0 where there is none. `course`: the length of the followed cycle if that has the tensor elsewhere, else 0.
+  /// enough; 0 where there is none. `followed`: the length of the followed cycle if that has the tensor elsewhere, else 0.
   /// Such a cycle is given up only once three quarters of it, and of the new period, were seen to repeat.
-  [[nodiscard]] std::uint32_t look(acquire_history const& history, std::uint32_t entries, std::uint32_t course);
+  [[nodiscard]] std::uint32_t look(acquire_history const& history, std::uint32_t entries, std::uint32_t followed);
   /// A cycle is followed now, so what was being compared is dropped.
   void rest() {
     running_ = {};
@@ -35,9 +35,10 @@ class cycle_finder {
     std::uint32_t period = 0;
     std::uint32_t failures = 0;
   };
-  [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period, std::uint32_t course) const;
+  [[nodiscard]] std::uint32_t enough(acquire_history const& history, std::uint32_t period,
+                                     std::uint32_t followed) const;
   void save_up(acquire_history const& history);
-  [[nodiscard]] std::uint32_t compare(acquire_history const& history, std::uint32_t entries, std::uint32_t course);
+  [[nodiscard]] std::uint32_t compare(acquire_history const& history, std::uint32_t entries, std::uint32_t followed);
 
   repetition running_;             // the repetition that the next call is to go on with, if there is one
   std::array<doubted, 8> doubts_;  // the latest first

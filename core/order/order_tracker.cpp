@@ -20,7 +20,7 @@ constexpr int distrust_max = -3;
 void order_tracker::declare(std::unique_ptr<access_cycle> order) {
   auto const found = std::ranges::find_if(cycles_, [](auto const& cycle) { return cycle->declared; });
   if (found != cycles_.end()) {
-    if (found->get() == course_) lose();
+    if (found->get() == followed_) lose();
     cycles_.erase(found);
   }
   if (order == nullptr) return;
@@ -47,8 +47,8 @@ void order_tracker::acquired(std::span<tensor_id const> ids) {
 }
 
 bool order_tracker::expected(std::span<acquire_symbol const> call) const {
-  if (course_ == nullptr || call.size() > course_->size() - position_) return false;
-  acquire_symbol const* const next = course_->symbols() + position_;
+  if (followed_ == nullptr || call.size() > followed_->size() - position_) return false;
+  acquire_symbol const* const next = followed_->symbols() + position_;
   return std::equal(call.begin(), call.end(), next) && (next[call.size()] & call_begins) != 0;
 }
 
@@ -56,12 +56,12 @@ void order_tracker::advance(std::uint32_t entries) {
   untried_ = false;
   if (strikes_ != 0) --strikes_;
   position_ += entries;
-  std::uint32_t const size = course_->size();
+  std::uint32_t const size = followed_->size();
   if (position_ != size) return;
   position_ = 0;
   if (proven_ || history_.clock() - held_since_ < size + size / 2) return;
   proven_ = true;
-  course_->trust = std::min(course_->trust + 1, trust_max);
+  followed_->trust = std::min(followed_->trust + 1, trust_max);
   finder_.trust(size);
 }
 
@@ -69,16 +69,16 @@ void order_tracker::advance(std::uint32_t entries) {
 // for another known one at once: two models that take turns, each for some passes, are two cycles. Otherwise a longer
 // cycle comes first: a target model that is used once after each run of its drafts is part of one.
 void order_tracker::miss(std::uint32_t entries) {
-  auto here = course_ ? course_->find_latest(history_, 2 * sure_match + entries) : access_cycle::place{};
+  auto here = followed_ ? followed_->find_latest(history_, 2 * sure_match + entries) : access_cycle::place{};
   if (here.matched < entries) here = {};
   if (proven_ && switch_cycle(entries, here.matched)) return;
   if (find_cycle(entries)) return;
-  if (course_ != nullptr) {
+  if (followed_ != nullptr) {
     finder_.rest();
     strikes_ += strikes_a_miss;
   }
   if (!proven_ && switch_cycle(entries, here.matched)) return;
-  if (course_ == nullptr) return;
+  if (followed_ == nullptr) return;
   if (strikes_ > strikes_max) return lose();
   if (here.matched <= (untried_ ? 0 : entries)) return;
   position_ = here.next;
@@ -88,8 +88,9 @@ void order_tracker::miss(std::uint32_t entries) {
 // Follows the cycle that the program is seen to repeat, if it is; returns whether it does.
 bool order_tracker::find_cycle(std::uint32_t entries) {
   // Where the cycle has the tensor elsewhere, the program may be there: at the target model, after fewer drafts than usual.
-  bool const on_course = course_ != nullptr && (proven_ || !course_->declared) && course_->contains(history_.symbol(1));
-  std::uint32_t const period = finder_.look(history_, entries, on_course ? course_->size() : 0);
+  bool const follows =
+      followed_ != nullptr && (proven_ || !followed_->declared) && followed_->contains(history_.symbol(1));
+  std::uint32_t const period = finder_.look(history_, entries, follows ? followed_->size() : 0);
   if (period == 0) return false;
   learn(period);
   return true;
@@ -102,7 +103,7 @@ void order_tracker::learn(std::uint32_t period) {
     if (cycle->size() != period) continue;
     auto const place = cycle->find_latest(history_, period);
     if (place.matched < period) continue;
-    if (cycle.get() == course_)
+    if (cycle.get() == followed_)
       position_ = place.next;
     else
       follow(*cycle, place.next);
@@ -122,7 +123,7 @@ bool order_tracker::switch_cycle(std::uint32_t entries, std::uint32_t here) {
   access_cycle* best = nullptr;
   access_cycle::place there;
   for (auto const& cycle : cycles_) {
-    if (cycle.get() == course_ || cycle->trust <= distrust_max) continue;  // that is learn's, once it repeats
+    if (cycle.get() == followed_ || cycle->trust <= distrust_max) continue;  // that is learn's, once it repeats
     std::uint32_t const wanted = cycle->trust > 0 ? entries : std::max(entries, std::min(cycle->size(), sure_match));
     auto const found = cycle->find_latest(history_, std::max(wanted, 2 * sure_match + entries));
     if (found.matched < wanted || found.matched <= there.matched) continue;
@@ -141,14 +142,14 @@ access_cycle& order_tracker::keep(std::unique_ptr<access_cycle> cycle) {
   std::erase_if(cycles_, [&](auto const& other) {
     entries += other->size();
     bool const too_many = ++count > cycles_max || entries > history_.capacity();
-    return too_many && count > 1 && !other->declared && other.get() != course_;
+    return too_many && count > 1 && !other->declared && other.get() != followed_;
   });
   return *cycles_.front();
 }
 
 void order_tracker::follow(access_cycle& cycle, std::uint32_t next) {
   leave();
-  course_ = &cycle;
+  followed_ = &cycle;
   position_ = next;
   strikes_ = 0;
   held_since_ = history_.clock();
@@ -161,17 +162,17 @@ void order_tracker::follow(access_cycle& cycle, std::uint32_t next) {
 
 // A cycle that is left before it has repeated is trusted less: a plan for it was not worth making.
 void order_tracker::leave() {
-  if (course_ == nullptr) return;
-  course_->left_at = position_;
+  if (followed_ == nullptr) return;
+  followed_->left_at = position_;
   if (!proven_) {
-    if (course_->trust > distrust_max) --course_->trust;
-    finder_.doubt(course_->size());
+    if (followed_->trust > distrust_max) --followed_->trust;
+    finder_.doubt(followed_->size());
   }
-  course_ = nullptr;
+  followed_ = nullptr;
 }
 
 void order_tracker::lose() {
-  if (!proven_ && course_->trust > distrust_max) --course_->trust;  // counts twice: leave does the same
+  if (!proven_ && followed_->trust > distrust_max) --followed_->trust;  // counts twice: leave does the same
   leave();
   strikes_ = 0;
   finder_.rest();

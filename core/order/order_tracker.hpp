@@ -34,14 +34,16 @@ class order_tracker {
   /// The cycle that is followed now; null where there is none. Stays the same object while `version` does. A learned one
   /// begins where it was seen to repeat, as a pass does more often than not; the entries of a call are sorted by id. How
   /// long they are held is what was seen last when it was learned.
-  [[nodiscard]] std::shared_ptr<acquire_order const> following() const { return course_ ? course_->order() : nullptr; }
+  [[nodiscard]] std::shared_ptr<acquire_order const> following() const {
+    return followed_ ? followed_->order() : nullptr;
+  }
   /// Changes whenever `following` does. Numbers are never used again.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   /// Where a cycle is followed: index into its entries of what is expected next, below entries.size().
   [[nodiscard]] std::size_t position() const { return position_; }
   /// And how many entries are expected before that tensor; none where the cycle does not have it.
   [[nodiscard]] std::optional<std::uint32_t> entries_until(tensor_id id) const {
-    return course_ ? course_->entries_until(id, position_) : std::nullopt;
+    return followed_ ? followed_->entries_until(id, position_) : std::nullopt;
   }
 
  private:
@@ -62,12 +64,12 @@ class order_tracker {
   std::uint64_t version_ = 0;
   std::vector<acquire_symbol> call_;  // the entries of a set, sorted
 
-  access_cycle* course_ = nullptr;  // the cycle that is followed
-  std::uint32_t position_ = 0;      // in it
-  std::uint32_t strikes_ = 0;       // calls that were not expected weigh more than those that were
-  std::uint32_t held_since_ = 0;    // clock of when the course was taken up
-  bool untried_ = false;            // declared, and nothing of it acquired so far
-  bool proven_ = false;             // the course, or the one before where it was lost, held for more than a round
+  access_cycle* followed_ = nullptr;  // the cycle that is followed
+  std::uint32_t position_ = 0;        // in it
+  std::uint32_t strikes_ = 0;         // calls that were not expected weigh more than those that were
+  std::uint32_t held_since_ = 0;      // clock of when it began to be followed
+  bool untried_ = false;              // declared, and nothing of it acquired so far
+  bool proven_ = false;  // the followed cycle, or the one before where it was lost, held for more than a round
 };
 
 }  // namespace tierpager

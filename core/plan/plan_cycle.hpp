@@ -1,4 +1,4 @@
-// What the parts of make_plan read: when each tensor is needed and let go in the course of one cycle, and a set of
+// What the parts of make_plan read: when each tensor is needed and let go within one cycle, and a set of
 // calls that answers which member comes next. Plain values; any thread; nothing here decides.
 #pragma once
 

@@ -66,7 +66,7 @@ PLANTED = {
     "core_sees_host": ("core/a.cpp", "#include <tierpager/pager.hpp>\n", 1, "must not include host"),
     "core_sees_host_private": ("core/a.cpp", '#include "host/executor.hpp"\n', 1, "must not include host"),
     "order_sees_plan": ("core/order/a.cpp", "#include <core/plan/plan.hpp>\n", 1, "core/order must not include core/plan"),
-    "plan_sees_residency": ("core/plan/a.cpp", '#include "core/residency/course.hpp"\n', 1, "must not include core/residency"),
+    "plan_sees_residency": ("core/plan/a.cpp", '#include "core/residency/residency.hpp"\n', 1, "must not include core/residency"),
     "cuda_sees_host": ("cuda/a.cpp", "#include <tierpager/pager.hpp>\n", 1, "must not include host"),
     "host_sees_cuda": ("host/a.cpp", '#include "cuda/event_pool.hpp"\n', 1, "must not include cuda"),
     "host_sees_runtime": ("host/a.cpp", "#include <cuda_runtime_api.h>\n", 1, "only cuda/"),
