@@ -1,5 +1,5 @@
 // The driver calls of contexts and of virtual memory management, looked up through the runtime so that nothing links the
-// driver. Looked up by whoever opens a device, which creates no context; plain values afterwards, any thread.
+// driver. Looked up when a device is opened, which creates no context; plain values afterwards, any thread.
 #pragma once
 
 #include <optional>

@@ -205,7 +205,7 @@ void pinned_arena::hold_back(byte_range range, bool held) {
 }
 
 // Takes the range's segments out of copies' reach, once the copies queued from them have run. New ones may be queued
-// until then: whoever waits for room in RAM must not hold up a copy that is already there. But while copies keep coming
+// until then: a wait for room in RAM must not hold up a copy that is already there. But while copies keep coming
 // there is no such moment. So after some rounds new ones are held back, for a while: what is under way ends soon, unless it waits
 // for work that itself waits for a copy to come, which then comes.
 status pinned_arena::claim_quiet(byte_range range, std::vector<byte_range>& claimed) {

@@ -59,7 +59,7 @@ status stream_table::refuse_capturing(cudaStream_t stream) {
 }
 
 // Several threads may record on one stream at once, and no lock is held while they do. A sequence is minted only for an
-// event that lies behind every event that got one before: whoever finds that another was minted between looking and
+// event that lies behind every event that got one before: a thread that finds that another was minted between looking and
 // minting records its event again, which moves it behind.
 result<fence> stream_table::record(cudaStream_t stream) {
   auto const number = number_of(stream);

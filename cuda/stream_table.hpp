@@ -40,7 +40,7 @@ class stream_table {
   status refuse_capturing(cudaStream_t stream);
 
  private:
-  using event_ref = std::shared_ptr<recorded_event>;  // whoever asks about or waits for it keeps it from being reused
+  using event_ref = std::shared_ptr<recorded_event>;  // a question about it or a wait for it keeps it from being reused
   struct entry {
     std::uint64_t sequence;
     event_ref event;

@@ -34,7 +34,7 @@ class acquired_streams {
   void uncount(stream_ref stream, std::uint64_t retirements_before);
 
   [[nodiscard]] std::uint64_t retirements() const { return retirements_; }
-  /// The number of this retirement. Whoever acquires a stream of that name from now on means another.
+  /// The number of this retirement. An acquire with a stream of that name from now on means another stream.
   std::uint64_t announce_retirement(stream_ref stream);
   void take_back_retirement(std::uint64_t number);
   void retired(std::uint64_t number, fence last);

@@ -94,7 +94,7 @@ result<fence> host_device::copy_async(std::uint64_t vram_offset, std::uint64_t r
   auto copy = [to = vram_.at(vram_offset), from = ram_.at(ram_offset), bytes, seed = options_.jitter_seed,
                point = vram_offset] {
     if (bytes == 0) return;
-    // The far half first, and a pause: whoever reads or writes in between without a fence shows.
+    // The far half first, and a pause: a read or a write in between without a fence shows.
     std::uint64_t const half = bytes / 2;
     std::memcpy(to + half, from + half, bytes - half);
     jitter(seed, point);

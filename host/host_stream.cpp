@@ -72,7 +72,7 @@ void host_stream_queue::run() noexcept {
     next.reset();  // what it held is let go before anyone sees it as done
     lock.lock();
     if (run_.fetch_add(1, std::memory_order_release) + 1 < awaited_) continue;
-    awaited_ = nobody_waits;  // whoever waits for more says so again
+    awaited_ = nobody_waits;  // a wait for more says so again
     progressed_.notify_all();
   }
 }

@@ -20,7 +20,7 @@ struct named_output {
 void require_distinct(std::vector<named_output> const& outputs);
 /// The system allows to write each of them.
 void require_writable(std::vector<named_output> const& outputs);
-/// None of them is a model file of a known format, named as an input or not: whoever writes `--json *.gguf` loses nothing.
+/// None of them is a model file of a known format, named as an input or not: a user who writes `--json *.gguf` loses nothing.
 void require_no_models(std::vector<named_output> const& outputs);
 /// None of them leads to one of these files, which need not exist.
 void require_no_inputs(std::vector<named_output> const& outputs, std::vector<std::string> const& inputs);

@@ -24,7 +24,7 @@ class temporary_files {
   /// Names of temporaries become final in `step`, which a signal cannot cut in two. After it the results are out, and
   /// the first signal changes nothing. What `step` throws is passed on; then nothing counts as published.
   void publish(std::function<void()> const& step);
-  /// For whoever ends the process: removes all files, and from then on no other member returns. False, and nothing is
+  /// For the thread that ends the process: removes all files, and from then on no other member returns. False, and nothing is
   /// done, where the results were published.
   bool abandon();
 

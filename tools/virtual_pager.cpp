@@ -44,7 +44,7 @@ void virtual_pager::expect(double at, command what) {
   std::push_heap(answers_.begin(), answers_.end(), later);
 }
 
-// After every call of the core: what it asks for is given its time, and whoever waits is told.
+// After every call of the core: what it asks for is given its time, and callers that wait are told.
 void virtual_pager::after_call() {
   while (core_.has_commands()) {
     std::vector<command> commands;

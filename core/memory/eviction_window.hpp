@@ -43,7 +43,7 @@ std::optional<eviction_window> cheapest_window(offset_arena const& holes, tenant
 /// The lowest such stretch, whatever it costs.
 std::optional<eviction_window> lowest_window(offset_arena const& holes, tenants const& there, std::uint64_t bytes,
                                              cost_of_leaving const& cost);
-/// Whoever lies in the range, wholly or in part, in the order of addresses.
+/// What lies in the range, wholly or in part, in the order of addresses.
 std::vector<tenant> tenants_in(tenants const& there, byte_range range);
 std::vector<tensor_id> lying_in(tenants const& there, byte_range range);
 

@@ -29,7 +29,8 @@ class admission_rules {
   /// What is held, or promised to requests already admitted, leaves room for the set: then every load of it finds victims.
   [[nodiscard]] bool has_room(std::span<tensor_id const> ids, tier where) const;
   [[nodiscard]] std::uint64_t newly_held_bytes(std::span<tensor_id const> ids, tier where) const;
-  /// A new request may go before those that wait: none does, or its owner holds something, which they may be waiting for.
+  /// A new request may go before those that wait, loads that are starved of RAM included: there are none, or its owner holds
+  /// something, which they may be waiting for.
   [[nodiscard]] bool may_pass(tier where, owner_id owner) const {
     if (book_.waiting[where].empty() && (where == tier::vram || loads_.staging().empty() || !loads_.any_starving()))
       return true;
@@ -37,7 +38,8 @@ class admission_rules {
   }
 
   // Places in VRAM for a set ---------------------------------------------------------------------------------------
-  /// There is a place at this moment for all that is missing, side by side: whatever comes after it leaves it that.
+  /// There is a place at this moment for all that is missing, side by side. Later requests leave it free, as they are admitted
+  /// beside what this one holds.
   [[nodiscard]] bool has_place_now(std::span<tensor_id const> ids) const;
   /// Each of the set that is missing can have its planned place, and leaves those of the others alone.
   [[nodiscard]] bool has_planned_places(std::span<tensor_id const> ids) const;

@@ -57,7 +57,7 @@ struct ask_command {
 struct settle_command {};
 
 /// Make a plan for what stood when this was emitted. That takes long: not under the lock. Answer: planned, with the
-/// question's epoch. What an acquire loads waits for it, so whoever called acquire makes it before its call returns.
+/// question's epoch. What an acquire loads waits for it, so the thread that called acquire makes it before its call returns.
 struct plan_command {
   std::shared_ptr<plan_question const> question;
 };
@@ -73,7 +73,7 @@ struct reject_command {
   failure why;
 };
 
-/// Nothing to carry out: a tensor has left a tier. For whoever keeps a record; no answer.
+/// Nothing to carry out: a tensor has left a tier. For a record of events; no answer.
 struct tell_evicted_command {
   tensor_id tensor;
   tier where;

@@ -19,13 +19,14 @@ class evictor {
   /// Nothing else could go on: loads may be placed, and victims chosen, in another order than that of the calls.
   void set_out_of_turn(bool out_of_turn) { out_of_turn_ = out_of_turn; }
 
-  /// It is in the tier, and neither held nor on its way there; in RAM what is on its way may leave: it passes through.
+  /// It is in the tier, and neither held nor on its way there. In RAM what is on its way may leave, since it passes through,
+  /// unless memory for it is being mapped.
   [[nodiscard]] bool evictable(tensor_id id, tier where) const;
   /// All of them may leave for a tensor that belongs where they are. What was loaded ahead stays, whether it has come or not.
   [[nodiscard]] bool may_all_leave(std::span<tensor_id const> ids) const;
 
   void evict(tensor_id id, tier where, eviction_reason why);
-  /// The same for a pin that no handle holds.
+  /// The same, also for a pin that no handle holds; with a pin `room` counts as fragmentation.
   void evict_even_pinned(tensor_id id, tier where, eviction_reason why);
   /// Everything in that range of RAM leaves, whether it has been read or not; a buffer is free once its load is over.
   void clear_ram(byte_range range, eviction_reason why);

@@ -1,6 +1,6 @@
 // One tensor on its way: from the file to its stage in RAM, and from there to VRAM. The stage is the tensor's own place in RAM,
-// or a buffer of two chunks. Plain records, changed by the transfers and by the parts that place loads; no other file
-// includes this.
+// or a buffer of two chunks. Plain records, changed by the load table, the transfers and the parts that place loads; no other part
+// changes them.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,9 @@ struct load {
   // Its place in VRAM.
   bool place_asked = false;  // its memory is still being mapped
   bool placed = false;       // the tensor may be copied there
-  bool packed = false;       // only if what its request wants lies together is there room for all of it
+  bool packed = false;       // the set that asked for it has room only if its tensors lie side by side
   bool off_plan = false;     // and not where the plan has it
-  bool asked_anew = false;   // whether every possible victim is still in use, as earlier answers say
+  bool asked_anew = false;   // every possible victim was in use, and has been asked about once more
   std::vector<fence> after;  // for its copies to wait for
 
   std::vector<request_id> waiters;

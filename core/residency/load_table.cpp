@@ -99,7 +99,6 @@ void load_table::end_stage_use(fence use, std::span<fence const> before) {
   });
 }
 
-// False where its place was another's already.
 bool load_table::unstage(tensor_id id, load& coming) {
   bool const own = stages_.give_up(id, coming);
   stage_over(id, coming);

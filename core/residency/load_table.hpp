@@ -1,5 +1,5 @@
-// The loads under way, the queues in which they wait for room, and the ways in which they end: complete, failed, given up. What
-// a load took goes back to where it came from here and nowhere else. Not thread-safe: called under the pager's lock. Begins no
+// The loads under way, the queues in which they wait for room, and the ways in which they end: complete, failed, given up. When a
+// load ends, what it took is given back here. Not thread-safe: called under the pager's lock. Begins no
 // loads and places none in VRAM: the transfers do.
 #pragma once
 
@@ -50,8 +50,9 @@ class load_table {
   bool stage(tensor_id id, load& coming);
   /// The stage of a load whose tensor is in RAM.
   void stage_resident(tensor_id id, load& coming) { stages_.use_resident(id, coming); }
-  /// Memory for the stage has come, or will not: then the load has no stage any more.
+  /// Memory for the stage has come: the load reads once nothing uses it any more.
   void await_stage(tensor_id id, load& coming);
+  /// Memory for the stage will not come: the load has none any more. False where its place was another's already.
   bool unstage(tensor_id id, load& coming);
   /// What has its stage from that address on and waits for it gets another one.
   void stage_anew_from(std::uint64_t offset);

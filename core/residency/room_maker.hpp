@@ -20,7 +20,7 @@ class room_maker {
   /// Evicts in the order of eviction until so many bytes more fit; pins only where these exceed what binds. For a load ahead
   /// nothing leaves that is at home here or was loaded ahead too.
   room make_room(tier where, std::uint64_t bytes, bool for_ahead);
-  /// The last resort. `made`: whether there may be a place later.
+  /// The last resort. `made`: whether there may be a place later; left as it is where the tier cannot remap.
   std::optional<tier_arena::placement> place_by_remap(tier where, std::uint64_t bytes, room& made);
   /// Moves a tier towards a lower budget: evicts, gives free granules back. True where the new budget came to bind.
   bool shrink(tier where) { return ledger_.budget[where].lowering() && shrink_further(where); }

@@ -23,7 +23,8 @@ class stages {
 
   /// Whether a load ahead finds a stage for which nothing at home leaves.
   [[nodiscard]] bool has_room_ahead(tensor_id id) const;
-  /// Gives the load a stage. False where what is held leaves no room: `starved` says whether handles do.
+  /// Gives the load a stage. False where what is held leaves no room. Sets `starved` where handles alone do, and the load is
+  /// neither ahead nor to wait for its turn.
   bool place(tensor_id id, load& coming);
   /// The stage of a load whose tensor is in RAM: nothing is read.
   void use_resident(tensor_id id, load& coming);

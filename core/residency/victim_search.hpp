@@ -32,7 +32,7 @@ class victim_search {
                                                         std::span<tensor_id const> kept = {}) const;
   struct choice {
     std::optional<eviction_window> window;
-    bool running = false;  // a stream still uses some of it, and so it is with all other windows
+    bool running = false;  // no window is over: a stream still uses some of each. Not asked by an exact policy
   };
   [[nodiscard]] choice choose(std::uint64_t bytes, bool for_ahead) const;
 
@@ -41,8 +41,8 @@ class victim_search {
   [[nodiscard]] use_state last_use_of(tensor_id id) const;
   /// Asks about those of its last uses that are not known to be over.
   void ask(tensor_id id);
-  /// Asks about the first in the order of eviction, up to one whose last use is over. `anew`: what had not passed at the last
-  /// question may have by now. False where there is nothing to ask.
+  /// Asks about the first eight in the order of eviction whose last uses are not known. `anew`: what had not passed at the last
+  /// question may have by now. False, and nothing is asked, where one that is over comes before all of these.
   bool ask_in_order(bool anew);
   bool ask_about(byte_range window);
 

@@ -37,7 +37,7 @@ struct space {
 };
 
 space& all() {
-  static space* const reserved = new space;  // outlives whoever frees memory as the program ends
+  static space* const reserved = new space;  // outlives what frees memory as the program ends
   return *reserved;
 }
 

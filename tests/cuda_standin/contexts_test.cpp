@@ -42,7 +42,7 @@ TEST_F(cuda_standin_contexts, has_one_primary_context_a_device_and_others_beside
   EXPECT_EQ(cudaStreamQuery(cudaStreamLegacy), cudaSuccess) << "another device's context lives on";
 }
 
-TEST_F(cuda_standin_contexts, ends_a_primary_context_with_whoever_retained_it_last) {
+TEST_F(cuda_standin_contexts, ends_a_primary_context_with_its_last_release) {
   reset({});
   void* found[2] = {};
   cudaGetDriverEntryPointByVersion("cuDevicePrimaryCtxRetain", &found[0], 12000, cudaEnableDefault, nullptr);

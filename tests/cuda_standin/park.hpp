@@ -9,7 +9,7 @@
 
 namespace tierpager::cuda_standin {
 
-/// Whoever holds `flag`, host memory that the device can read, lets the stream go by setting it to 1.
+/// The holder of `flag`, host memory that the device can read, lets the stream go by setting it to 1.
 cudaError_t park(cudaStream_t stream, int* flag);
 /// What kills the context: an instruction that no device carries out. cudaErrorNotSupported where no device code runs.
 cudaError_t launch_trap(cudaStream_t stream);

@@ -21,7 +21,7 @@ class context {
 
   /// From outside: runs the body until it leaves or returns.
   void enter();
-  /// From inside the body: back to whoever entered.
+  /// From inside the body: back to the caller of enter.
   void leave();
   [[nodiscard]] bool over() const { return over_; }
 

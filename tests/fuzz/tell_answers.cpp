@@ -1,4 +1,4 @@
-// Tells what the readers make of one file after another, for whoever wants to compare them with other readers. Standard
+// Tells what the readers make of one file after another, to compare them with other readers. Standard
 // input: for each a letter (g, s), its length as 8 little-endian bytes, the file. Standard output: a line each, either
 // `refused WHY` or the tensors as JSON: [[name, dtype, shape, offset, bytes], ...]
 #include <cstdio>

@@ -69,7 +69,7 @@ struct trace_recipe {
   expert_trace (*make)();
 };
 
-/// The generated traces that policies are held to, by tests and by whoever measures.
+/// The generated traces that policies are held to, by tests and benchmarks.
 std::span<trace_recipe const> expert_trace_recipes();
 
 }  // namespace tierpager::test

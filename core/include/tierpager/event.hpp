@@ -1,4 +1,4 @@
-// What a pager decided, in the order in which it did: for tests, and for whoever asks why something moved.
+// What a pager decided, in the order in which it did: for tests, and for users who ask why something moved.
 // Plain values; see pager_options::record_events and pager::take_events.
 #pragma once
 

@@ -1,4 +1,4 @@
-// How fast things move, for plans that weigh transfers against computing. Plain values, given by whoever knows them:
+// How fast things move, for plans that weigh transfers against computing. Plain values, given by the caller who knows them:
 // nothing here measures.
 #pragma once
 

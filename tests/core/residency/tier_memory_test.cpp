@@ -118,9 +118,9 @@ TEST_F(tier_memory_alone, opens_piece_by_piece_in_the_background_and_halves_what
 }
 
 TEST_F(tier_memory_alone, says_which_load_a_remap_was_for_and_takes_its_place_back_where_it_failed) {
-  made_.put(id(0), tier::vram);
-  auto const placed = vram().arena().place_by_remap(2 * page, 4 * page);
-  ASSERT_TRUE(placed);
+  for (std::uint32_t number : {0U, 1U, 2U}) made_.put(id(number), tier::vram);
+  auto const placed = vram().arena().place_by_remap(2 * page, 5 * page);
+  ASSERT_TRUE(placed && !placed->commits.empty());
   vram().remap_for(id(1), *placed);
   EXPECT_EQ(vram().serves(), id(1));
   EXPECT_FALSE(vram().resizing());
@@ -128,7 +128,7 @@ TEST_F(tier_memory_alone, says_which_load_a_remap_was_for_and_takes_its_place_ba
   EXPECT_EQ(told.serves, id(1));
   EXPECT_FALSE(told.came);
   EXPECT_FALSE(vram().remaps());
-  EXPECT_EQ(vram().arena().allocated_bytes(), page);
+  EXPECT_EQ(vram().arena().allocated_bytes(), 3 * page);
 }
 
 TEST_F(tier_memory_alone, counts_quarantined_memory_until_it_is_free) {

@@ -68,19 +68,22 @@ TEST_F(victim_search_alone, lets_an_unused_pin_leave_only_where_it_is_told_to) {
   EXPECT_TRUE(search_.cheapest(tier::vram, page, false, may_leave::pinned_too));
 }
 
+// Of tensors used once "auto" lets the one leave first that was used last: 3, then 2.
 TEST_F(adaptive_victim_search, asks_about_the_last_uses_of_the_first_in_line_once) {
-  for (fence const use : {fence{1, 1}, fence{2, 1}}) {  // on two streams, so that both count
-    made_.now.fences.used(use, true);
-    made_.now.slots.add_last_use(id(use.stream == 1 ? 0 : 1), use, made_.now.fences);
+  for (std::uint32_t const number : {2U, 3U}) {  // on two streams, so that both count
+    made_.now.fences.used({number, 1}, true);
+    made_.now.slots.add_last_use(id(number), {number, 1}, made_.now.fences);
   }
-  EXPECT_EQ(search_.last_use_of(id(0)), use_state::unknown);
+  EXPECT_EQ(search_.last_use_of(id(3)), use_state::unknown);
   EXPECT_TRUE(search_.ask_in_order(false));
-  EXPECT_THAT(only<ask_command>(made_.take()), SizeIs(2));
-  made_.now.fences.running({1, 1});
-  EXPECT_EQ(search_.last_use_of(id(0)), use_state::running);
+  auto const asked = only<ask_command>(made_.take());
+  ASSERT_THAT(asked, SizeIs(2));
+  EXPECT_EQ(asked[0].about, (fence{3, 1}));
+  made_.now.fences.running({3, 1});
+  EXPECT_EQ(search_.last_use_of(id(3)), use_state::running);
   made_.now.fences.passed({2, 1});
-  EXPECT_EQ(search_.last_use_of(id(1)), use_state::over);
-  EXPECT_FALSE(search_.ask_in_order(false)) << "the first whose use is over has been found";
+  EXPECT_EQ(search_.last_use_of(id(2)), use_state::over);
+  EXPECT_FALSE(search_.ask_in_order(false)) << "the first that is not known to run is over";
   EXPECT_THAT(only<ask_command>(made_.take()), IsEmpty());
 }
 

@@ -19,7 +19,7 @@
 
 namespace tierpager::schedules {
 
-/// A stream of the test's, with whoever may still use it.
+/// A stream of the test's, with those that may still use it.
 struct test_stream {
   cudaStream_t value = nullptr;
   bool capturing = false;

@@ -10,7 +10,7 @@
 
 namespace {
 
-unsigned held = 0;  // all by whoever runs
+unsigned held = 0;  // all by the thread that runs
 
 }  // namespace
 

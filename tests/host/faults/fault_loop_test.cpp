@@ -97,7 +97,7 @@ class fault_run {
     if (!paged_) return;  // not even opened: the failure said so
     // Uses that could not be fenced are proved to be over by the next fence of their stream.
     for (std::size_t on = 0; on < streams_.size(); ++on) use({id(0)}, on);
-    // A load ahead may have met its fault, and not have said so yet: it tells whoever joins it.
+    // A load ahead may have met its fault, and not have said so yet: it tells the acquire that joins it.
     for (std::uint32_t i = 0; in_order_ && i < model_.tensors.size(); ++i) use({id(i)}, 0);
     may_fail_ = false;
     for (std::uint32_t i = 0; i < model_.tensors.size(); ++i) use({id(i)}, i % 2);

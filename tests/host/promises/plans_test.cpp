@@ -1,5 +1,5 @@
 // What holds beside the promises where there is an order: addresses are stable under a plan, and loads ahead take nothing
-// from anybody, give way to whoever asks, fail silently and end with the pager.
+// from anybody, give way to what is asked for, fail silently and end with the pager.
 #include <gtest/gtest.h>
 
 #include <tests/support/faulty_source.hpp>

@@ -156,7 +156,7 @@ class player {
   void set_budget() {
     tier const where = any_tier(choices_, setup_);
     std::uint64_t const bytes = any_budget(choices_, setup_, kind_);
-    // The scratch stays where it is; a budget below it is for whoever opens the pager to refuse.
+    // The scratch stays where it is; a budget below it is refused where the pager is opened.
     std::uint64_t const least =
         where == tier::vram ? round_up(setup_.options.scratch_bytes, setup_.options.vram.granule_bytes) : 0;
     driver_.set_budget(where, std::max(bytes, least));
