@@ -23,18 +23,18 @@ std::string entry(std::string const& called, std::string const& rest) {
 }
 
 std::string of(std::string const& tensors) { return R"({"tensors":[)" + tensors + "]}"; }
-std::string text(std::string const& rest) { return of(entry("m", rest)); }
+std::string with_tensor(std::string const& rest) { return of(entry("m", rest)); }
 
 std::string const fine = R"("offset":0,"bytes":4,"dtype":"F32","shape":[1])";
 
 void add_extents(malformed_models& all) {
-  all.push_back(file("R1", "end_wraps", one(R"("offset":18446744073709551613,"bytes":4,"dtype":"F32","shape":[1])"),
+  all.push_back(file("R1", "end_wraps", with_tensor(R"("offset":18446744073709551613,"bytes":4,"dtype":"F32","shape":[1])"),
                      rest_at + 9, "2^64 bytes"));
   auto past = [&](std::string name, std::string const& offset, std::string content) {
     all.push_back({.row = "R1",
                    .name = std::move(name),
                    .files = {{.name = "model.json",
-                              .content = one(R"("offset":)" + offset + R"(,"bytes":4,"dtype":"F32","shape":[1])")},
+                              .content = with_tensor(R"("offset":)" + offset + R"(,"bytes":4,"dtype":"F32","shape":[1])")},
                              {.name = "m", .content = std::move(content)}},
                    .byte = 4,
                    .what = "past the end of the file",
@@ -44,27 +44,27 @@ void add_extents(malformed_models& all) {
   past("end_past_the_file", "1", "dddd");
   past("offset_past_the_file", "5", "dddd");
   past("offset_2_to_the_63", "9223372036854775808", "dddd");
-  all.push_back(file("R2", "bytes_above_the_shape", one(R"("offset":0,"bytes":5,"dtype":"F32","shape":[1])"),
+  all.push_back(file("R2", "bytes_above_the_shape", with_tensor(R"("offset":0,"bytes":5,"dtype":"F32","shape":[1])"),
                      rest_at + 19, "do not agree"));
-  all.push_back(file("R2", "bytes_below_the_shape", one(R"("offset":0,"bytes":3,"dtype":"F32","shape":[1])"),
+  all.push_back(file("R2", "bytes_below_the_shape", with_tensor(R"("offset":0,"bytes":3,"dtype":"F32","shape":[1])"),
                      rest_at + 19, "do not agree"));
-  all.push_back(file("R2", "half_a_block", one(R"("offset":0,"bytes":18,"dtype":"Q4_0","shape":[33])"), rest_at + 19,
+  all.push_back(file("R2", "half_a_block", with_tensor(R"("offset":0,"bytes":18,"dtype":"Q4_0","shape":[33])"), rest_at + 19,
                      "do not agree"));
   all.push_back(file("R2", "elements_wrap_to_0",
-                     one(R"("offset":0,"bytes":0,"dtype":"F32","shape":[4294967296,4294967296])"), rest_at + 43,
+                     with_tensor(R"("offset":0,"bytes":0,"dtype":"F32","shape":[4294967296,4294967296])"), rest_at + 43,
                      "2^64 elements"));
   all.push_back(file("R2", "bytes_wrap_to_0",
-                     one(R"("offset":0,"bytes":0,"dtype":"F32","shape":[4611686018427387904])"), rest_at + 19,
+                     with_tensor(R"("offset":0,"bytes":0,"dtype":"F32","shape":[4611686018427387904])"), rest_at + 19,
                      "do not agree"));
-  all.push_back(file("R2", "offset_negative", one(R"("offset":-1,"bytes":4,"dtype":"F32","shape":[1])"), rest_at + 9,
+  all.push_back(file("R2", "offset_negative", with_tensor(R"("offset":-1,"bytes":4,"dtype":"F32","shape":[1])"), rest_at + 9,
                      "'offset' of the wrong kind"));
-  all.push_back(file("R2", "bytes_are_a_fraction", one(R"("offset":0,"bytes":4.0,"dtype":"F32","shape":[1])"),
+  all.push_back(file("R2", "bytes_are_a_fraction", with_tensor(R"("offset":0,"bytes":4.0,"dtype":"F32","shape":[1])"),
                      rest_at + 19, "'bytes' of the wrong kind"));
-  all.push_back(file("R2", "dtype_is_a_number", one(R"("offset":0,"bytes":4,"dtype":7,"shape":[1])"), rest_at + 29,
+  all.push_back(file("R2", "dtype_is_a_number", with_tensor(R"("offset":0,"bytes":4,"dtype":7,"shape":[1])"), rest_at + 29,
                      "'dtype' of the wrong kind"));
-  all.push_back(file("R2", "dimension_negative", one(R"("offset":0,"bytes":4,"dtype":"F32","shape":[-1])"),
+  all.push_back(file("R2", "dimension_negative", with_tensor(R"("offset":0,"bytes":4,"dtype":"F32","shape":[-1])"),
                      rest_at + 44, "not an integer"));
-  all.push_back(file("R2", "no_shape", one(R"("offset":0,"bytes":4,"dtype":"F32")"), tensor_at, "no 'shape'"));
+  all.push_back(file("R2", "no_shape", with_tensor(R"("offset":0,"bytes":4,"dtype":"F32")"), tensor_at, "no 'shape'"));
 }
 
 void add_names(malformed_models& all) {
@@ -79,11 +79,11 @@ void add_names(malformed_models& all) {
   called("nul", R"(a\u0000)");
   called("empty_name", "");
   called("the_folder_itself", ".");
-  malformed_model fifo = file("R3", "file_is_a_fifo", one(fine), 0, "not a regular file", "");
+  malformed_model fifo = file("R3", "file_is_a_fifo", with_tensor(fine), 0, "not a regular file", "");
   fifo.files.push_back({.name = "m", .content = {}, .kind = file_kind::fifo});
-  malformed_model directory = file("R3", "file_is_a_directory", one(fine), 0, "is a directory", "");
+  malformed_model directory = file("R3", "file_is_a_directory", with_tensor(fine), 0, "is a directory", "");
   directory.files.push_back({.name = "m", .content = {}, .kind = file_kind::directory});
-  malformed_model missing = file("R3", "file_missing", one(fine), 0, "cannot be opened", "");
+  malformed_model missing = file("R3", "file_missing", with_tensor(fine), 0, "cannot be opened", "");
   missing.code = errc::file_not_found;
   for (malformed_model* const each : {&fifo, &directory, &missing}) {
     each->blamed = "m";
@@ -92,7 +92,7 @@ void add_names(malformed_models& all) {
   }
   std::string const twice = of(entry("m", fine) + "," + entry("m", fine));
   all.push_back(file("R4", "tensor_twice", twice, tensor_at + entry("m", fine).size() + 1 + 8, "is there twice"));
-  all.push_back(file("R4", "field_twice", one(R"("offset":0,"offset":0)"), rest_at + 11, "field twice"));
+  all.push_back(file("R4", "field_twice", with_tensor(R"("offset":0,"offset":0)"), rest_at + 11, "field twice"));
   all.push_back(file("R4", "tensors_twice", R"({"tensors":[],"tensors":[]})", 14, "key twice", ""));
 }
 

@@ -25,7 +25,7 @@ std::string entry(std::string const& name, std::string const& dtype, std::string
   return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}";
 }
 
-std::string text(std::string const& dtype, std::string const& shape, std::string const& offsets,
+std::string with_tensor(std::string const& dtype, std::string const& shape, std::string const& offsets,
                  std::uint64_t data_bytes = 4) {
   return safetensors_file("{" + entry("t", dtype, shape, offsets) + "}", data_bytes);
 }
@@ -36,11 +36,11 @@ std::string two(std::string const& first, std::string const& second) {
 
 void add_types_and_shapes(malformed_models& all) {
   auto shape = [&](std::string name, std::string const& value) {
-    all.push_back(file("S9", std::move(name), one("U8", value, "[0,4]"), shape_at + 1, "not an integer"));
+    all.push_back(file("S9", std::move(name), with_tensor("U8", value, "[0,4]"), shape_at + 1, "not an integer"));
   };
-  all.push_back(file("S8", "dtype_f9", one("F9", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
-  all.push_back(file("S8", "dtype_in_small_letters", one("f32", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
-  all.push_back(file("S8", "dtype_of_another_format", one("Q4_0", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
+  all.push_back(file("S8", "dtype_f9", with_tensor("F9", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
+  all.push_back(file("S8", "dtype_in_small_letters", with_tensor("f32", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
+  all.push_back(file("S8", "dtype_of_another_format", with_tensor("Q4_0", "[4]", "[0,4]"), dtype_at, "unknown dtype"));
   all.push_back(file("S8", "dtype_is_a_number", safetensors_file(R"({"t":{"dtype":7}})", 0), dtype_at,
                      "dtype that is not a string"));
   shape("negative", "[-4]");
@@ -51,28 +51,28 @@ void add_types_and_shapes(malformed_models& all) {
   shape("dimension_is_an_array", "[[4]]");
   shape("dimension_is_a_string", "[\"4\"]");
   shape("dimension_is_null", "[null]");
-  all.push_back(file("S9", "shape_is_a_string", one("U8", "\"4\"", "[0,4]"), shape_at, "not an array"));
-  all.push_back(file("S9", "shape_is_an_object", one("U8", "{}", "[0,4]"), shape_at, "not an array"));
+  all.push_back(file("S9", "shape_is_a_string", with_tensor("U8", "\"4\"", "[0,4]"), shape_at, "not an array"));
+  all.push_back(file("S9", "shape_is_an_object", with_tensor("U8", "{}", "[0,4]"), shape_at, "not an array"));
   std::string rank;
   for (int i = 0; i < 65; ++i) rank += i == 0 ? "1" : ",1";
   all.push_back(
-      file("S9", "65_dimensions", one("U8", "[" + rank + "]", "[0,1]"), shape_at + 1 + 128, "more than 64 dimensions"));
+      file("S9", "65_dimensions", with_tensor("U8", "[" + rank + "]", "[0,1]"), shape_at + 1 + 128, "more than 64 dimensions"));
   all.push_back(
-      file("S10", "elements_wrap_to_0", one("U8", "[4294967296,4294967296]", "[0,0]"), shape_at, "2^64 elements"));
-  all.push_back(file("S10", "elements_wrap_beside_a_0", one("U8", "[0,4294967296,4294967296]", "[0,0]"), shape_at,
+      file("S10", "elements_wrap_to_0", with_tensor("U8", "[4294967296,4294967296]", "[0,0]"), shape_at, "2^64 elements"));
+  all.push_back(file("S10", "elements_wrap_beside_a_0", with_tensor("U8", "[0,4294967296,4294967296]", "[0,0]"), shape_at,
                      "2^64 elements"));
   all.push_back(
-      file("S10", "bytes_wrap_to_0", one("I64", "[2305843009213693952]", "[0,0]"), shape_at + 1, "2^64 bytes"));
-  all.push_back(file("S11", "three_elements_of_4_bits", one("F4", "[3]", "[0,2]"), shape_at, "whole bytes"));
-  all.push_back(file("S11", "two_elements_of_6_bits", one("F6_E2M3", "[2]", "[0,2]"), shape_at + 5, "whole bytes"));
+      file("S10", "bytes_wrap_to_0", with_tensor("I64", "[2305843009213693952]", "[0,0]"), shape_at + 1, "2^64 bytes"));
+  all.push_back(file("S11", "three_elements_of_4_bits", with_tensor("F4", "[3]", "[0,2]"), shape_at, "whole bytes"));
+  all.push_back(file("S11", "two_elements_of_6_bits", with_tensor("F6_E2M3", "[2]", "[0,2]"), shape_at + 5, "whole bytes"));
 }
 
 void add_offsets(malformed_models& all) {
   auto pair = [&](std::string name, std::string const& offsets) {
-    all.push_back(file("S12", std::move(name), one("U8", "[4]", offsets), offsets_at, "not a pair"));
+    all.push_back(file("S12", std::move(name), with_tensor("U8", "[4]", offsets), offsets_at, "not a pair"));
   };
   auto number = [&](std::string name, std::string const& offsets) {
-    all.push_back(file("S12", std::move(name), one("U8", "[4]", offsets), offsets_at + 1, "not an integer"));
+    all.push_back(file("S12", std::move(name), with_tensor("U8", "[4]", offsets), offsets_at + 1, "not an integer"));
   };
   all.push_back(file("S12", "no_data_offsets", safetensors_file(R"({"t":{"dtype":"U8","shape":[4]}})", 4), name_at,
                      "no data_offsets"));
@@ -80,7 +80,7 @@ void add_offsets(malformed_models& all) {
                      "no shape"));
   all.push_back(file("S12", "no_field", safetensors_file(R"({"t":{}})", 4), name_at, "no dtype"));
   all.push_back(file("S12", "no_object", safetensors_file(R"({"t":5})", 4), 13, "not described by an object"));
-  all.push_back(file("S12", "data_offsets_are_an_object", one("U8", "[4]", "{}"), offsets_at,
+  all.push_back(file("S12", "data_offsets_are_an_object", with_tensor("U8", "[4]", "{}"), offsets_at,
                      "data_offsets that are not an array"));
   pair("no_offset", "[]");
   pair("one_offset", "[4]");
@@ -88,18 +88,18 @@ void add_offsets(malformed_models& all) {
   number("offset_negative", "[-4,0]");
   number("offset_is_a_fraction", "[0.0,4]");
   number("offset_2_to_the_64", "[18446744073709551616,4]");
-  all.push_back(file("S12", "three_offsets", one("U8", "[4]", "[0,4,4]"), offsets_at, "not a pair"));
-  all.push_back(file("S12", "reversed", one("U8", "[4]", "[4,0]"), offsets_at, "reversed"));
-  all.push_back(file("S13", "extent_above_the_shape", one("U8", "[3]", "[0,4]"), offsets_at, "do not span"));
-  all.push_back(file("S13", "extent_below_the_shape", one("U8", "[5]", "[0,4]"), offsets_at, "do not span"));
-  all.push_back(file("S13", "extent_of_an_empty_shape", one("U8", "[0]", "[0,4]"), offsets_at, "do not span"));
+  all.push_back(file("S12", "three_offsets", with_tensor("U8", "[4]", "[0,4,4]"), offsets_at, "not a pair"));
+  all.push_back(file("S12", "reversed", with_tensor("U8", "[4]", "[4,0]"), offsets_at, "reversed"));
+  all.push_back(file("S13", "extent_above_the_shape", with_tensor("U8", "[3]", "[0,4]"), offsets_at, "do not span"));
+  all.push_back(file("S13", "extent_below_the_shape", with_tensor("U8", "[5]", "[0,4]"), offsets_at, "do not span"));
+  all.push_back(file("S13", "extent_of_an_empty_shape", with_tensor("U8", "[0]", "[0,4]"), offsets_at, "do not span"));
 }
 
 void add_places(malformed_models& all) {
-  all.push_back(file("S14", "end_past_the_buffer", one("U8", "[9]", "[0,9]"), name_at, "past the end"));
-  all.push_back(file("S14", "end_2_to_the_64_less_1", one("U8", "[4]", "[18446744073709551611,18446744073709551615]"),
+  all.push_back(file("S14", "end_past_the_buffer", with_tensor("U8", "[9]", "[0,9]"), name_at, "past the end"));
+  all.push_back(file("S14", "end_2_to_the_64_less_1", with_tensor("U8", "[4]", "[18446744073709551611,18446744073709551615]"),
                      name_at, "past the end"));
-  all.push_back(file("S14", "empty_tensor_past_the_buffer", one("U8", "[0]", "[5,5]"), name_at, "past the end"));
+  all.push_back(file("S14", "empty_tensor_past_the_buffer", with_tensor("U8", "[0]", "[5,5]"), name_at, "past the end"));
   std::uint64_t const second_at = 61;
   all.push_back(file("S15", "overlap", two(entry("a", "U8", "[3]", "[0,3]"), entry("b", "U8", "[2]", "[2,4]")),
                      second_at, "overlaps", "b"));
@@ -107,12 +107,12 @@ void add_places(malformed_models& all) {
                      second_at, "overlaps", "b"));
   all.push_back(file("S16", "hole", two(entry("a", "U8", "[2]", "[0,2]"), entry("b", "U8", "[1]", "[3,4]")), second_at,
                      "hole", "b"));
-  all.push_back(file("S16", "first_begins_behind_0", one("U8", "[3]", "[1,4]"), name_at, "hole"));
-  std::string const whole = one("U8", "[4]", "[0,4]");
+  all.push_back(file("S16", "first_begins_behind_0", with_tensor("U8", "[3]", "[1,4]"), name_at, "hole"));
+  std::string const whole = with_tensor("U8", "[4]", "[0,4]");
   all.push_back(file("S17", "trailing_bytes", whole + "dddd", whole.size(), "4 bytes behind its last tensor", ""));
   all.push_back(file("S17", "trailing_bytes_without_a_tensor", safetensors_file("{}", 1), 10, "1 bytes behind", ""));
-  all.push_back(file("S18", "last_byte_missing", one("U8", "[4]", "[0,4]", 3), name_at, "past the end"));
-  all.push_back(file("S18", "no_data", one("U8", "[4]", "[0,4]", 0), name_at, "past the end"));
+  all.push_back(file("S18", "last_byte_missing", with_tensor("U8", "[4]", "[0,4]", 3), name_at, "past the end"));
+  all.push_back(file("S18", "no_data", with_tensor("U8", "[4]", "[0,4]", 0), name_at, "past the end"));
 }
 
 }  // namespace

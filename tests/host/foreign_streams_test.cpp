@@ -99,8 +99,8 @@ TEST_F(foreign_streams, a_handle_that_outlives_its_stream_is_released_behind_wha
 
 TEST_F(foreign_streams, a_new_stream_is_not_taken_for_a_destroyed_one) {
   for (int i = 0; i < 100; ++i) {
-    host_stream stream;
-    ASSERT_EQ(paged.acquire(t0, stream).id(), t0) << i;
+    host_stream fresh;
+    ASSERT_EQ(paged.acquire(t0, fresh).id(), t0) << i;
   }
 }
 

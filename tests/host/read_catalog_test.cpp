@@ -59,18 +59,18 @@ TEST(read_catalog, goes_by_the_bytes_of_a_file_and_not_by_its_name) {
 
 TEST(read_catalog, makes_one_catalog_of_several_models_and_names_both_files_of_a_clash) {
   temporary_folder const folder;
-  std::string const text = folder.write("1.gguf", gguf_of("a"));
+  std::string const first = folder.write("1.gguf", gguf_of("a"));
   std::string const two = folder.write("2.safetensors", safetensors_of({"b", "c"}));
   std::string const three = folder.write("3.safetensors", safetensors_of({"d", "a"}));
-  auto const model = value_or_throw(read_catalog({two, text}));
+  auto const model = value_or_throw(read_catalog({two, first}));
   EXPECT_THAT(names_of(model), ElementsAre("b", "c", "a"));
-  EXPECT_THAT(model.tensors.files(), ElementsAre(two, text));
-  EXPECT_EQ(model.files[1].path(), text);
-  failure const why = why_not({text, three});
+  EXPECT_THAT(model.tensors.files(), ElementsAre(two, first));
+  EXPECT_EQ(model.files[1].path(), first);
+  failure const why = why_not({first, three});
   EXPECT_EQ(why.code, errc::invalid_argument);
   EXPECT_EQ(why.file, three);
   EXPECT_EQ(why.tensor, "a");
-  EXPECT_THAT(why.what, HasSubstr(text));
+  EXPECT_THAT(why.what, HasSubstr(first));
   EXPECT_EQ(why_not({}).code, errc::invalid_argument);
 }
 

@@ -182,11 +182,11 @@ void caller::try_one() {
 void caller::share_one() {
   if (held_.empty()) return;
   use const& of = chooser_.one_of(held_);
-  handle_acquired(of.one.share(), *of.on);
+  handle_acquired(of.held.share(), *of.on);
 }
 
 void caller::read_again() {
-  for (use const& each : held_) stage_.read_on(*each.on, each.one);
+  for (use const& each : held_) stage_.read_on(*each.on, each.held);
 }
 
 void caller::release_one() {
@@ -199,8 +199,8 @@ void caller::release_on_another_stream() {
   if (held_.empty() || other == nullptr) return;
   use& last = held_.back();
   if (!stage_.order(*last.on, *other)) return;
-  stage_.read_on(*other, last.one);
-  last.one.release(other->value);
+  stage_.read_on(*other, last.held);
+  last.held.release(other->value);
   held_.pop_back();
 }
 
@@ -249,7 +249,7 @@ void caller::retire_one() {
 void caller::keep_one_on(test_stream const& stream) {
   auto const found = std::ranges::find(held_, &stream, &use::on);
   if (found == held_.end()) return;
-  outlived_.push_back(std::move(found->one));
+  outlived_.push_back(std::move(found->held));
   held_.erase(found);
 }
 
@@ -284,7 +284,7 @@ void caller::capture() {
   for (std::uint32_t i = chooser_.choose(3); i > 0; --i)
     stage_.attempt("acquire on a capturing stream", {errc::would_wait}, [&] {
       held_.push_back({stage_.paged->acquire(any_tensor(), on->value), on});
-      stage_.read_on(*on, held_.back().one);
+      stage_.read_on(*on, held_.back().held);
     });
   on->capturing = false;
   if (cuda_standin::end_capture(on->value) != cudaSuccess && !stage_.calls_may_fail)
@@ -299,9 +299,9 @@ void caller::ask() {
 }
 
 void caller::let_go(std::size_t index) {
-  use one = std::move(held_[index]);
+  use ended = std::move(held_[index]);
   held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
-  one.one.release();
+  ended.held.release();
 }
 
 void caller::let_go_of_all_on(test_stream const& stream) {
@@ -327,10 +327,10 @@ void run_janitor(stage& on) {
     }
     auto& [given, behind] = next;
     if (own != nullptr && cudaStreamWaitEvent(own->value, behind, 0) == cudaSuccess) {
-      on.read_on(*own, given.one);
-      given.one.release(own->value);
+      on.read_on(*own, given.held);
+      given.held.release(own->value);
     } else {
-      given.one.release();
+      given.held.release();
     }
     (void)cudaEventDestroy(behind);
   }

@@ -80,11 +80,11 @@ TEST_F(promise_3_reuse, loads_nothing_ahead_behind_a_stream_that_may_be_waiting_
   constexpr std::uint32_t none = 8;
   for (int i = 0; i < 3; ++i) pass(none);
   for (std::uint32_t blocked = 0; blocked < 8; ++blocked) {
-    stream_gate gate;
-    gate.block(stream);
+    stream_gate shut;
+    shut.block(stream);
     pass(blocked);
     pass(none);
-    gate.open();  // what the blocked stream waited for: that all this returned
+    shut.open();  // what the blocked stream waited for: that all this returned
     stream.synchronize();
   }
   expect_right(reads);
