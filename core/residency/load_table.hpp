@@ -28,7 +28,7 @@ class load_table {
   [[nodiscard]] std::unordered_map<tensor_id, load> const& all() const { return loads_; }
   /// Whether an acquire may wait for the load that is under way, or start one.
   [[nodiscard]] bool joinable(tensor_id id, tier where) const;
-  /// It is to be in VRAM, and has no place there.
+  /// The load goes to VRAM and has no place there yet.
   [[nodiscard]] bool is_unplaced(tensor_id id, load const& coming) const {
     return coming.to_vram && ledger_.slots.at(id, tier::vram).range.bytes == 0;
   }
@@ -39,27 +39,28 @@ class load_table {
   void wait_for_stage(tensor_id id) { enqueue(staging_, id); }
   /// `first`: before all others.
   void wait_for_place(tensor_id id, bool first);
+  /// Puts the load before all others that wait for a place in that tier.
   void wait_first(tensor_id id, tier where);
-  /// The load has its place in VRAM.
+  /// Takes the load out of the queue and the reservations: it has its place in VRAM.
   void placed(tensor_id id);
-  /// An acquire wants what may have been loaded ahead: it waits as what is asked for does.
+  /// An acquire wants the tensor: the load is no longer ahead, and queues as loads that were asked for do.
   void ask_for(tensor_id id, load& coming);
 
   // Stages, reads and copies ---------------------------------------------------------------------------------------
   /// Gives the load a stage, and reads into it once nothing uses it any more. False where there is no room.
   bool stage(tensor_id id, load& coming);
-  /// The stage of a load whose tensor is in RAM.
+  /// Takes the resident copy in RAM as the stage: nothing is read.
   void stage_resident(tensor_id id, load& coming) { stages_.use_resident(id, coming); }
   /// Memory for the stage has come: the load reads once nothing uses it any more.
   void await_stage(tensor_id id, load& coming);
   /// Memory for the stage will not come: the load has none any more. False where its place was another's already.
   bool unstage(tensor_id id, load& coming);
-  /// What has its stage from that address on and waits for it gets another one.
+  /// Loads that wait for a stage at that address or above get a new one: its memory will not come.
   void stage_anew_from(std::uint64_t offset);
   [[nodiscard]] fence begin_stage_use() { return stages_.begin_use(); }
   void end_stage_use(fence use, std::span<fence const> before);
   [[nodiscard]] bool has_room_ahead(tensor_id id) const { return staging_.empty() && stages_.has_room_ahead(id); }
-  /// Its place in RAM has gone to another.
+  /// The load only passes through RAM: its place there was given to another tensor.
   [[nodiscard]] bool passes(tensor_id id, load const& coming) const { return stages_.passes(id, coming); }
   void emit_reads(tensor_id id, load& coming);
   void emit_copies(tensor_id id, load& coming);
@@ -72,13 +73,13 @@ class load_table {
   void ram_complete(tensor_id id, load& coming);
   void vram_complete(tensor_id id, load& coming);
   void fail(tensor_id id, load& coming, failure const& why);
-  /// The load has failed, and an answer has come.
+  /// Call with each answer to a failed load; the last one destroys it.
   void clean_up(tensor_id id, load& coming);
-  /// Of which nothing has been read, nor will be.
+  /// Ends a load of which no read has been emitted.
   void drop(tensor_id id, load& coming);
-  /// No request waits for it, and it has no place in VRAM yet: what is read of it stays in RAM.
+  /// Ends a load ahead that no request waits for and that has no place in VRAM. What is read of it stays in RAM.
   void give_up_ahead(tensor_id id, load& coming);
-  /// All of these. True where there was one.
+  /// Gives up every load ahead that waits for a place in VRAM. True where there was one.
   bool give_up_waiting_ahead();
 
   // Memory that only the device can free ---------------------------------------------------------------------------

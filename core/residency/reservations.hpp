@@ -1,6 +1,6 @@
-// What loads were promised of VRAM and have not got yet: the loads without a place, and those ahead of the program, whose places
-// the plan names. Says what is left beside that: whether a place is reserved, which evictions are scheduled for it, how many
-// bytes and whole granules remain. Not thread-safe: called under the pager's lock. Evicts and places nothing.
+// VRAM that is promised to loads and not taken yet. Each load without a place has a reservation; where the plan names its place,
+// that is reserved too, and what lies there is scheduled to be evicted. Says what is left beside that, in places, bytes and
+// granules. Not thread-safe: called under the pager's lock. Evicts and places nothing.
 #pragma once
 
 #include <cstdint>
@@ -41,20 +41,20 @@ class reservations {
     auto const offset = ledger_.cursor.planned_offset(id, where);
     return offset ? std::optional(byte_range{*offset, ledger_.slots.footprint(id, where)}) : std::nullopt;
   }
-  /// Whether another tensor belongs in that range that was loaded ahead, or is on its way there.
+  /// Whether the range overlaps the planned place of another tensor that was loaded ahead, or is on its way to VRAM.
   [[nodiscard]] bool is_reserved(byte_range range, tensor_id except) const;
-  /// What lies in that range, without those whose eviction is scheduled for such a tensor, whether they have left or not.
+  /// The tensors that lie in the range, except those that are scheduled to leave for a load ahead.
   [[nodiscard]] std::vector<tensor_id> staying_in(byte_range range) const;
-  /// The tensor's place went to a load ahead whose turn is not over: whether it has left already is a matter of time.
+  /// The tensor is to leave, or has left, for a load ahead that is not used yet or still in use. It counts as gone.
   [[nodiscard]] bool gives_way(tensor_id id) const;
 
   // Room -----------------------------------------------------------------------------------------------------------
-  /// VRAM in use once all that was asked for or is ahead has come, and all that leaves for it has left.
+  /// Bytes of VRAM that will be taken once all current loads have come and their victims have left.
   [[nodiscard]] std::uint64_t bytes_once_all_came() const;
   /// VRAM that is held or quarantined, or that loads ahead have taken.
   [[nodiscard]] std::uint64_t promised_bytes() const;
-  /// Whether enough whole granules are left, beside those that what is held touches, to map places together for the set and for
-  /// all that has none yet: what is held may lie so that no hole is large enough, whatever leaves.
+  /// Whether the last resort would work for the set and for all loads without a place: whether enough granules are left that no held
+  /// tensor touches. What is held may cut the tier so that no hole is large enough.
   [[nodiscard]] bool granules_for(std::span<tensor_id const> ids, tier where) const;
   /// Bytes of the granules in that range that the scratch, or a tensor that counts, touches.
   [[nodiscard]] std::uint64_t granules_touched(tier where, byte_range within,
@@ -66,7 +66,7 @@ class reservations {
   // Quarantined VRAM: a failed copy may still write there -------------------------------------------------------------
   void quarantine(byte_range range);
   [[nodiscard]] std::span<byte_range const> quarantined() const { return quarantined_; }
-  /// The first so many, in the order in which they came, are free behind these uses.
+  /// Frees the oldest `count` of them, to be used again once `last_uses` have passed.
   void end_quarantine(std::size_t count, std::span<fence const> last_uses);
 
  private:

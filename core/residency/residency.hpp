@@ -1,5 +1,5 @@
 // The state machine of both tiers: takes what callers ask for and what the executor answers, hands each to the part whose business
-// it is, and lets everything go on that can. Inputs are member calls; what must be done about them is appended to the list that
+// it is, and retries everything that waits. Inputs are member calls; what must be done about them is appended to the list that
 // take_commands() hands out. An answer to a command is another input, never a nested call; every command with an answer gets
 // exactly one. Pure: not thread-safe, no clock, no memory but its own. The executor calls it under the pager's lock.
 #pragma once
@@ -34,7 +34,7 @@ class residency {
 
   /// Address space that the tier's arena needs, whatever its budget becomes.
   [[nodiscard]] std::uint64_t reserve_bytes(tier where) const { return ledger_.budget[where].reserve_bytes(); }
-  /// Half of it; false: less will not do. Before anything else happens.
+  /// Halves it, before any other input. False, and nothing changed, where the arena cannot work with less.
   bool reserve_less(tier where) { return ledger_.memory[where].reserve_less(); }
   [[nodiscard]] bool has_commands() const { return !ledger_.commands.empty(); }
   /// Appends the commands emitted since the last call, in order.
@@ -48,9 +48,10 @@ class residency {
   /// Uses every id of the set in `where`, once per occurrence. Fails at once with unknown_tensor, budget_too_small,
   /// invalid_argument (no such tier, empty set), closed, device_lost, would_deadlock.
   result<acquired> acquire(std::span<tensor_id const> ids, tier where, owner_id owner);
-  /// Grants at once or changes nothing. The same failures.
+  /// True: granted. False: it would have to wait, and nothing has changed. The same failures.
   result<bool> try_acquire(std::span<tensor_id const> ids, tier where, owner_id owner);
-  /// The same for one tensor. Where it lies, until the next call; null where it is not granted, without a reason.
+  /// The same for one tensor. Its slot, valid until the next call; null where it is not granted or is an error: `acquire` says
+  /// why.
   slot const* try_hit(tensor_id id, tier where, owner_id owner);
   /// Rejects a request that still waits, with `why`; no effect on one already granted or rejected. Loads go on.
   void cancel(request_id id, failure const& why);
@@ -63,13 +64,15 @@ class residency {
   void prefetch(std::span<tensor_id const> ids);
   /// Ends one use. `last_use` is a fence behind it; none where no work was queued, or for RAM.
   void release(tensor_id id, tier where, owner_id owner, std::optional<fence> last_use);
-  /// A handle was released by another thread than its owner: its acquires may wait for its own handles from now on.
+  /// A handle was released by another thread than its owner. From now on the owner's acquires wait instead of failing with
+  /// would_deadlock, as others may release its handles.
   void released_elsewhere(owner_id owner) { admission_.released_elsewhere(owner); }
-  /// Ends one use of VRAM whose fence could not be recorded, and why: no victim until `prove` with the same key.
+  /// Ends one use of VRAM for which no fence could be recorded (`why`). The tensor is not evicted until `prove` is called with the
+  /// same key, a number of the caller's.
   void release_unproven(tensor_id id, owner_id owner, std::uint32_t key, failure const& why);
-  /// The uses left under that key lie before this fence.
+  /// All unproven uses with that key are over once this fence has passed.
   void prove(fence recorded, std::uint32_t key);
-  /// All work of that stream lies before this fence; what is released on it from now on, too.
+  /// All work of that stream lies before this fence. Later releases on the stream count as over with it too.
   void stream_retired(fence last);
 
   // Pins and budgets -----------------------------------------------------------------------------------------------
@@ -109,8 +112,8 @@ class residency {
   [[nodiscard]] std::uint64_t generation(tensor_id id) const { return ledger_.slots.generation(id); }
   /// Where a tensor in use lies, and how large it is.
   [[nodiscard]] slot const& place(tensor_id id, tier where) const { return ledger_.slots.at(id, where); }
-  /// Whether a copy command is still to be carried out. Not where its load has failed: what a later copy counts on (an
-  /// order that the first one made) may be missing. It is answered with copy_failed then.
+  /// Whether a copy command is still to be carried out. False once its load has failed: the wait queued for an earlier copy may be
+  /// missing, so this copy would be unsafe. Answer with copy_failed then.
   [[nodiscard]] bool wants_copy(tensor_id id) const;
   /// The fence to wait for before the tensor's VRAM bytes are right; none once it is known to have passed. A lost
   /// device's fences do not pass: waiting for one says so.
@@ -156,7 +159,7 @@ class residency {
   [[nodiscard]] transfers const& loads() const { return admission_.loads(); }
 
   ledger ledger_;
-  by_tier<bool> open_;  // present, and nothing has ended that
+  by_tier<bool> open_;  // present, and neither closed nor lost
   reservations reservations_;
   evictor evictor_;
   victim_search search_;

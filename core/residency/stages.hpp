@@ -21,23 +21,23 @@ class stages {
   stages(ledger& of, evictor& victims, victim_search& search, room_maker& rooms, reservations& promised)
       : ledger_(of), evictor_(victims), search_(search), rooms_(rooms), reservations_(promised) {}
 
-  /// Whether a load ahead finds a stage for which nothing at home leaves.
+  /// Whether a load ahead can be given a stage without evicting a tensor that is at home in RAM.
   [[nodiscard]] bool has_room_ahead(tensor_id id) const;
   /// Gives the load a stage. False where what is held leaves no room. Sets `starved` where handles alone do, and the load is
   /// neither ahead nor to wait for its turn.
   bool place(tensor_id id, load& coming);
   /// The stage of a load whose tensor is in RAM: nothing is read.
   void use_resident(tensor_id id, load& coming);
-  /// True where nothing uses the stage any more; else the load waits until `end_use` names it.
+  /// True where nothing uses the stage any more. Else the load waits, and `end_use` calls `ready` for it later.
   bool await(tensor_id id, load& coming);
   /// Whether a load waits for its stage.
   [[nodiscard]] bool any_waiting() const { return waiting_ > 0; }
-  /// The load, which waits, is given up.
+  /// Forgets a load that waits.
   void stop_waiting(load& coming);
 
-  /// A use of memory that is still being committed.
+  /// Begins a use that stands for memory not committed yet, to be ended with `end_use`. Uses are numbered as fences are.
   [[nodiscard]] fence begin_use() { return uses_.begin(); }
-  /// Ends a use. Those behind it wait for `before` from now on. `ready(id)`: of each load that may be read now.
+  /// Ends a use. Loads that waited for it wait for `before` instead; `ready(id)` is called for each that waits for nothing more.
   template <class Ready>
   void end_use(fence use, std::span<fence const> before, Ready const& ready) {
     ledger_.memory.ram.arena().passed(use);

@@ -17,11 +17,11 @@
 
 namespace tierpager {
 
-/// Counted as memory already. Whatever has a place in it waits for that use of it.
+/// A piece that is still being committed. It counts as committed; loads placed in it wait until `use` ends.
 struct coming_memory {
   byte_range range;
   fence use;
-  bool last;  // with it the use is over
+  bool last;  // the last piece that this use covers
 };
 
 class tier_memory {
@@ -31,23 +31,23 @@ class tier_memory {
 
   [[nodiscard]] tier_arena& arena() { return arena_; }
   [[nodiscard]] tier_arena const& arena() const { return arena_; }
-  /// Of address space, less will do: before anything else happens. False: less will not.
+  /// Halves the reserved addresses, before anything else happens. False, and nothing changed, where less will not do.
   bool reserve_less();
 
   // Budget ---------------------------------------------------------------------------------------------------------
   /// After the budget, the pins, or what the system gives have changed.
   void retarget();
   void reach_target();
-  /// No commit or decommit is called for.
+  /// Nothing remains to be committed or given back for the budget.
   [[nodiscard]] bool at_rest() const { return !budget_.lowering() && !grows_; }
   [[nodiscard]] bool grows() const { return grows_; }
   /// Commits what a higher budget allows. `lost`: the device is.
   void grow(bool lost) {
     if (grows_ && !remap_ && !failed_ && !lost) grow_further();
   }
-  /// Gives free granules back until the target holds. True where no more than that is committed.
+  /// Begins to give free granules back. True where no more than the target is committed.
   bool give_back();
-  /// Above a lowered budget: memory that is still there, or was promised under the old one.
+  /// Bytes still committed, or promised, above a lowered budget.
   [[nodiscard]] std::uint64_t pending_bytes(std::uint64_t held_bytes) const;
   /// Memory comes or goes for the budget at this moment.
   [[nodiscard]] bool resizing() const { return remap_ && (!serves_ || budget_.lowering()); }
@@ -75,7 +75,7 @@ class tier_memory {
     grows_ = false;  // hits need not ask
     commit_next();
   }
-  /// Of what is to come in the background, if anything is.
+  /// Emits the remap for the next piece that is to come in the background, if there is one.
   void commit_next();
   /// The memory of a placement is to be mapped together for that tensor's load.
   void remap_for(tensor_id id, tier_arena::placement placed);
@@ -93,7 +93,7 @@ class tier_memory {
   answer remapped(std::size_t decommits_done, std::size_t commits_done, status const& outcome);
   /// What was to come in the background is no memory after all. Nothing has a place in it any more.
   void do_without(std::deque<coming_memory> const& missing);
-  /// The system refused so much of a higher budget. Part of it may be there yet: false where that is less than a granule.
+  /// After a refused commit for a higher budget: tries again in granules. False where no more than one was refused.
   bool grow_by_granules(std::uint64_t refused_bytes);
   /// The system gave no more memory: the tier makes do with what it has until the budget is set anew, in RAM also until a
   /// request needs more.
